@@ -1,0 +1,536 @@
+//===- CceOps.td - operations of the cce dialect -----------*- tablegen -*-===//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+#ifndef CCE_OPS_TD
+#define CCE_OPS_TD
+
+include "dialect/CceDialect.td"
+include "dialect/CceTypes.td"
+include "dialect/CceAttrs.td"
+include "mlir/IR/OpAsmInterface.td"
+include "mlir/IR/SymbolInterfaces.td"
+include "mlir/IR/RegionKindInterface.td"
+include "mlir/Interfaces/InferTypeOpInterface.td"
+include "mlir/Interfaces/ControlFlowInterfaces.td"
+include "mlir/Interfaces/SideEffectInterfaces.td"
+
+class Cce_Op<string mnemonic, list<Trait> traits = []> : Op<Cce_Dialect, mnemonic, traits>;
+
+//===----------------------------------------------------------------------===//
+// Kernels and transforms
+//===----------------------------------------------------------------------===//
+
+def Cce_KernelOp : Cce_Op<"kernel", [Symbol, IsolatedFromAbove, NoTerminator, SingleBlock,
+    DeclareOpInterfaceMethods<OpAsmOpInterface, ["getAsmBlockArgumentNames"]>]> {
+  let summary = "a kernel over buffers and scalars";
+  let description = [{
+    The names of the arguments belong to the kernel: they are how the caller binds memory to it. The
+    body is `cce.gather`s and other pure ops, then one `cce.parallel`.
+
+    C1. arguments are buffers or scalars (f32, i1, i32).
+    C2. the body holds exactly one `cce.parallel`, at its end.
+    C3. as many names as arguments, all different.
+
+    Example:
+    ```mlir
+    cce.kernel @scale(%x: !cce.buffer<tokens x f32>, %factor: f32, %y: !cce.buffer<tokens x f32>) {
+      cce.parallel %i over tokens {
+        %t = cce.load %x[%i] : !cce.buffer<tokens x f32>
+        %r = cce.map %t, %factor : !cce.tile<tokens x f32>, f32 -> !cce.tile<tokens x f32> {
+        ^bb0(%a: f32, %b: f32):
+          %p = arith.mulf %a, %b : f32
+          cce.yield %p : f32
+        }
+        cce.store %r, %y[%i] : !cce.tile<tokens x f32>, !cce.buffer<tokens x f32>
+      }
+    }
+    ```
+  }];
+  let arguments = (ins SymbolNameAttr:$sym_name, StrArrayAttr:$arg_names,
+                       OptionalAttr<Cce_ConfigAttr>:$config);
+  let regions = (region SizedRegion<1>:$body);
+  // Custom: the names of the arguments in the text are kept, as an attribute.
+  let hasCustomAssemblyFormat = 1;
+  let hasRegionVerifier = 1;
+  let extraClassDeclaration = [{
+    ::mlir::Block *getBodyBlock() { return &getBody().front(); }
+    /// The name of a kernel argument.
+    ::llvm::StringRef getArgName(::mlir::BlockArgument arg);
+    ParallelOp getParallel();
+  }];
+}
+
+def Cce_TransformOp : Cce_Op<"transform", [Symbol, IsolatedFromAbove,
+    DeclareOpInterfaceMethods<OpAsmOpInterface, ["getAsmBlockArgumentNames"]>]> {
+  let summary = "an element-wise function of a logit";
+  let description = [{
+    A pure scalar function: `f(x, bias, param)` of the dot product x = E_i · C_v, of the bias of entry
+    v and of a scalar that the caller passes (the softcap, say). Its body may use the ops of arith and math that
+    `cce-derive-transforms` knows. Without a body it is a declaration: a hole that `cce-specialize`
+    fills, and must be private.
+
+    C1. arguments and result are f32, at least one argument.   C2. the body yields one f32.
+    C3. only a private transform may lack a body.
+
+    Example:
+    ```mlir
+    cce.transform @temperature(%x: f32, %bias: f32, %param: f32) -> f32 {
+      %z = arith.divf %x, %param : f32
+      cce.yield %z : f32
+    }
+    ```
+  }];
+  let arguments = (ins SymbolNameAttr:$sym_name, TypeAttrOf<FunctionType>:$function_type,
+                       OptionalAttr<StrAttr>:$sym_visibility);
+  let regions = (region MaxSizedRegion<1>:$body);
+  // Custom: a function signature with named arguments, and a body that may be missing.
+  let hasCustomAssemblyFormat = 1;
+  let hasVerifier = 1;
+  let hasRegionVerifier = 1;
+  let extraClassDeclaration = [{
+    bool isDeclaration() { return getBody().empty(); }
+  }];
+}
+
+def Cce_YieldOp : Cce_Op<"yield", [Pure, Terminator, ReturnLike]> {
+  let summary = "ends a region and gives its results";
+  let description = [{
+    Terminates `cce.reduce`, `cce.map` and `cce.transform`; the enclosing op checks the types.
+
+    Example:
+    ```mlir
+    cce.transform @identity(%x: f32) -> f32 {
+      cce.yield %x : f32
+    }
+    ```
+  }];
+  let arguments = (ins Variadic<AnyType>:$results);
+  let assemblyFormat = "attr-dict ($results^ `:` type($results))?";
+}
+
+//===----------------------------------------------------------------------===//
+// Loops over axes
+//===----------------------------------------------------------------------===//
+
+def Cce_ParallelOp : Cce_Op<"parallel", [NoTerminator, SingleBlock, HasParent<"KernelOp">,
+    DeclareOpInterfaceMethods<OpAsmOpInterface, ["getAsmBlockArgumentNames"]>]> {
+  let summary = "runs its body once for every tile of the plane that its axes span";
+  let description = [{
+    In any order and at the same time; the body gets the coordinates of its tile.
+
+    C1. one or two axes, all different.   C2. one coordinate per axis.
+
+    Example:
+    ```mlir
+    cce.kernel @zero(%g: !cce.buffer<tokens x vocab x f32>) {
+      cce.parallel %i, %v over tokens, vocab {
+        %z = cce.zero : !cce.tile<tokens x vocab x f32>
+        cce.store %z, %g[%i, %v] : !cce.tile<tokens x vocab x f32>, !cce.buffer<tokens x vocab x f32>
+      }
+    }
+    ```
+  }];
+  let arguments = (ins StrArrayAttr:$axes);
+  let regions = (region SizedRegion<1>:$body);
+  // Custom: coordinates are block arguments that stand beside their axes.
+  let hasCustomAssemblyFormat = 1;
+  let hasVerifier = 1;
+  let extraClassDeclaration = [{
+    ::mlir::Block *getBodyBlock() { return &getBody().front(); }
+  }];
+}
+
+def Cce_ReduceOp : Cce_Op<"reduce", [HasParent<"ParallelOp">, SingleBlock,
+    DeclareOpInterfaceMethods<OpAsmOpInterface, ["getAsmBlockArgumentNames"]>]> {
+  let summary = "folds the tiles of an axis into a state";
+  let description = [{
+    Runs its body for every tile of `axis`, in ascending order, with the state that the previous one
+    yielded. With `part %s` of an axis made by the enclosing `cce.parallel`, only for the s-th of as
+    many equal parts as that axis is long, so that several may work at the same time.
+
+    C1. the axis is not one of the enclosing `cce.parallel`.   C2. the state is a tile that does not
+    span the axis, and the body yields its type.
+
+    Example:
+    ```mlir
+    cce.kernel @row_sums(%g: !cce.buffer<tokens x vocab x f32>, %sums: !cce.buffer<tokens x f32>) {
+      cce.parallel %i over tokens {
+        %none = cce.zero : !cce.tile<tokens x f32>
+        %all = cce.reduce %v over vocab from %some = %none : !cce.tile<tokens x f32> {
+          %t = cce.load %g[%i, %v] : !cce.buffer<tokens x vocab x f32>
+          %more = cce.accumulate %some, %t : !cce.tile<tokens x f32>, !cce.tile<tokens x vocab x f32>
+          cce.yield %more : !cce.tile<tokens x f32>
+        }
+        cce.store %all, %sums[%i] : !cce.tile<tokens x f32>, !cce.buffer<tokens x f32>
+      }
+    }
+    ```
+  }];
+  let arguments = (ins StrAttr:$axis, Optional<Cce_Coord>:$part, Cce_Tile:$init);
+  let results = (outs Cce_Tile:$result);
+  let regions = (region SizedRegion<1>:$body);
+  // Custom: as cce.parallel, and the state is a block argument bound to its first value.
+  let hasCustomAssemblyFormat = 1;
+  let hasRegionVerifier = 1;
+  let extraClassDeclaration = [{
+    ::mlir::Block *getBodyBlock() { return &getBody().front(); }
+    ::mlir::BlockArgument getCoord() { return getBodyBlock()->getArgument(0); }
+    ::mlir::BlockArgument getState() { return getBodyBlock()->getArgument(1); }
+    YieldOp getYield();
+  }];
+}
+
+//===----------------------------------------------------------------------===//
+// Memory
+//===----------------------------------------------------------------------===//
+
+def Cce_GatherOp : Cce_Op<"gather", [Pure, DeclareOpInterfaceMethods<InferTypeOpInterface>]> {
+  let summary = "a view of the rows that a list names";
+  let description = [{
+    Row k of the view is row `rows[k]` of `source`; nothing moves until the view is used. A negative
+    entry names no row: loads give zero, stores do nothing.
+
+    | value | type |
+    |---|---|
+    | source | `!cce.buffer<a x b x T>` or `!cce.buffer<a x T>` |
+    | rows | `!cce.buffer<k x i32>` |
+    | result | `!cce.buffer<k x b x T>` or `!cce.buffer<k x T>` |
+
+    C1. the source has an axis to index.   C2. rows has rank 1 and element i32.
+
+    Example:
+    ```mlir
+    cce.kernel @copy(%x: !cce.buffer<positions x f32>, %rows: !cce.buffer<tokens x i32>,
+                     %y: !cce.buffer<tokens x f32>) {
+      %view = cce.gather %x[%rows] : !cce.buffer<positions x f32>, !cce.buffer<tokens x i32>
+      cce.parallel %i over tokens {
+        %t = cce.load %view[%i] : !cce.buffer<tokens x f32>
+        cce.store %t, %y[%i] : !cce.tile<tokens x f32>, !cce.buffer<tokens x f32>
+      }
+    }
+    ```
+  }];
+  let arguments = (ins Cce_Buffer:$source, Cce_Buffer:$rows);
+  let results = (outs Cce_Buffer:$result);
+  let assemblyFormat = "$source `[` $rows `]` attr-dict `:` type($source) `,` type($rows)";
+  let hasVerifier = 1;
+}
+
+def Cce_LoadOp : Cce_Op<"load", [AttrSizedOperandSegments, DeclareOpInterfaceMethods<InferTypeOpInterface>]> {
+  let summary = "reads the tile at the given coordinates";
+  let description = [{
+    A float element becomes f32, other elements stay what they are. With `if %condition` memory is
+    not touched when the condition is false, and the tile is zero.
+
+    C1. one coordinate per axis of the buffer, each of that axis.
+
+    Example:
+    ```mlir
+    cce.kernel @take(%x: !cce.buffer<tokens x bf16>, %wanted: i1, %y: !cce.buffer<tokens x f32>) {
+      cce.parallel %i over tokens {
+        %t = cce.load %x[%i] if %wanted : !cce.buffer<tokens x bf16>
+        cce.store %t, %y[%i] : !cce.tile<tokens x f32>, !cce.buffer<tokens x f32>
+      }
+    }
+    ```
+  }];
+  let arguments = (ins Arg<Cce_Buffer, "", [MemRead]>:$source, Variadic<Cce_Coord>:$coords,
+                       Optional<I1>:$condition);
+  let results = (outs Cce_Tile:$result);
+  let assemblyFormat =
+      "$source `[` $coords `]` (`if` $condition^)? attr-dict `:` type($source)";
+  let hasVerifier = 1;
+}
+
+def Cce_StoreOp : Cce_Op<"store"> {
+  let summary = "writes the tile at the given coordinates";
+  let description = [{
+    A float is rounded once, to nearest even, to the element of the buffer. Elements beyond the extent
+    of an axis are not written, with one exception: the axis `tokens`, of which buffers hold whole
+    tiles, whose elements beyond the extent are written as zero (a later product may read them).
+
+    C1. one coordinate per axis of the buffer, each of that axis.   C2. the tile spans the axes of the
+    buffer, in the same order, or all but the first, which is then written at one entry.   C3. both elements are floats, or they are equal.
+
+    Example:
+    ```mlir
+    cce.kernel @zero(%x: !cce.buffer<vocab x bf16>) {
+      cce.parallel %v over vocab {
+        %z = cce.zero : !cce.tile<vocab x f32>
+        cce.store %z, %x[%v] : !cce.tile<vocab x f32>, !cce.buffer<vocab x bf16>
+      }
+    }
+    ```
+  }];
+  let arguments = (ins Cce_Tile:$value, Arg<Cce_Buffer, "", [MemWrite]>:$target,
+                       Variadic<Cce_Coord>:$coords);
+  let assemblyFormat =
+      "$value `,` $target `[` $coords `]` attr-dict `:` type($value) `,` type($target)";
+  let hasVerifier = 1;
+}
+
+//===----------------------------------------------------------------------===//
+// Products and reductions
+//===----------------------------------------------------------------------===//
+
+class Cce_ProductOp<string mnemonic> : Cce_Op<mnemonic> {
+  let arguments = (ins Arg<Cce_Buffer, "", [MemRead]>:$lhs, Cce_Coord:$lhsCoord,
+                       Arg<Cce_Buffer, "", [MemRead]>:$rhs, Cce_Coord:$rhsCoord);
+  let results = (outs Cce_Tile:$result);
+  let assemblyFormat = "$lhs `[` $lhsCoord `]` `,` $rhs `[` $rhsCoord `]` attr-dict `:` "
+                       "type($lhs) `,` type($rhs) `->` type($result)";
+  let hasVerifier = 1;
+  let extraClassDeclaration = [{
+    /// The axis that the product sums over.
+    ::mlir::StringAttr getContractedAxis();
+  }];
+}
+
+def Cce_MatmulOp : Cce_ProductOp<"matmul"> {
+  let summary = "the tile of a matrix product, contracted over the axis that its operands share";
+  let description = [{
+    result[a, b] = Σ_k lhs[a, k]·rhs[b, k] where a and b are the axes of the two coordinates and k the
+    other axis of both operands, whichever way round they store it. Products of 16-bit floats are
+    exact and everything is summed in f32.
+
+    C1. both operands have rank 2 and the same float element.   C2. each coordinate is of an axis of
+    its operand.   C3. the remaining axes are the same, and the two coordinates' axes differ.
+    C4. the result is a tile of f32 over the two coordinates' axes, in order.
+
+    Example:
+    ```mlir
+    cce.kernel @logits(%e: !cce.buffer<tokens x hidden x bf16>, %c: !cce.buffer<vocab x hidden x bf16>,
+                       %z: !cce.buffer<tokens x vocab x f32>) {
+      cce.parallel %i, %v over tokens, vocab {
+        %t = cce.matmul %e[%i], %c[%v] : !cce.buffer<tokens x hidden x bf16>, !cce.buffer<vocab x hidden x bf16> -> !cce.tile<tokens x vocab x f32>
+        cce.store %t, %z[%i, %v] : !cce.tile<tokens x vocab x f32>, !cce.buffer<tokens x vocab x f32>
+      }
+    }
+    ```
+  }];
+}
+
+def Cce_DotOp : Cce_ProductOp<"dot"> {
+  let summary = "row by row dot products";
+  let description = [{
+    result[a] = Σ_k lhs[a, k]·rhs[a, k], in f32: the indexed matmul of Algorithm 1 when one operand is
+    a `cce.gather`.
+
+    C1. both operands have rank 2 and the same float element.   C2. each coordinate is of an axis of
+    its operand.   C3. the operands span the same two axes, and the coordinates are the same.
+    C4. the result is a tile of f32 over the coordinate's axis.
+
+    Example:
+    ```mlir
+    cce.kernel @pairs(%a: !cce.buffer<tokens x hidden x bf16>, %b: !cce.buffer<tokens x hidden x bf16>,
+                      %z: !cce.buffer<tokens x f32>) {
+      cce.parallel %i over tokens {
+        %t = cce.dot %a[%i], %b[%i] : !cce.buffer<tokens x hidden x bf16>, !cce.buffer<tokens x hidden x bf16> -> !cce.tile<tokens x f32>
+        cce.store %t, %z[%i] : !cce.tile<tokens x f32>, !cce.buffer<tokens x f32>
+      }
+    }
+    ```
+  }];
+}
+
+def Cce_ZeroOp : Cce_Op<"zero", [Pure]> {
+  let summary = "a tile of zeros";
+  let description = [{
+    The neutral element of `cce.accumulate`. C1. the element is f32.
+
+    Example:
+    ```mlir
+    cce.kernel @zero(%x: !cce.buffer<vocab x f32>) {
+      cce.parallel %v over vocab {
+        %z = cce.zero : !cce.tile<vocab x f32>
+        cce.store %z, %x[%v] : !cce.tile<vocab x f32>, !cce.buffer<vocab x f32>
+      }
+    }
+    ```
+  }];
+  let results = (outs Cce_Tile:$result);
+  let assemblyFormat = "attr-dict `:` type($result)";
+  let hasVerifier = 1;
+}
+
+def Cce_AccumulateOp : Cce_Op<"accumulate", [Pure, AllTypesMatch<["state", "result"]>]> {
+  let summary = "adds up a tile along the axes that the state does not span";
+  let description = [{
+    result[a] = state[a] + Σ_b value[a, b].
+
+    C1. the state spans all axes of the value but one; both elements are f32.
+
+    Example: see `cce.reduce`.
+    ```mlir
+    cce.kernel @column_sums(%g: !cce.buffer<tokens x vocab x bf16>, %sums: !cce.buffer<vocab x f32>) {
+      cce.parallel %v over vocab {
+        %none = cce.zero : !cce.tile<vocab x f32>
+        %all = cce.reduce %i over tokens from %some = %none : !cce.tile<vocab x f32> {
+          %t = cce.load %g[%i, %v] : !cce.buffer<tokens x vocab x bf16>
+          %more = cce.accumulate %some, %t : !cce.tile<vocab x f32>, !cce.tile<tokens x vocab x f32>
+          cce.yield %more : !cce.tile<vocab x f32>
+        }
+        cce.store %all, %sums[%v] : !cce.tile<vocab x f32>, !cce.buffer<vocab x f32>
+      }
+    }
+    ```
+  }];
+  let arguments = (ins Cce_Tile:$state, Cce_Tile:$value);
+  let results = (outs Cce_Tile:$result);
+  let assemblyFormat = "$state `,` $value attr-dict `:` type($state) `,` type($value)";
+  let hasVerifier = 1;
+}
+
+def Cce_LseInitOp : Cce_Op<"lse_init", [Pure]> {
+  let summary = "the log-sum-exp of nothing";
+  let description = [{
+    A tile of empty states, (−inf, 0). C1. the element is `!cce.lse`.
+
+    Example: see `cce.lse_update`.
+    ```mlir
+    cce.kernel @empty(%x: !cce.buffer<tokens x !cce.lse>) {
+      cce.parallel %i over tokens {
+        %s = cce.lse_init : !cce.tile<tokens x !cce.lse>
+        cce.store %s, %x[%i] : !cce.tile<tokens x !cce.lse>, !cce.buffer<tokens x !cce.lse>
+      }
+    }
+    ```
+  }];
+  let results = (outs Cce_Tile:$result);
+  let assemblyFormat = "attr-dict `:` type($result)";
+  let hasVerifier = 1;
+}
+
+def Cce_LseUpdateOp : Cce_Op<"lse_update", [Pure, AllTypesMatch<["state", "result"]>]> {
+  let summary = "takes a tile of logits into the states of its rows";
+  let description = [{
+    The online log-sum-exp of Algorithm 2: with t = value·log2 e,
+    m' = max(m, max_b t[a, b]) and s' = s·2^(m − m') + Σ_b 2^(t[a, b] − m'). A logit of −inf (a masked
+    class) adds nothing, also when a whole tile or all so far are −inf; NaN and +inf come through.
+
+    C1. the state has element `!cce.lse` and spans all axes of the value but one; the value is f32.
+
+    Example:
+    ```mlir
+    cce.kernel @lse(%z: !cce.buffer<tokens x vocab x f32>, %out: !cce.buffer<tokens x !cce.lse>) {
+      cce.parallel %i over tokens {
+        %none = cce.lse_init : !cce.tile<tokens x !cce.lse>
+        %all = cce.reduce %v over vocab from %some = %none : !cce.tile<tokens x !cce.lse> {
+          %t = cce.load %z[%i, %v] : !cce.buffer<tokens x vocab x f32>
+          %more = cce.lse_update %some, %t : !cce.tile<tokens x !cce.lse>, !cce.tile<tokens x vocab x f32>
+          cce.yield %more : !cce.tile<tokens x !cce.lse>
+        }
+        cce.store %all, %out[%i] : !cce.tile<tokens x !cce.lse>, !cce.buffer<tokens x !cce.lse>
+      }
+    }
+    ```
+  }];
+  let arguments = (ins Cce_Tile:$state, Cce_Tile:$value);
+  let results = (outs Cce_Tile:$result);
+  let assemblyFormat = "$state `,` $value attr-dict `:` type($state) `,` type($value)";
+  let hasVerifier = 1;
+}
+
+//===----------------------------------------------------------------------===//
+// Element-wise
+//===----------------------------------------------------------------------===//
+
+def Cce_MapOp : Cce_Op<"map", [Pure, SingleBlock]> {
+  let summary = "applies scalar code to every element";
+  let description = [{
+    A tile among the inputs that lacks an axis of the result is repeated along it; a scalar is
+    repeated along all. The region is pure.
+
+    C1. inputs are scalars or tiles over axes of the result.   C2. the region takes one element of
+    each input and yields one element of the result.
+
+    Example: see `cce.kernel`.
+    ```mlir
+    cce.kernel @outer(%x: !cce.buffer<tokens x f32>, %y: !cce.buffer<vocab x f32>,
+                      %z: !cce.buffer<tokens x vocab x f32>) {
+      cce.parallel %i, %v over tokens, vocab {
+        %a = cce.load %x[%i] : !cce.buffer<tokens x f32>
+        %b = cce.load %y[%v] : !cce.buffer<vocab x f32>
+        %c = cce.map %a, %b : !cce.tile<tokens x f32>, !cce.tile<vocab x f32> -> !cce.tile<tokens x vocab x f32> {
+        ^bb0(%p: f32, %q: f32):
+          %r = arith.addf %p, %q : f32
+          cce.yield %r : f32
+        }
+        cce.store %c, %z[%i, %v] : !cce.tile<tokens x vocab x f32>, !cce.buffer<tokens x vocab x f32>
+      }
+    }
+    ```
+  }];
+  let arguments = (ins Variadic<AnyTypeOf<[Cce_Tile, Cce_Scalar]>>:$inputs);
+  let results = (outs Cce_Tile:$result);
+  let regions = (region SizedRegion<1>:$body);
+  let assemblyFormat = "$inputs attr-dict `:` type($inputs) `->` type($result) $body";
+  let hasRegionVerifier = 1;
+  let extraClassDeclaration = [{
+    ::mlir::Block *getBodyBlock() { return &getBody().front(); }
+  }];
+}
+
+def Cce_ApplyOp : Cce_Op<"apply", [Pure, DeclareOpInterfaceMethods<SymbolUserOpInterface>]> {
+  let summary = "applies a transform, or its derivative, to every element";
+  let description = [{
+    As a `cce.map` with the body of the transform; with `derivative`, of its derivative with respect to the
+    first argument, which `cce-derive-transforms` makes.
+
+    C1. inputs are scalars or tiles over axes of the result, all f32, as many as the transform takes.
+    C2. the symbol names a `cce.transform`.
+
+    Example:
+    ```mlir
+    cce.transform @double(%x: f32) -> f32 {
+      %y = arith.addf %x, %x : f32
+      cce.yield %y : f32
+    }
+    cce.kernel @twice(%x: !cce.buffer<tokens x f32>, %y: !cce.buffer<tokens x f32>) {
+      cce.parallel %i over tokens {
+        %a = cce.load %x[%i] : !cce.buffer<tokens x f32>
+        %b = cce.apply @double(%a) : (!cce.tile<tokens x f32>) -> !cce.tile<tokens x f32>
+        cce.store %b, %y[%i] : !cce.tile<tokens x f32>, !cce.buffer<tokens x f32>
+      }
+    }
+    ```
+  }];
+  let arguments = (ins UnitAttr:$derivative, FlatSymbolRefAttr:$transform,
+                       Variadic<AnyTypeOf<[Cce_Tile, F32]>>:$inputs);
+  let results = (outs Cce_Tile:$result);
+  let assemblyFormat = "(`derivative` $derivative^)? $transform `(` $inputs `)` attr-dict `:` "
+                       "functional-type($inputs, $result)";
+  let hasVerifier = 1;
+}
+
+def Cce_OnehotOp : Cce_Op<"onehot", [Pure]> {
+  let summary = "where an axis passes the entry that each row names";
+  let description = [{
+    result[a, b] = (labels[a] == b), b counted from the start of the whole axis also when the kernel
+    works on a chunk of it.
+
+    C1. labels is a tile of rank 1 of i32, over another axis than the coordinate's.
+    C2. the result is a tile of i1 over the labels' axis and the coordinate's, in either order.
+
+    Example:
+    ```mlir
+    cce.kernel @hits(%labels: !cce.buffer<tokens x i32>, %g: !cce.buffer<tokens x vocab x f32>) {
+      cce.parallel %i, %v over tokens, vocab {
+        %y = cce.load %labels[%i] : !cce.buffer<tokens x i32>
+        %hit = cce.onehot %y, %v : !cce.tile<tokens x i32> -> !cce.tile<tokens x vocab x i1>
+        %one = cce.map %hit : !cce.tile<tokens x vocab x i1> -> !cce.tile<tokens x vocab x f32> {
+        ^bb0(%h: i1):
+          %f = arith.uitofp %h : i1 to f32
+          cce.yield %f : f32
+        }
+        cce.store %one, %g[%i, %v] : !cce.tile<tokens x vocab x f32>, !cce.buffer<tokens x vocab x f32>
+      }
+    }
+    ```
+  }];
+  let arguments = (ins Cce_Tile:$labels, Cce_Coord:$coord);
+  let results = (outs Cce_Tile:$result);
+  let assemblyFormat = "$labels `,` $coord attr-dict `:` type($labels) `->` type($result)";
+  let hasVerifier = 1;
+}
+
+#endif // CCE_OPS_TD
