@@ -24,7 +24,8 @@ separate_arguments(cce_llvm_definitions NATIVE_COMMAND ${LLVM_DEFINITIONS})
 # In a static build every MLIR archive still exports the shared libLLVM ('LLVM') or libMLIR as an
 # interface library, which would put two copies of LLVM into one process.
 if(CCE_STATIC_LLVM)
-  foreach(lib IN LISTS MLIR_ALL_LIBS)
+  get_property(cce_mlir_libs GLOBAL PROPERTY MLIR_ALL_LIBS)
+  foreach(lib IN LISTS cce_mlir_libs)
     if(TARGET ${lib})
       get_target_property(deps ${lib} INTERFACE_LINK_LIBRARIES)
       if(deps)

@@ -1,0 +1,135 @@
+# The C API (runtime/include/cce/cce.h) over ctypes, for checks and timings with torch tensors.
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+import ctypes as ct
+import os
+
+import torch
+
+F32, BF16, F16, I32, I64 = 1, 2, 3, 4, 5
+DTYPES = {torch.float32: F32, torch.bfloat16: BF16, torch.float16: F16, torch.int32: I32, torch.int64: I64, None: 0}
+REDUCTIONS = {"none": 0, "mean": 1, "sum": 2}
+
+
+class Problem(ct.Structure):
+    _fields_ = [
+        ("struct_size", ct.c_size_t), ("tokens", ct.c_int64), ("hidden", ct.c_int64), ("vocab", ct.c_int64),
+        ("dtype", ct.c_int), ("label_dtype", ct.c_int), ("bias_dtype", ct.c_int),
+        ("e_strides", ct.c_int64 * 2), ("c_strides", ct.c_int64 * 2),
+        ("de_strides", ct.c_int64 * 2), ("dc_strides", ct.c_int64 * 2),
+        ("reduction", ct.c_int), ("ignore_index", ct.c_int64), ("shift", ct.c_int64), ("sequence", ct.c_int64),
+        ("softcap", ct.c_float), ("transform", ct.c_char_p), ("workspace_limit", ct.c_size_t), ("check_labels", ct.c_int32)]
+
+
+class ForwardArgs(ct.Structure):
+    _fields_ = [("struct_size", ct.c_size_t)] + [
+        (n, ct.c_void_p) for n in ("e", "c", "bias", "labels", "loss", "lse", "label_error", "workspace")] + [
+        ("workspace_bytes", ct.c_size_t)]
+
+
+class BackwardArgs(ct.Structure):
+    _fields_ = [("struct_size", ct.c_size_t)] + [
+        (n, ct.c_void_p) for n in ("e", "c", "bias", "labels", "lse", "dloss", "dlse", "de", "dc", "dbias", "workspace")] + [
+        ("workspace_bytes", ct.c_size_t)]
+
+
+class ContextDesc(ct.Structure):
+    _fields_ = [("struct_size", ct.c_size_t), ("device", ct.c_int), ("device_ordinal", ct.c_int32),
+                ("cpu_threads", ct.c_int32), ("cache_dir", ct.c_char_p)]
+
+
+class Library:
+    def __init__(self, path):
+        self.lib = lib = ct.CDLL(os.path.abspath(path))
+        lib.cce_last_error.restype = ct.c_char_p
+        lib.cce_context_description.restype = ct.c_char_p
+        lib.cce_plan_describe.restype = ct.c_char_p
+        for name in ("cce_plan_forward_workspace", "cce_plan_backward_workspace"):
+            getattr(lib, name).restype = ct.c_size_t
+            getattr(lib, name).argtypes = [ct.c_void_p]
+        lib.cce_context_description.argtypes = lib.cce_plan_describe.argtypes = [ct.c_void_p]
+        for name in ("cce_plan_destroy", "cce_context_destroy"):
+            getattr(lib, name).argtypes = [ct.c_void_p]
+        self.check = self._check
+
+    def _check(self, status):
+        if status:
+            raise RuntimeError(f"status {status}: {self.lib.cce_last_error().decode()}")
+
+    def context(self, device=2, cache_dir=None):
+        desc = ContextDesc()
+        self.lib.cce_context_desc_init(ct.byref(desc))
+        desc.device = device
+        desc.cache_dir = cache_dir.encode() if cache_dir is not None else None
+        context = ct.c_void_p()
+        self._check(self.lib.cce_context_create(ct.byref(desc), ct.byref(context)))
+        return context
+
+
+def pointer(tensor):
+    return tensor.data_ptr() if tensor is not None else None
+
+
+class Plan:
+    """A plan for given tensors; see cce.h for the options."""
+
+    def __init__(self, library, context, e, c, labels, bias=None, reduction="mean", softcap=None, ignore_index=-100,
+                 shift=0, sequence=0, workspace_limit=0, transform=None, check_labels=0):
+        self.library, self.lib = library, library.lib
+        p = Problem()
+        self.lib.cce_problem_init(ct.byref(p))
+        p.tokens, p.hidden, p.vocab = e.shape[0], e.shape[1], c.shape[0]
+        p.dtype, p.label_dtype = DTYPES[e.dtype], DTYPES[labels.dtype]
+        p.bias_dtype = DTYPES[bias.dtype if bias is not None else None]
+        p.e_strides[:] = e.stride()
+        p.c_strides[:] = c.stride()
+        p.reduction, p.ignore_index, p.shift, p.sequence = REDUCTIONS[reduction], ignore_index, shift, sequence
+        p.workspace_limit, p.check_labels = workspace_limit, check_labels
+        if softcap is not None:
+            p.softcap = softcap
+        if transform is not None:
+            p.transform = transform.encode()
+        self.p, self.e, self.c, self.labels, self.bias, self.reduction = p, e, c, labels, bias, reduction
+        self.handle = ct.c_void_p()
+        library.check(self.lib.cce_plan_create(context, ct.byref(p), ct.byref(self.handle)))
+        self.fw_bytes = self.lib.cce_plan_forward_workspace(self.handle)
+        self.bw_bytes = self.lib.cce_plan_backward_workspace(self.handle)
+        device = e.device
+        self.workspace = torch.empty(max(self.fw_bytes, self.bw_bytes, 1), dtype=torch.uint8, device=device)
+        n = e.shape[0]
+        self.loss = torch.full((n if reduction == "none" else 1,), float("nan"), device=device)
+        self.lse = torch.full((n,), float("nan"), device=device)
+        self.label_error = torch.zeros(2, dtype=torch.int64, device=device)
+
+    def describe(self):
+        return self.lib.cce_plan_describe(self.handle).decode()
+
+    def stream(self):
+        return ct.c_void_p(torch.cuda.current_stream().cuda_stream if self.e.is_cuda else 0)
+
+    def forward(self):
+        a = ForwardArgs()
+        self.lib.cce_forward_args_init(ct.byref(a))
+        a.e, a.c, a.bias, a.labels = pointer(self.e), pointer(self.c), pointer(self.bias), pointer(self.labels)
+        a.loss, a.lse, a.label_error = pointer(self.loss), pointer(self.lse), pointer(self.label_error)
+        a.workspace, a.workspace_bytes = pointer(self.workspace), self.workspace.numel()
+        self.library.check(self.lib.cce_forward(self.handle, ct.byref(a), self.stream()))
+        return self.loss, self.lse
+
+    def outputs(self):
+        """Gradients, poisoned so that an element that is not written shows."""
+        fill = lambda t: torch.full(t.shape, float("nan"), dtype=t.dtype, device=t.device)
+        self.de, self.dc = fill(self.e), fill(self.c)
+        self.dbias = fill(self.bias) if self.bias is not None else None
+
+    def backward(self, dloss=None, dlse=None, want=("de", "dc", "dbias")):
+        a = BackwardArgs()
+        self.lib.cce_backward_args_init(ct.byref(a))
+        a.e, a.c, a.bias, a.labels = pointer(self.e), pointer(self.c), pointer(self.bias), pointer(self.labels)
+        a.lse, a.dloss, a.dlse = pointer(self.lse), pointer(dloss), pointer(dlse)
+        for name in want:
+            setattr(a, name, pointer(getattr(self, name)))
+        a.workspace, a.workspace_bytes = pointer(self.workspace), self.workspace.numel()
+        self.library.check(self.lib.cce_backward(self.handle, ct.byref(a), self.stream()))
+
+    def close(self):
+        self.lib.cce_plan_destroy(self.handle)

@@ -1,0 +1,210 @@
+# Checks losses and gradients of the library on a GPU against float64, over sizes, dtypes, data and options.
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+"""usage: check_gpu.py LIBRARY [--quick] [--json FILE]
+
+Bounds are those of the contract: loss and lse per token |d| <= 2e-6 (1 + |e_i| max |c_v|); gradients equal to float64 up to the
+rounding of G and of the result, u each: every element |d| <= 1.02 u (|x| + sum |G||c|) + what f32 sums cost; and, where there are
+enough elements (1000, in rows of 64) for rounding errors to average out, relative Frobenius error <= 3e-3 (bf16), 4e-4 (fp16), and 4
+times that for every row whose norm is not negligible. Ends with 'N passed, N failed'.
+"""
+import argparse
+import json
+import sys
+
+import torch
+
+from cce_ctypes import Library, Plan
+
+UNIT = {torch.bfloat16: 2.0**-8, torch.float16: 2.0**-11, torch.float32: 2.0**-24}
+BOUNDS = {torch.bfloat16: 3e-3, torch.float16: 4e-4, torch.float32: 2e-6}
+
+
+def make(n, d, v, dtype, data, generator, device="cuda"):
+    rn = lambda *s: torch.randn(*s, generator=generator, device=device)
+    labels = torch.randint(0, v, (n,), generator=generator, device=device)
+    if data == "flat":
+        e, c = rn(n, d), rn(v, d) * 0.02
+    elif data == "peaked":
+        c = rn(v, d) / d**0.5
+        e = rn(n, d) + 10 * c[labels] / c[labels].norm(dim=1, keepdim=True).clamp_min(1e-6)
+    else:  # adversarial: large logits of both signs, rows of zeros, one huge row
+        e, c = rn(n, d) * 4, rn(v, d) * 4
+        e[::7] = 0
+        c[::5] = 0
+        e[n // 2] *= 8
+    return e.to(dtype), c.to(dtype), labels
+
+
+def reference(e, c, labels, bias=None, softcap=None, ignore_index=-100, reduction="mean", dloss=None, dlse=None, shift=0,
+              sequence=0, rows=512):
+    """Loss (per token), lse and gradients in float64, in blocks of rows; all on the exactly rounded inputs."""
+    n, v = e.shape[0], c.shape[0]
+    t = sequence or n
+    position = torch.arange(n, device=e.device)
+    in_range = position % t + shift < t
+    y = torch.where(in_range, labels.long()[(position + shift).clamp_max(n - 1)], ignore_index)
+    valid = y != ignore_index
+    count = valid.sum()
+    g = torch.ones(n, dtype=torch.float64, device=e.device) if dloss is None else dloss.double().expand(n).clone()
+    if reduction == "mean":
+        g = g / count
+    g = torch.where(valid, g, 0)
+    h = torch.zeros_like(g) if dlse is None else torch.where(valid, dlse.double(), 0)
+    ed, cd = e.double(), c.double()
+    loss, lse = torch.zeros_like(g), torch.zeros_like(g)
+    de, dc, db = torch.zeros_like(ed), torch.zeros_like(cd), torch.zeros(v, dtype=torch.float64, device=e.device)
+    de_abs, dc_abs, db_abs = torch.zeros_like(ed), torch.zeros_like(cd), torch.zeros_like(db)
+    ea, ca = ed.abs(), cd.abs()
+    scale = 1 + ed.norm(dim=1) * cd.norm(dim=1).max()
+    for i in range(0, n, rows):
+        s = slice(i, i + rows)
+        x = ed[s] @ cd.T
+        if bias is not None:
+            x = x + bias.double()
+        z = softcap * torch.tanh(x / softcap) if softcap else x
+        l = torch.logsumexp(z, 1)
+        yi = y[s].clamp(0, v - 1)[:, None]
+        loss[s] = torch.where(valid[s], l - z.gather(1, yi)[:, 0], 0)
+        lse[s] = torch.where(valid[s], l, 0)
+        p = torch.exp(z - l[:, None]) * (g[s] + h[s])[:, None]
+        parts = p.abs().scatter_add_(1, yi, g[s].abs()[:, None])  # before p - onehot cancels
+        p.scatter_add_(1, yi, -g[s][:, None])
+        p = torch.where(valid[s][:, None], p, 0)
+        if softcap:
+            slope = 1 - (z / softcap) ** 2
+            p, parts = p * slope, parts * slope
+        # f32 evaluates p to about 2e-6 (1 + |x|) of the parts that it is the difference of.
+        noise = torch.where(valid[s][:, None], parts * 2e-6 * scale[s][:, None], 0)
+        bound = p.abs() * UNIT[e.dtype] + noise
+        de_abs[s], db_abs = bound @ ca, db_abs + bound.sum(0)
+        dc_abs += bound.T @ ea[s]
+        de[s] = p @ cd
+        dc += p.T @ ed[s]
+        db += p.sum(0)
+    total = loss.sum() / count if reduction == "mean" else loss.sum()
+    return dict(loss=loss if reduction == "none" else total[None], lse=lse, de=de, dc=dc, dbias=db, scale=scale, valid=valid,
+                count=count, de_abs=de_abs, dc_abs=dc_abs, dbias_abs=db_abs)
+
+
+def grad_errors(actual, expected, limits):
+    """(relative Frobenius error, worst row error / 4, worst element error / its bound, ok)"""
+    bound, unit = BOUNDS[actual.dtype], UNIT[actual.dtype]
+    a, x = actual.double(), expected
+    if not torch.isfinite(a).all():
+        return float("nan"), float("nan"), float("nan"), False
+    tiny = torch.finfo(actual.dtype).tiny  # where the result itself is subnormal
+    element = ((a - x).abs() / (1.02 * (unit * x.abs() + limits) + tiny)).max().item()
+    norm = x.norm()
+    if norm == 0:
+        return a.norm().item(), 0.0, element, a.norm().item() == 0
+    total, row = ((a - x).norm() / norm).item(), 0.0
+    if x.dim() == 2 and x.shape[1] >= 64:
+        norms = x.norm(dim=1)
+        big = norms > 0.1 * norms.max()
+        row = ((a - x).norm(dim=1)[big] / norms[big]).max().item() / 4
+    averages = x.numel() >= 1000 and (x.dim() == 1 or x.shape[1] >= 64)
+    return total, row, element, element <= 1 and (not averages or (total <= bound and row <= bound))
+
+
+def check(library, context, name, e, c, labels, failures, results, dloss=None, dlse=None, **options):
+    plan = Plan(library, context, e, c, labels, **options)
+    plan.workspace.fill_(0xff)  # NaN in every format: nothing may be read that was not written
+    loss, lse = plan.forward()
+    plan.outputs()
+    plan.workspace.fill_(0xff)
+    plan.backward(dloss, dlse)
+    torch.cuda.synchronize()
+    first = [t.clone() for t in (loss, lse, plan.de, plan.dc)]
+    plan.forward()
+    plan.backward(dloss, dlse)
+    torch.cuda.synchronize()
+    same = all(torch.equal(a.view(torch.uint8), b.view(torch.uint8)) for a, b in zip(first, (plan.loss, plan.lse, plan.de, plan.dc)))
+    keys = ("bias", "softcap", "ignore_index", "reduction", "shift", "sequence")
+    ref = reference(e, c, labels, dloss=dloss, dlse=dlse, **{k: v for k, v in options.items() if k in keys})
+    loss_scale = ref["scale"] if options.get("reduction") == "none" else ref["scale"].max()
+    if options.get("reduction") == "sum":
+        loss_scale = loss_scale * ref["count"].clamp_min(1)
+    worst = lambda a, x, s: ((a.double() - x).abs() / s).max().item()
+    loss_error, lse_error = worst(loss, ref["loss"], loss_scale), worst(lse, ref["lse"], ref["scale"])
+    de, de_row, de_element, de_ok = grad_errors(plan.de, ref["de"], ref["de_abs"])
+    dc, dc_row, dc_element, dc_ok = grad_errors(plan.dc, ref["dc"], ref["dc_abs"])
+    db, db_ok = 0.0, True
+    if plan.dbias is not None:
+        a, x = plan.dbias.double(), ref["dbias"]
+        db = ((a - x).norm() / x.norm()).item()
+        db_ok = db <= BOUNDS[e.dtype]
+    ignored_zero = bool((plan.de[~ref["valid"]] == 0).all())
+    ok = loss_error <= 2e-6 and lse_error <= 2e-6 and de_ok and dc_ok and db_ok and same and ignored_zero
+    results.append(dict(name=name, ok=ok, loss=loss_error, lse=lse_error, de=de, dc=dc, dbias=db, de_row=de_row, dc_row=dc_row,
+                        de_element=de_element, dc_element=dc_element))
+    if not ok:
+        failures.append(name)
+        print(f"FAILED {name}: loss {loss_error:.1e} lse {lse_error:.1e} dE {de:.1e} (row/4 {de_row:.1e}, element/bound {de_element:.2f}) dC {dc:.1e} "
+              f"(row/4 {dc_row:.1e}, {dc_element:.2f}) db {db:.1e} same bits {same} ignored zero {ignored_zero}", flush=True)
+    plan.close()
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("library")
+    parser.add_argument("--quick", action="store_true")
+    parser.add_argument("--json")
+    a = parser.parse_args()
+    if not torch.cuda.is_available():
+        print("0 passed, 0 failed, 1 skipped (no CUDA device)")
+        return
+    torch.backends.cuda.matmul.allow_tf32 = False
+    library = Library(a.library)
+    context = library.context()
+    print(library.lib.cce_context_description(context).decode(), flush=True)
+    generator = torch.Generator("cuda").manual_seed(0)
+    failures, results = [], []
+    ns, vs, ds = (1, 127, 129, 1000), (1, 2, 127, 129, 1000, 50257), (1, 7, 64, 123, 256, 257, 768, 2304)
+    if a.quick:
+        ns, vs, ds = (1, 129), (2, 129, 1000), (7, 64, 257)
+    for dtype in (torch.bfloat16, torch.float16):
+        for n in ns:
+            for v in vs:
+                for d in ds:
+                    for data in ("flat", "peaked", "adversarial"):
+                        e, c, y = make(n, d, v, dtype, data, generator)
+                        check(library, context, f"{dtype} N{n} V{v} D{d} {data}", e, c, y, failures, results)
+        print(f"{dtype}: {len(results)} cases, {len(failures)} failed", flush=True)
+    # Options, on one awkward size.
+    n, d, v = 300, 136, 3001
+    for dtype in (torch.bfloat16, torch.float16):
+        e, c, y = make(n, d, v, dtype, "peaked", generator)
+        yi = torch.where(torch.rand(n, generator=generator, device="cuda") < 0.3, -100, y)
+        bias = torch.randn(v, generator=generator, device="cuda")
+        masked = bias.clone()
+        masked[256:768] = float("-inf")
+        y_unmasked = torch.where((y >= 256) & (y < 768), 5, y)
+        rnd = lambda *s: torch.randn(*s, generator=generator, device="cuda")
+        cases = {
+            "ignored": (e, c, yi, {}), "int32 labels": (e, c, yi.int(), {}),
+            "all but one ignored": (e, c, torch.where(torch.arange(n, device="cuda") == 200, y, -100), {}),
+            "sum": (e, c, yi, dict(reduction="sum", dloss=rnd(1))),
+            "none": (e, c, yi, dict(reduction="none", dloss=rnd(n))),
+            "lse gradient": (e, c, yi, dict(reduction="none", dloss=rnd(n), dlse=rnd(n))),
+            "mean with lse gradient": (e, c, yi, dict(dlse=rnd(n) / n)),
+            "softcap": (e, c, yi, dict(softcap=5.0)), "bias": (e, c, yi, dict(bias=bias)),
+            "bf16 bias": (e, c, yi, dict(bias=bias.bfloat16())), "bias and softcap": (e, c, yi, dict(bias=bias, softcap=20.0)),
+            "masked classes": (e, c, y_unmasked, dict(bias=masked)),
+            "shift": (e, c, yi, dict(shift=1, sequence=100)), "shift 3": (e, c, yi, dict(shift=3, sequence=50)),
+            "many chunks": (e, c, yi, dict(workspace_limit=1 << 20)), "many chunks, bias": (e, c, yi, dict(workspace_limit=1 << 20, bias=bias)),
+            "tail ignored": (e, c, torch.where(torch.arange(n, device="cuda") < 256, y, -100), {}),
+            "strided": (rnd(n, 2 * d).to(dtype)[:, :d], rnd(v, d + 8).to(dtype)[:, :d], yi, {}),
+            "transposed": (rnd(d, n).to(dtype).T, rnd(d, v).to(dtype).T, yi, {}),
+        }
+        for name, (ee, cc, yy, options) in cases.items():
+            check(library, context, f"{dtype} {name}", ee, cc, yy, failures, results, **options)
+    worst = {k: max((r[k] for r in results if r["ok"]), default=0) for k in ("loss", "lse", "de", "dc", "de_row", "dc_row", "de_element", "dc_element")}
+    print("worst of those that passed:", {k: f"{v:.2e}" for k, v in worst.items()})
+    if a.json:
+        json.dump(dict(torch=torch.__version__, gpu=torch.cuda.get_device_name(), results=results), open(a.json, "w"), indent=0)
+    print(f"{len(results) - len(failures)} passed, {len(failures)} failed")
+    sys.exit(bool(failures))
+
+
+if __name__ == "__main__":
+    main()

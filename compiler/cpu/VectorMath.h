@@ -1,0 +1,22 @@
+//===- VectorMath.h - exponentials of vectors ---------------------*- C++ -*-===//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//===----------------------------------------------------------------------===//
+#ifndef CCE_COMPILER_CPU_VECTORMATH_H
+#define CCE_COMPILER_CPU_VECTORMATH_H
+
+#include "compiler/cpu/Emitter.h"
+
+namespace mlir::cce::cpu {
+
+/// 2^x, e^x and tanh x of a vector of f32, within 2 ulp for every x.
+Value buildExp2(Emitter &e, Value x);
+Value buildExp(Emitter &e, Value x);
+Value buildTanh(Emitter &e, Value x);
+
+/// 2^x for the terms of a log-sum-exp: x <= 0 up to rounding. Results below the normal range are 0; NaN
+/// stays NaN; +inf gives a large number (the maximum that was subtracted is +inf then).
+Value buildExp2OfTerm(Emitter &e, Value x);
+
+} // namespace mlir::cce::cpu
+
+#endif // CCE_COMPILER_CPU_VECTORMATH_H

@@ -1,0 +1,407 @@
+//===- LowerProduct.cpp - products on Hopper's tensor cores --------------------===//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//===----------------------------------------------------------------------===//
+// The kernel that is made, for a block of 384 threads:
+//
+//   for every item (rows m, and a column n or a range of columns) of this block:
+//     warp 0, the producer:            warpgroups 1 and 2, the consumers, 64 rows each:
+//       for n, for k:                    for n:
+//         wait until stage is empty        for k: wait until stage is full
+//         copy A[m,k], B[n,k] to stage            acc += A.B (wgmma); release stage
+//                                          element-wise part on acc, stores or log-sum-exp
+//
+// Operands lie in shared memory as TMA writes them with the 128-byte swizzle:
+//   K-major:  `rows` rows of 64 contraction elements (128 bytes);
+//   MN-major: panels of 64 rows of the tile, each panel 64 contraction elements long.
+//===----------------------------------------------------------------------===//
+#include "compiler/nvptx/Fragment.h"
+#include "compiler/nvptx/Lowerings.h"
+#include "compiler/nvptx/OnlineLse.h"
+#include "compiler/nvptx/ProductKernel.h"
+
+using namespace mlir;
+using namespace mlir::cce;
+
+namespace {
+constexpr int64_t warpgroup = 128;
+constexpr int64_t consumers = 2;
+constexpr int64_t threads = (1 + consumers) * warpgroup;
+constexpr int64_t rowBytes = 128;            // a swizzled row: 64 16-bit elements
+constexpr int64_t panelBytes = 64 * rowBytes; // 64 rows
+/// Registers per thread: 128 * 40 + 256 * 232 fit into the 65536 of a multiprocessor.
+constexpr int64_t producerRegisters = 40, consumerRegisters = 232;
+/// Neighbouring items share rows of C while 16 tiles of rows of E stay in L2.
+constexpr int64_t groupedRows = 16;
+
+/// Where the ring stands: a stage and the parity of its current use.
+struct Ring {
+  Value stage, parity;
+};
+
+/// One tile's worth of work, the same for all roles.
+struct Item {
+  Value m, nBegin, nEnd, part;
+};
+
+class ProductLowering {
+public:
+  ProductLowering(PtxBuilder &b, ProductKernel product, StringRef sharedMemory)
+      : b(b), product(product), arguments(b, product.kernel, threads),
+        fragment(b, arguments, this->product), sharedMemory(sharedMemory) {}
+
+  LogicalResult lower();
+
+private:
+  int64_t lhsBytes() const { return product.tileM * product.tileK * 2; }
+  int64_t rhsBytes() const { return product.tileN * product.tileK * 2; }
+  int64_t barrierOffset() const { return product.stages * (lhsBytes() + rhsBytes()); }
+
+  void emitPrologue();
+  void emitProducer();
+  void emitConsumer();
+
+  /// Runs `body` for every item of this block, with the ring.
+  void forEachItem(llvm::function_ref<Ring(Item, Ring)> body);
+  Item decode(Value index);
+  Ring advance(Ring ring);
+  Value full(Value stage) { return b.offset(fullBarriers, byteOffset(stage, 8)); }
+  Value empty(Value stage) { return b.offset(emptyBarriers, byteOffset(stage, 8)); }
+  Value byteOffset(Value index, int64_t size) { return b.mul(index, size); }
+
+  struct RowList {
+    SmallVector<Value> rows; // of this lane: lane, lane + 32, ...
+    Value contiguous, first;
+  };
+  RowList loadRowList(ProductOperand operand, Value start, int64_t count);
+  void copyTile(const ProductOperand &operand, Value destination, Value tileStart, Value k,
+                int64_t tileRows, const RowList &list, Value barrier);
+
+  Value descriptor(Value address, bool kMajor);
+  Value multiply(Value accumulator, Ring ring);
+  Value waitForProduct(Value accumulator);
+  void emitTile(Item item, Value n, Value accumulator, OnlineLse *lse);
+
+  PtxBuilder &b;
+  ProductKernel product;
+  KernelArguments arguments;
+  FragmentEvaluator fragment;
+  StringRef sharedMemory;
+  LogicalResult result = success();
+
+  Value shared, fullBarriers, emptyBarriers, thread, warp, lane, group;
+  Value mTiles, nTiles, kBlocks, parts;
+};
+} // namespace
+
+//===----------------------------------------------------------------------===//
+// Items and the ring
+//===----------------------------------------------------------------------===//
+
+Item ProductLowering::decode(Value index) {
+  Item item;
+  if (product.reduce) {
+    item.m = b.remu(index, mTiles);
+    item.part = b.divu(index, mTiles);
+    item.nBegin = b.divu(b.mul(item.part, nTiles), parts);
+    item.nEnd = b.divu(b.mul(b.add(item.part, 1), nTiles), parts);
+    return item;
+  }
+  Value perGroup = b.mul(nTiles, groupedRows);
+  Value firstRow = b.mul(b.divu(index, perGroup), groupedRows);
+  Value height = b.mins(b.sub(mTiles, firstRow), b.c32(groupedRows));
+  Value within = b.remu(index, perGroup);
+  item.m = b.add(firstRow, b.remu(within, height));
+  item.nBegin = b.divu(within, height);
+  item.nEnd = b.add(item.nBegin, 1);
+  return item;
+}
+
+void ProductLowering::forEachItem(llvm::function_ref<Ring(Item, Ring)> body) {
+  Value items = b.mul(mTiles, product.reduce ? parts : nTiles);
+  b.loop(b.blockId(), items, b.gridSize(), {b.c32(0), b.c32(0)},
+         [&](Value index, ValueRange state) -> SmallVector<Value> {
+           Ring ring = body(decode(index), {state[0], state[1]});
+           return {ring.stage, ring.parity};
+         });
+}
+
+Ring ProductLowering::advance(Ring ring) {
+  Value next = b.add(ring.stage, 1);
+  Value wraps = b.eq(next, b.c32(product.stages));
+  return {b.select(wraps, b.c32(0), next),
+          b.select(wraps, b.xori(ring.parity, b.c32(1)), ring.parity)};
+}
+
+//===----------------------------------------------------------------------===//
+// Prologue
+//===----------------------------------------------------------------------===//
+
+void ProductLowering::emitPrologue() {
+  shared = LLVM::AddressOfOp::create(b, b.ptr(Space::Shared), sharedMemory);
+  fullBarriers = b.offset(shared, barrierOffset());
+  emptyBarriers = b.offset(fullBarriers, 8 * product.stages);
+  thread = b.threadId();
+  lane = b.andi(thread, 31);
+  warp = b.broadcast(b.shr(thread, 5));
+  group = b.shr(warp, 2);
+  mTiles = b.ceilDiv(arguments.extent(product.mAxis), product.tileM);
+  nTiles = b.ceilDiv(arguments.extent(product.nAxis), product.tileN);
+  kBlocks = b.ceilDiv(arguments.extent(product.kAxis), product.tileK);
+  parts = product.partAxis ? arguments.extent(product.partAxis) : b.c32(1);
+  b.ifThen(b.eq(thread, b.c32(0)), [&] {
+    for (int64_t stage = 0; stage < product.stages; ++stage) {
+      b.barrierInit(b.offset(fullBarriers, 8 * stage), 1);
+      b.barrierInit(b.offset(emptyBarriers, 8 * stage), consumers);
+    }
+    NVVM::FenceMbarrierInitOp::create(b);
+  });
+  b.barrier();
+}
+
+//===----------------------------------------------------------------------===//
+// Producer
+//===----------------------------------------------------------------------===//
+
+/// Entries `start`.. of the list that gathers the operand, and whether they are consecutive.
+ProductLowering::RowList ProductLowering::loadRowList(ProductOperand operand, Value start,
+                                                      int64_t count) {
+  RowList list;
+  Value base = arguments.pointer(operand.gather.getRows());
+  for (int64_t i = 0; i < count / 32; ++i) {
+    Value index = b.sext64(b.add(start, b.add(lane, 32 * i)));
+    list.rows.push_back(b.load(b.i32(), b.offset(base, b.mul(index, b.c64(4))), 4));
+  }
+  list.first = b.broadcast(list.rows[0]);
+  Value consecutive = b.ge(list.first, b.c32(0));
+  for (auto [i, row] : llvm::enumerate(list.rows))
+    consecutive = b.andi(consecutive, b.eq(row, b.add(list.first, b.add(lane, 32 * i))));
+  list.contiguous = b.all(consecutive);
+  return list;
+}
+
+/// Tile rows `tileStart`.., contraction `k`.., of one operand.
+void ProductLowering::copyTile(const ProductOperand &operand, Value destination, Value tileStart,
+                               Value k, int64_t tileRows, const RowList &list, Value barrier) {
+  Value leader = b.eq(lane, b.c32(0));
+  // K-major: one box. MN-major: a box per panel of 64 tile rows.
+  int64_t boxRows = operand.kMajor ? tileRows : 64;
+  int64_t panels = operand.kMajor ? 1 : tileRows / 64;
+  auto copyBoxes = [&](Value row) {
+    Value map = arguments.tensorMap(operand.buffer, {boxRows, 64});
+    b.ifThen(leader, [&] {
+      for (int64_t panel = 0; panel < panels; ++panel) {
+        Value column = operand.kMajor ? k : b.add(tileStart, 64 * panel);
+        b.tmaLoad(b.offset(destination, panel * panelBytes), map, column, row, barrier);
+      }
+    });
+  };
+  if (!operand.gather)
+    return copyBoxes(operand.kMajor ? tileStart : k);
+  auto copyRows = [&] {
+    Value map = arguments.tensorMap(operand.buffer, {1, 64});
+    for (int64_t panel = 0; panel < panels; ++panel)
+      for (auto [i, row] : llvm::enumerate(list.rows)) {
+        Value column = operand.kMajor ? k : b.add(tileStart, 64 * panel);
+        Value start = b.offset(destination, panel * panelBytes + 32 * i * rowBytes);
+        b.tmaLoad(b.offset(start, b.mul(lane, rowBytes)), map, column, row, barrier);
+      }
+  };
+  b.ifThenElse(list.contiguous, [&] { copyBoxes(list.first); }, copyRows);
+}
+
+void ProductLowering::emitProducer() {
+  NVVM::SetMaxRegisterOp::create(b, producerRegisters, NVVM::SetMaxRegisterAction::decrease);
+  b.ifThen(b.eq(warp, b.c32(0)), [&] {
+    forEachItem([&](Item item, Ring start) {
+      Value mStart = b.mul(item.m, product.tileM);
+      RowList lhsTile, rhsTile;
+      if (product.lhs.gathersTile())
+        lhsTile = loadRowList(product.lhs, mStart, product.tileM);
+      auto ring = b.loop(
+          item.nBegin, item.nEnd, b.c32(1), {start.stage, start.parity},
+          [&](Value n, ValueRange outer) {
+            Value nStart = b.mul(n, product.tileN);
+            if (product.rhs.gathersTile())
+              rhsTile = loadRowList(product.rhs, nStart, product.tileN);
+            return b.loop(
+                b.c32(0), kBlocks, b.c32(1), outer,
+                [&](Value block, ValueRange inner) -> SmallVector<Value> {
+                  Ring ring{inner[0], inner[1]};
+                  Value k = b.mul(block, product.tileK);
+                  RowList lhsList = lhsTile, rhsList = rhsTile;
+                  if (product.lhs.gathersContraction())
+                    lhsList = loadRowList(product.lhs, k, product.tileK);
+                  if (product.rhs.gathersContraction())
+                    rhsList = loadRowList(product.rhs, k, product.tileK);
+                  b.barrierWait(empty(ring.stage), b.xori(ring.parity, b.c32(1)));
+                  Value barrier = full(ring.stage);
+                  b.ifThen(b.eq(lane, b.c32(0)), [&] {
+                    b.barrierArriveExpect(barrier, lhsBytes() + rhsBytes());
+                  });
+                  Value a = b.offset(shared, byteOffset(ring.stage, lhsBytes()));
+                  Value c = b.offset(b.offset(shared, product.stages * lhsBytes()),
+                                     byteOffset(ring.stage, rhsBytes()));
+                  copyTile(product.lhs, a, mStart, k, product.tileM, lhsList, barrier);
+                  copyTile(product.rhs, c, nStart, k, product.tileN, rhsList, barrier);
+                  Ring next = advance(ring);
+                  return {next.stage, next.parity};
+                });
+          });
+      return Ring{ring[0], ring[1]};
+    });
+  });
+}
+
+//===----------------------------------------------------------------------===//
+// Consumers
+//===----------------------------------------------------------------------===//
+
+/// The matrix descriptor of a tile with the 128-byte swizzle (§9.7.15.5.1.2). K-major: 8 rows of 128
+/// bytes repeat every 1024 bytes (stride offset); the leading offset is not used. MN-major: panels of
+/// 64 follow each other at the leading offset, 8 contraction elements at the stride offset.
+Value ProductLowering::descriptor(Value address, bool kMajor) {
+  Value field = b.zext64(b.andi(b.shr(address, 4), 0x3fff));
+  uint64_t leading = kMajor ? 1 : panelBytes / 16, stride = 1024 / 16;
+  uint64_t fixed = (uint64_t(1) << 62) | (stride << 32) | (leading << 16);
+  return b.ori(field, b.c64(static_cast<int64_t>(fixed)));
+}
+
+/// acc += A.B over one stage: four instructions of 16 contraction elements.
+Value ProductLowering::multiply(Value accumulator, Ring ring) {
+  MLIRContext *context = b.getContext();
+  Value start = LLVM::PtrToIntOp::create(b, b.i32(), shared);
+  Value rows = b.mul(b.sub(group, b.c32(1)), panelBytes); // 64 rows of A each, in either layout
+  Value a = b.add(b.add(start, rows), byteOffset(ring.stage, lhsBytes()));
+  Value c = b.add(b.add(start, product.stages * lhsBytes()), byteOffset(ring.stage, rhsBytes()));
+  Value descriptorA = descriptor(a, product.lhs.kMajor);
+  Value descriptorB = descriptor(c, product.rhs.kMajor);
+  auto element = NVVM::WGMMATypesAttr::get(context, product.elementType.isBF16()
+                                                        ? NVVM::WGMMATypes::bf16
+                                                        : NVVM::WGMMATypes::f16);
+  auto one = NVVM::WGMMAScaleInAttr::get(context, NVVM::WGMMAScaleIn::one);
+  // 'row' for A and 'col' for B mean K-major.
+  auto layout = [&](bool isRow) {
+    return NVVM::MMALayoutAttr::get(context, isRow ? NVVM::MMALayout::row : NVVM::MMALayout::col);
+  };
+  // 16 contraction elements on: 32 bytes within the swizzled row, or 16 rows.
+  auto step = [](bool kMajor) { return (kMajor ? 32 : 16 * rowBytes) / 16; };
+  NVVM::WgmmaFenceAlignedOp::create(b);
+  for (int64_t k = 0; k < product.tileK / 16; ++k)
+    accumulator = NVVM::WgmmaMmaAsyncOp::create(
+        b, accumulator.getType(), accumulator,
+        b.add(descriptorA, b.c64(k * step(product.lhs.kMajor))),
+        b.add(descriptorB, b.c64(k * step(product.rhs.kMajor))),
+        NVVM::MMAShapeAttr::get(context, 64, product.tileN, 16), element, element,
+        NVVM::WGMMATypesAttr::get(context, NVVM::WGMMATypes::f32),
+        NVVM::WGMMAScaleOutAttr::get(context, NVVM::WGMMAScaleOut::one), one, one,
+        layout(product.lhs.kMajor), layout(!product.rhs.kMajor), NVVM::MMAIntOverflowAttr());
+  NVVM::WgmmaGroupSyncAlignedOp::create(b);
+  return accumulator;
+}
+
+/// Waits for all products of the warpgroup. The accumulators go through the instruction, so that
+/// nothing which reads them can be moved in front of it.
+Value ProductLowering::waitForProduct(Value accumulator) {
+  auto type = cast<LLVM::LLVMStructType>(accumulator.getType());
+  size_t count = type.getBody().size();
+  SmallVector<Value> registers;
+  std::string outputs, inputs;
+  for (size_t i = 0; i < count; ++i) {
+    registers.push_back(LLVM::ExtractValueOp::create(b, accumulator, i));
+    outputs += "=f,";
+    inputs += std::to_string(i) + (i + 1 < count ? "," : "");
+  }
+  return LLVM::InlineAsmOp::create(
+             b, type, registers, "wgmma.wait_group.sync.aligned 0;", outputs + inputs,
+             /*has_side_effects=*/true, /*is_align_stack=*/false, LLVM::TailCallKind::None,
+             LLVM::AsmDialectAttr::get(b.getContext(), LLVM::AsmDialect::AD_ATT), ArrayAttr())
+      .getResult(0);
+}
+
+void ProductLowering::emitTile(Item item, Value n, Value accumulator, OnlineLse *lse) {
+  SmallVector<Value> registers;
+  for (int64_t i = 0; i < product.tileN / 2; ++i)
+    registers.push_back(LLVM::ExtractValueOp::create(b, accumulator, i));
+  Value tileColumn = b.mul(n, product.tileN);
+  Value column = b.add(tileColumn, b.mul(b.andi(lane, 3), 2));
+  fragment.setTile(column, registers);
+  if (lse) {
+    if (failed(lse->update(product.update.getValue(), tileColumn)))
+      result = failure();
+    return;
+  }
+  for (StoreOp store : product.stores)
+    if (failed(fragment.store(store, tileColumn)))
+      result = failure();
+}
+
+void ProductLowering::emitConsumer() {
+  NVVM::SetMaxRegisterOp::create(b, consumerRegisters, NVVM::SetMaxRegisterAction::increase);
+  Value consumer = b.sub(group, b.c32(1));
+  Value threadInGroup = b.andi(thread, warpgroup - 1);
+  Value isFirst = b.eq(threadInGroup, b.c32(0));
+  // This thread's first row within a tile.
+  Value rowInTile = b.add(b.add(b.mul(consumer, 64), b.mul(b.shr(threadInGroup, 5), 16)),
+                          b.shr(lane, 2));
+  SmallVector<Type> registers(product.tileN / 2, b.f32());
+  auto accumulatorType = LLVM::LLVMStructType::getLiteral(b.getContext(), registers);
+
+  forEachItem([&](Item item, Ring start) {
+    fragment.setRows(b.add(b.mul(item.m, product.tileM), rowInTile));
+    fragment.prefetchRows();
+    OnlineLse lse(b, fragment, arguments, product);
+    SmallVector<Value> state{start.stage, start.parity};
+    if (product.reduce)
+      llvm::append_range(state, lse.initial());
+    auto final = b.loop(
+        item.nBegin, item.nEnd, b.c32(1), state, [&](Value n, ValueRange outer) {
+          Value zero = LLVM::ZeroOp::create(b, accumulatorType);
+          auto loop = b.loop(b.c32(0), kBlocks, b.c32(1), {outer[0], outer[1], zero},
+                             [&](Value, ValueRange inner) -> SmallVector<Value> {
+                               Ring ring{inner[0], inner[1]};
+                               b.barrierWait(full(ring.stage), ring.parity);
+                               Value sum = waitForProduct(multiply(inner[2], ring));
+                               b.ifThen(isFirst, [&] { b.barrierArrive(empty(ring.stage)); });
+                               Ring next = advance(ring);
+                               return {next.stage, next.parity, sum};
+                             });
+          SmallVector<Value> next{loop[0], loop[1]};
+          if (product.reduce) {
+            lse.setState(outer.drop_front(2));
+            emitTile(item, n, loop[2], &lse);
+            llvm::append_range(next, lse.getState());
+          } else {
+            emitTile(item, n, loop[2], nullptr);
+          }
+          return next;
+        });
+    if (product.reduce) {
+      lse.setState(ArrayRef<Value>(final).drop_front(2));
+      for (StoreOp store : product.stores)
+        if (failed(lse.store(store, item.part, lane)))
+          result = failure();
+    }
+    return Ring{final[0], final[1]};
+  });
+}
+
+LogicalResult ProductLowering::lower() {
+  emitPrologue();
+  b.ifThenElse(b.eq(group, b.c32(0)), [&] { emitProducer(); }, [&] { emitConsumer(); });
+  LLVM::ReturnOp::create(b, ValueRange());
+  ManifestBuilder &manifest = arguments.getManifest();
+  manifest.set("cluster", 1);
+  manifest.set("shared_bytes", barrierOffset() + 16 * product.stages);
+  manifest.tile(product.mAxis.getValue(), product.tileM);
+  manifest.tile(product.nAxis.getValue(), product.tileN);
+  arguments.finish();
+  return result;
+}
+
+LogicalResult mlir::cce::lowerProduct(PtxBuilder &builder, KernelOp kernel,
+                                      StringRef sharedMemory) {
+  FailureOr<ProductKernel> product = ProductKernel::match(kernel);
+  if (failed(product))
+    return failure();
+  return ProductLowering(builder, *product, sharedMemory).lower();
+}

@@ -1,0 +1,67 @@
+//===- LowerToNvvm.cpp - cce-to-nvvm -------------------------------------------===//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//===----------------------------------------------------------------------===//
+#include "compiler/nvptx/Lowerings.h"
+#include "compiler/nvptx/Passes.h"
+#include "mlir/Dialect/GPU/IR/GPUDialect.h"
+#include "mlir/IR/BuiltinOps.h"
+
+namespace mlir::cce {
+#define GEN_PASS_DEF_LOWERTONVVMPASS
+#include "compiler/nvptx/Passes.h.inc"
+} // namespace mlir::cce
+
+using namespace mlir;
+using namespace mlir::cce;
+
+static constexpr StringLiteral sharedMemoryName = "cce_shared_memory";
+
+/// The block's dynamic shared memory, at an alignment that the 128-byte swizzle's pattern of 1024
+/// bytes wants.
+static void declareSharedMemory(OpBuilder &builder, Location location) {
+  auto type = LLVM::LLVMArrayType::get(builder.getI8Type(), 0);
+  LLVM::GlobalOp::create(builder, location, type, /*isConstant=*/false, LLVM::Linkage::External,
+                         sharedMemoryName, Attribute(), /*alignment=*/1024,
+                         static_cast<unsigned>(Space::Shared));
+}
+
+static LogicalResult lowerKernel(PtxBuilder &builder, KernelOp kernel) {
+  for (BlockArgument argument : kernel.getBodyBlock()->getArguments())
+    if (auto buffer = dyn_cast<BufferType>(argument.getType());
+        buffer && isa<OperandType>(buffer.getElementType()))
+      return kernel.emitOpError("expected element types fixed by cce-specialize, got !cce.operand for '")
+             << kernel.getArgName(argument) << "'";
+  bool hasProduct = false, hasDot = false;
+  kernel.walk([&](Operation *op) {
+    hasProduct |= isa<MatmulOp>(op);
+    hasDot |= isa<DotOp>(op);
+  });
+  if (hasProduct)
+    return lowerProduct(builder, kernel, sharedMemoryName);
+  if (hasDot)
+    return lowerDot(builder, kernel);
+  return lowerColumnSums(builder, kernel, sharedMemoryName);
+}
+
+namespace {
+class LowerToNvvmPass : public cce::impl::LowerToNvvmPassBase<LowerToNvvmPass> {
+public:
+  void runOnOperation() override {
+    SmallVector<KernelOp> kernels(getOperation().getOps<KernelOp>());
+    if (kernels.empty())
+      return;
+    OpBuilder builder(&getContext());
+    builder.setInsertionPointToEnd(getOperation().getBody());
+    auto module = gpu::GPUModuleOp::create(builder, getOperation().getLoc(), "kernels");
+    builder.setInsertionPointToStart(module.getBody());
+    declareSharedMemory(builder, module.getLoc());
+    for (KernelOp kernel : kernels) {
+      PtxBuilder body(kernel.getLoc(), &getContext());
+      body.setInsertionPointToEnd(module.getBody());
+      if (failed(lowerKernel(body, kernel)))
+        return signalPassFailure();
+      kernel.erase();
+    }
+  }
+};
+} // namespace

@@ -1,0 +1,108 @@
+//===- OnlineLse.cpp - the log-sum-exp of rows, a tile at a time ---------------===//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//===----------------------------------------------------------------------===//
+#include "compiler/nvptx/OnlineLse.h"
+#include <limits>
+#include <numbers>
+
+using namespace mlir;
+using namespace mlir::cce;
+
+static Value minusInfinity(PtxBuilder &b) { return b.cf(-std::numeric_limits<double>::infinity()); }
+
+/// The maximum to subtract: 0 for rows that have only seen -inf, so that -inf - -inf never occurs.
+static Value finiteMaximum(PtxBuilder &b, Value maximum) {
+  Value isEmpty = arith::CmpFOp::create(b, arith::CmpFPredicate::OEQ, maximum, minusInfinity(b));
+  return b.select(isEmpty, b.cf(0.0), maximum);
+}
+
+SmallVector<Value> OnlineLse::initial() {
+  Value none = minusInfinity(b), zero = b.cf(0.0);
+  return {none, zero, none, zero};
+}
+
+LogicalResult OnlineLse::update(Value logits, Value tileColumn) {
+  SmallVector<Value> values;
+  for (int half = 0; half < 2; ++half)
+    for (int group = 0; group < fragment.groups(); ++group)
+      for (int pair = 0; pair < 2; ++pair) {
+        values.push_back(fragment.get(logits, {group, half, pair}));
+        if (!values.back())
+          return failure();
+      }
+  // Only the last tile of the axis has columns beyond it.
+  Value extent = arguments.extent(product.nAxis);
+  Value full = b.cmp(arith::CmpIPredicate::sle, b.add(tileColumn, product.tileN), extent);
+  values = b.ifValues(
+      full, [&] { return values; },
+      [&] {
+        SmallVector<Value> masked;
+        for (auto [i, value] : llvm::enumerate(values)) {
+          int column = i % (2 * fragment.groups());
+          Value exists = b.lt(fragment.getColumn(column / 2, column % 2), extent);
+          masked.push_back(b.select(exists, value, minusInfinity(b)));
+        }
+        return masked;
+      });
+  for (int half = 0; half < 2; ++half)
+    updateHalf(half, ArrayRef<Value>(values).slice(half * 2 * fragment.groups(), 2 * fragment.groups()));
+  return success();
+}
+
+void OnlineLse::updateHalf(int half, ArrayRef<Value> logits) {
+  Value scale = b.cf(std::numbers::log2e);
+  SmallVector<Value> maxima(logits);
+  while (maxima.size() > 1) {
+    SmallVector<Value> next;
+    for (size_t i = 0; i + 1 < maxima.size(); i += 2)
+      next.push_back(b.maxf(maxima[i], maxima[i + 1]));
+    if (maxima.size() % 2)
+      next.push_back(maxima.back());
+    maxima = next;
+  }
+  Value &maximum = state[2 * half], &sum = state[2 * half + 1];
+  Value larger = b.maxf(maximum, b.mulf(maxima[0], scale));
+  Value shift = finiteMaximum(b, larger);
+  Value minusShift = b.negf(shift);
+  Value correction = b.ex2(b.subf(maximum, shift));
+  // Four sums, so that additions need not wait for each other.
+  Value sums[4] = {};
+  for (auto [i, logit] : llvm::enumerate(logits)) {
+    Value term = b.ex2(b.fma(logit, scale, minusShift));
+    sums[i % 4] = sums[i % 4] ? b.addf(sums[i % 4], term) : term;
+  }
+  Value added = b.addf(b.addf(sums[0], sums[1]), b.addf(sums[2], sums[3]));
+  sum = b.fma(sum, correction, added);
+  maximum = larger;
+}
+
+LogicalResult OnlineLse::store(StoreOp store, Value part, Value lane) {
+  BufferType type = store.getTarget().getType();
+  bool hasPart = type.getRank() == 2 && type.getAxes()[0] == product.partAxis;
+  if (type.getAxes().back() != product.mAxis || type.getRank() != (hasPart ? 2 : 1) ||
+      !isTokens(product.mAxis))
+    return store.emitOpError("expected the state to be stored over the part's axis and 'tokens' on "
+                             "sm_90a, got ")
+           << type;
+  Value writes = b.eq(b.andi(lane, 3), b.c32(0));
+  for (int half = 0; half < 2; ++half) {
+    Value maximum = state[2 * half], sum = state[2 * half + 1];
+    for (int64_t distance : {1, 2}) {
+      Value otherMaximum = b.shuffleXor(maximum, distance);
+      Value otherSum = b.shuffleXor(sum, distance);
+      Value larger = b.maxf(maximum, otherMaximum);
+      Value shift = finiteMaximum(b, larger);
+      // Both threads of a pair add the same two products, so they get the same sum.
+      Value mine = b.mulf(sum, b.ex2(b.subf(maximum, shift)));
+      Value other = b.mulf(otherSum, b.ex2(b.subf(otherMaximum, shift)));
+      sum = b.addf(mine, other);
+      maximum = larger;
+    }
+    Value index = b.sext64(fragment.getRow(half));
+    if (hasPart)
+      index = b.add(index, b.mul(b.sext64(part), arguments.stride(store.getTarget())));
+    Value address = b.offset(arguments.pointer(store.getTarget()), b.mul(index, b.c64(8)));
+    b.ifThen(writes, [&] { b.store(b.pair(maximum, sum), address, 8); });
+  }
+  return success();
+}

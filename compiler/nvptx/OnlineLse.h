@@ -1,0 +1,42 @@
+//===- OnlineLse.h - the log-sum-exp of rows, a tile at a time -----------------===//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//===----------------------------------------------------------------------===//
+// cce.lse_update on a fragment. Every thread keeps the state of its own columns of its two rows; the
+// four threads that share a row merge theirs once, at the end.
+//===----------------------------------------------------------------------===//
+#ifndef CCE_COMPILER_NVPTX_ONLINELSE_H
+#define CCE_COMPILER_NVPTX_ONLINELSE_H
+
+#include "compiler/nvptx/Fragment.h"
+
+namespace mlir::cce {
+
+class OnlineLse {
+public:
+  OnlineLse(PtxBuilder &builder, FragmentEvaluator &fragment, KernelArguments &arguments,
+            const ProductKernel &product)
+      : b(builder), fragment(fragment), arguments(arguments), product(product) {}
+
+  /// (maximum, sum) of half 0, then of half 1.
+  SmallVector<Value> initial();
+  void setState(ValueRange values) { state.assign(values.begin(), values.end()); }
+  ArrayRef<Value> getState() const { return state; }
+
+  /// Takes in the current tile of `logits`, which starts at `tileColumn`.
+  LogicalResult update(Value logits, Value tileColumn);
+  /// Merges over the threads of a row and writes the state, at entry `part` of the first axis.
+  LogicalResult store(StoreOp store, Value part, Value lane);
+
+private:
+  void updateHalf(int half, ArrayRef<Value> logits);
+
+  PtxBuilder &b;
+  FragmentEvaluator &fragment;
+  KernelArguments &arguments;
+  const ProductKernel &product;
+  SmallVector<Value> state;
+};
+
+} // namespace mlir::cce
+
+#endif // CCE_COMPILER_NVPTX_ONLINELSE_H

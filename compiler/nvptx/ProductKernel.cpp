@@ -1,0 +1,98 @@
+//===- ProductKernel.cpp - the parts of a kernel around one matrix product -----===//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//===----------------------------------------------------------------------===//
+#include "compiler/nvptx/ProductKernel.h"
+
+using namespace mlir;
+using namespace mlir::cce;
+
+static ProductOperand operandOf(Value view, StringAttr contracted) {
+  ProductOperand operand;
+  operand.gather = view.getDefiningOp<GatherOp>();
+  operand.buffer = operand.gather ? operand.gather.getSource() : view;
+  operand.kMajor = cast<BufferType>(view.getType()).getAxes()[1] == contracted;
+  return operand;
+}
+
+/// What the accumulators of a warpgroup, the ring of stages and the instruction shapes allow.
+static LogicalResult verifyConfig(KernelOp kernel, const ProductKernel &product) {
+  if (product.tileM != 128)
+    return kernel.emitOpError("expected tile_m to be 128 on sm_90a, got ") << product.tileM;
+  if (product.tileN % 64 != 0 || product.tileN > 256)
+    return kernel.emitOpError("expected tile_n to be 64, 128, 192 or 256 on sm_90a, got ")
+           << product.tileN;
+  if (product.tileK != 64)
+    return kernel.emitOpError("expected tile_k to be 64 on sm_90a, got ") << product.tileK;
+  int64_t bytes = product.stages * (product.tileM + product.tileN) * product.tileK * 2 + 1024;
+  if (product.stages < 2 || bytes > 232448)
+    return kernel.emitOpError("expected at least 2 stages that fit into 232448 bytes of shared "
+                              "memory, got ")
+           << product.stages << " stages of " << bytes << " bytes in all";
+  return success();
+}
+
+FailureOr<ProductKernel> ProductKernel::match(KernelOp kernel) {
+  ProductKernel product;
+  product.kernel = kernel;
+  product.parallel = kernel.getParallel();
+  Block *body = product.parallel.getBodyBlock();
+  for (ReduceOp op : body->getOps<ReduceOp>()) {
+    if (product.reduce)
+      return op.emitOpError("expected one reduction per kernel on sm_90a");
+    product.reduce = op;
+  }
+  Block *inner = product.reduce ? product.reduce.getBodyBlock() : body;
+  WalkResult walk = kernel.walk([&](MatmulOp op) {
+    if (product.matmul || op->getBlock() != inner) {
+      op.emitOpError("expected one product per kernel, in its innermost loop, on sm_90a");
+      return WalkResult::interrupt();
+    }
+    product.matmul = op;
+    return WalkResult::advance();
+  });
+  if (walk.wasInterrupted())
+    return failure();
+
+  MatmulOp matmul = product.matmul;
+  product.mAxis = getAxis(matmul.getLhsCoord());
+  product.nAxis = getAxis(matmul.getRhsCoord());
+  product.kAxis = matmul.getContractedAxis();
+  product.lhs = operandOf(matmul.getLhs(), product.kAxis);
+  product.rhs = operandOf(matmul.getRhs(), product.kAxis);
+  product.elementType = matmul.getLhs().getType().getElementType();
+  if (!product.elementType.isBF16() && !product.elementType.isF16())
+    return matmul.emitOpError("expected operands of bf16 or f16 on sm_90a, got ")
+           << product.elementType;
+  for (ProductOperand operand : {product.lhs, product.rhs})
+    if (operand.gather && operand.gather.getRows().getType().getAxes()[0].getValue() != "tokens")
+      return operand.gather.emitOpError("expected a list along 'tokens' on sm_90a");
+
+  product.stores.assign(body->getOps<StoreOp>().begin(), body->getOps<StoreOp>().end());
+  if (product.reduce) {
+    product.update = product.reduce.getYield().getOperand(0).getDefiningOp<LseUpdateOp>();
+    if (!product.update || product.update.getState() != product.reduce.getState())
+      return product.reduce.emitOpError(
+          "expected a reduction of products to end in a cce.lse_update of its state on sm_90a");
+    if (getAxis(product.reduce.getCoord()) != product.nAxis)
+      return product.reduce.emitOpError("expected a reduction over the axis of the second operand, '")
+             << product.nAxis.getValue() << "', on sm_90a";
+    if (Value part = product.reduce.getPart())
+      product.partAxis = getAxis(part);
+    for (StoreOp store : product.stores)
+      if (store.getValue() != product.reduce.getResult())
+        return store.emitOpError("expected the result of the reduction to be stored as it is on sm_90a");
+  }
+  for (Attribute axis : product.parallel.getAxes())
+    if (axis != product.mAxis && axis != product.partAxis && (product.reduce || axis != product.nAxis))
+      return product.parallel.emitOpError("expected the axes of the product, got '")
+             << cast<StringAttr>(axis).getValue() << "'";
+
+  ConfigAttr config = kernel.getConfigAttr();
+  product.tileM = config ? config.getTileM() : 128;
+  product.tileN = config ? config.getTileN() : 256;
+  product.tileK = config ? config.getTileK() : 64;
+  product.stages = config ? config.getStages() : 4;
+  if (failed(verifyConfig(kernel, product)))
+    return failure();
+  return product;
+}

@@ -1,0 +1,45 @@
+//===- ProductKernel.h - the parts of a kernel around one matrix product -------===//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//===----------------------------------------------------------------------===//
+#ifndef CCE_COMPILER_NVPTX_PRODUCTKERNEL_H
+#define CCE_COMPILER_NVPTX_PRODUCTKERNEL_H
+
+#include "dialect/CceOps.h"
+
+namespace mlir::cce {
+
+/// One operand of a product, seen as (rows of the output tile) x (contraction).
+struct ProductOperand {
+  Value buffer;    ///< a kernel argument
+  GatherOp gather; ///< null if the buffer is used as it is
+  /// Whether the contracted axis is the contiguous one ("K-major"); else the other one is.
+  bool kMajor;
+
+  /// Whether a list names the rows of the output tile (K-major) or of the contraction.
+  bool gathersTile() const { return gather && kMajor; }
+  bool gathersContraction() const { return gather && !kMajor; }
+};
+
+/// A kernel of the form
+///   parallel m, n { matmul; element-wise; store }                or
+///   parallel [part,] m { reduce n [part] { matmul; element-wise; lse_update }; store }
+struct ProductKernel {
+  KernelOp kernel;
+  ParallelOp parallel;
+  ReduceOp reduce; ///< null for the first form
+  MatmulOp matmul;
+  ProductOperand lhs, rhs;
+  StringAttr mAxis, nAxis, kAxis;
+  StringAttr partAxis; ///< null without `part`
+  LseUpdateOp update;  ///< of the second form
+  SmallVector<StoreOp> stores;
+  int64_t tileM, tileN, tileK, stages;
+  Type elementType; ///< of both operands
+
+  /// Reads the structure, or says at which op it is not of this form.
+  static FailureOr<ProductKernel> match(KernelOp kernel);
+};
+
+} // namespace mlir::cce
+
+#endif // CCE_COMPILER_NVPTX_PRODUCTKERNEL_H

@@ -1,0 +1,118 @@
+// Merges the states of the splits, finishes loss and log-sum-exp, and reduces in a fixed order: thread t adds up tokens
+// t, t + 1024, ..., in f64, then the threads are added as a tree. States are (maximum, sum), to base 2.
+gpu.module @kernels {
+  llvm.mlir.global internal @sums() {addr_space = 3 : i32, alignment = 8 : i64} : !llvm.array<1024 x f64>
+
+  llvm.func @finish_loss(%partial: !llvm.ptr<1>, %splits: i32, %padded: i32, %label_logit: !llvm.ptr<1>, %rows: !llvm.ptr<1>, %count: !llvm.ptr<1>, %reduction: i32, %error: !llvm.ptr<1>, %lse_or_null: !llvm.ptr<1>, %loss: !llvm.ptr<1>)
+      attributes {nvvm.kernel, nvvm.reqntid = array<i32: 1024, 1, 1>, cce.manifest = {
+      kernel = "finish_loss", target = "sm_90a", entry = "finish_loss", threads = 1024 : i64, cluster = 1 : i64,
+      shared_bytes = 0 : i64, tiles = {}, arguments = [
+         {kind = "pointer", buffer = "partial"},
+         {kind = "scalar", buffer = "splits", type = "i32"},
+         {kind = "scalar", buffer = "padded", type = "i32"},
+         {kind = "pointer", buffer = "label_logit"},
+         {kind = "pointer", buffer = "rows"},
+         {kind = "pointer", buffer = "count"},
+         {kind = "scalar", buffer = "reduction", type = "i32"},
+         {kind = "pointer", buffer = "error"},
+         {kind = "pointer", buffer = "lse_or_null"},
+         {kind = "pointer", buffer = "loss"}]}} {
+    %c0 = arith.constant 0 : i32
+    %c1 = arith.constant 1 : i32
+    %c2 = arith.constant 2 : i32
+    %c512 = arith.constant 512 : i32
+    %c1024 = arith.constant 1024 : i32
+    %c10 = arith.constant 10 : i32
+    %zero = arith.constant 0.0 : f32
+    %zero64 = arith.constant 0.0 : f64
+    %empty = arith.constant 0xFF800000 : f32
+    %ln2 = arith.constant 0.693147182 : f32
+    %nan = arith.constant 0x7FC00000 : f32
+    %null = llvm.mlir.zero : !llvm.ptr<1>
+    %tid = nvvm.read.ptx.sreg.tid.x : i32
+    %n = llvm.load %count : !llvm.ptr<1> -> i32
+    %per_token = arith.cmpi eq, %reduction, %c0 : i32
+    %wants_lse = llvm.icmp "ne" %lse_or_null, %null : !llvm.ptr<1>
+    %sum = scf.for %i = %tid to %n step %c1024 iter_args(%acc = %zero64) -> (f64) : i32 {
+      %i64 = arith.extui %i : i32 to i64
+      %state:2 = scf.for %s = %c0 to %splits step %c1 iter_args(%m = %empty, %t = %zero) -> (f32, f32) : i32 {
+        %s64 = arith.extui %s : i32 to i64
+        %p64 = arith.extui %padded : i32 to i64
+        %start = arith.muli %s64, %p64 : i64
+        %at = arith.addi %start, %i64 : i64
+        %p = llvm.getelementptr %partial[%at] : (!llvm.ptr<1>, i64) -> !llvm.ptr<1>, !llvm.struct<(f32, f32)>
+        %q = llvm.getelementptr %p[1] : (!llvm.ptr<1>) -> !llvm.ptr<1>, f32
+        %pm = llvm.load %p : !llvm.ptr<1> -> f32
+        %pt = llvm.load %q : !llvm.ptr<1> -> f32
+        %larger = arith.maxnumf %m, %pm : f32
+        // -inf - -inf would be NaN; nothing has been seen then, and both sums are 0.
+        %is_empty = arith.cmpf oeq, %larger, %empty : f32
+        %shift = arith.select %is_empty, %zero, %larger : f32
+        %d0 = arith.subf %m, %shift : f32
+        %d1 = arith.subf %pm, %shift : f32
+        %e0 = llvm.call_intrinsic "llvm.nvvm.ex2.approx.ftz.f"(%d0) : (f32) -> f32
+        %e1 = llvm.call_intrinsic "llvm.nvvm.ex2.approx.ftz.f"(%d1) : (f32) -> f32
+        %t0 = arith.mulf %t, %e0 : f32
+        %t1 = arith.mulf %pt, %e1 : f32
+        %next = arith.addf %t0, %t1 : f32
+        scf.yield %larger, %next : f32, f32
+      }
+      %log = llvm.call_intrinsic "llvm.nvvm.lg2.approx.ftz.f"(%state#1) : (f32) -> f32
+      %log_sum = arith.addf %state#0, %log : f32
+      %lse = arith.mulf %log_sum, %ln2 : f32
+      %pz = llvm.getelementptr %label_logit[%i64] : (!llvm.ptr<1>, i64) -> !llvm.ptr<1>, f32
+      %z = llvm.load %pz : !llvm.ptr<1> -> f32
+      %nll = arith.subf %lse, %z : f32
+      %prow = llvm.getelementptr %rows[%i64] : (!llvm.ptr<1>, i64) -> !llvm.ptr<1>, i32
+      %row = llvm.load %prow : !llvm.ptr<1> -> i32
+      %row64 = arith.extui %row : i32 to i64
+      scf.if %wants_lse {
+        %p = llvm.getelementptr %lse_or_null[%row64] : (!llvm.ptr<1>, i64) -> !llvm.ptr<1>, f32
+        llvm.store %lse, %p : f32, !llvm.ptr<1>
+      }
+      scf.if %per_token {
+        %p = llvm.getelementptr %loss[%row64] : (!llvm.ptr<1>, i64) -> !llvm.ptr<1>, f32
+        llvm.store %nll, %p : f32, !llvm.ptr<1>
+      }
+      %wide = arith.extf %nll : f32 to f64
+      %more = arith.addf %acc, %wide : f64
+      scf.yield %more : f64
+    }
+    %sums = llvm.mlir.addressof @sums : !llvm.ptr<3>
+    %mine = llvm.getelementptr %sums[%tid] : (!llvm.ptr<3>, i32) -> !llvm.ptr<3>, f64
+    llvm.store %sum, %mine : f64, !llvm.ptr<3>
+    nvvm.barrier
+    %last = scf.for %k = %c0 to %c10 step %c1 iter_args(%half = %c512) -> (i32) : i32 {
+      %adds = arith.cmpi slt, %tid, %half : i32
+      scf.if %adds {
+        %other = arith.addi %tid, %half : i32
+        %po = llvm.getelementptr %sums[%other] : (!llvm.ptr<3>, i32) -> !llvm.ptr<3>, f64
+        %a = llvm.load %mine : !llvm.ptr<3> -> f64
+        %b = llvm.load %po : !llvm.ptr<3> -> f64
+        %s = arith.addf %a, %b : f64
+        llvm.store %s, %mine : f64, !llvm.ptr<3>
+      }
+      nvvm.barrier
+      %smaller = arith.shrui %half, %c1 : i32
+      scf.yield %smaller : i32
+    }
+    %leader = arith.cmpi eq, %tid, %c0 : i32
+    %reduced = arith.cmpi ne, %reduction, %c0 : i32
+    %writes = arith.andi %leader, %reduced : i1
+    scf.if %writes {
+      %total = llvm.load %mine : !llvm.ptr<3> -> f64
+      %is_mean = arith.cmpi eq, %reduction, %c1 : i32
+      %n64 = arith.sitofp %n : i32 to f64
+      %one = arith.constant 1.0 : f64
+      %divisor = arith.select %is_mean, %n64, %one : f64
+      %value = arith.divf %total, %divisor : f64
+      %rounded = arith.truncf %value : f64 to f32
+      %bad = llvm.load %error : !llvm.ptr<1> -> i64
+      %l0 = arith.constant 0 : i64
+      %is_bad = arith.cmpi sge, %bad, %l0 : i64
+      %result = arith.select %is_bad, %nan, %rounded : f32
+      llvm.store %result, %loss : f32, !llvm.ptr<1>
+    }
+    llvm.return
+  }
+}

@@ -1,0 +1,204 @@
+//===- Plan.cpp - how one problem is computed on one device ---------------===//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//===----------------------------------------------------------------------===//
+#include "runtime/plan/Plan.h"
+
+#include <future>
+#include <numeric>
+#include <sstream>
+
+namespace cce::rt {
+
+namespace {
+
+/// Tokens of a warpgroup tile; buffers over tokens are padded to it.
+constexpr int64_t gpuTokenGranule = 128;
+
+std::string tilesText(const Manifest &manifest) {
+  std::string text;
+  for (const auto &[axis, size] : manifest.tiles)
+    text += (text.empty() ? "" : " x ") + std::to_string(size) + " " + axis;
+  return text.empty() ? "no tiles" : text;
+}
+
+std::string megabytes(int64_t bytes) {
+  std::ostringstream stream;
+  stream.precision(1);
+  stream << std::fixed << double(bytes) / (1 << 20) << " MiB";
+  return stream.str();
+}
+
+} // namespace
+
+Plan::Plan(std::shared_ptr<Backend> backend, Problem problem, Choices choices)
+    : backend(std::move(backend)), problem(std::move(problem)), choices(std::move(choices)) {}
+
+Expected<std::unique_ptr<const Plan>> Plan::create(std::shared_ptr<Backend> backend,
+                                                   Problem problem, Choices choices) {
+  std::unique_ptr<Plan> plan(new Plan(std::move(backend), std::move(problem), std::move(choices)));
+  CCE_RETURN_IF_ERROR(plan->checkDeviceRules());
+  CCE_RETURN_IF_ERROR(plan->build());
+  plan->description = plan->describeInWords();
+  return std::unique_ptr<const Plan>(std::move(plan));
+}
+
+Status Plan::checkDeviceRules() {
+  if (backend->device() != CCE_DEVICE_CUDA)
+    return {};
+  if (problem.dtype == CCE_F32)
+    return makeError(CCE_UNIMPLEMENTED, "problem.dtype: f32 is not supported on this GPU target "
+                                        "yet; expected bf16 or f16, or a context on the CPU");
+  // Results are written in place, through rows of neighbouring elements.
+  for (const auto &[member, matrix] :
+       {std::pair("de_strides", problem.de(nullptr)), std::pair("dc_strides", problem.dc(nullptr))})
+    if (matrix.strides[1] != 1 && matrix.sizes[1] > 1)
+      return makeError(CCE_UNIMPLEMENTED, "problem.", member,
+                       ": a GPU needs a column stride of 1 for results, got ", matrix.strides[1]);
+  packE = !backend->supportsLayout(problem.e(nullptr));
+  packC = !backend->supportsLayout(problem.c(nullptr));
+  return {};
+}
+
+KernelRequest Plan::requestFor(const std::string &kernel) const {
+  KernelRequest request;
+  request.kernel = kernel;
+  request.target = backend->target();
+  const bool hasLogits =
+      kernel == "indexed_matmul" || kernel == "lse_forward" || kernel == "logit_grad";
+  if (hasLogits || kernel.starts_with("grad_"))
+    request.dtype = problem.dtype;
+  if (hasLogits)
+    request.transform = problem.transform;
+  request.config = choices.compilerConfig(kernel);
+  return request;
+}
+
+Status Plan::loadAll(const std::vector<std::pair<std::string, KernelPtr *>> &kernels) {
+  // At the same time: compiling is most of the cost of a first plan.
+  std::vector<std::future<Status>> loads;
+  for (const auto &[name, kernel] : kernels) {
+    auto load = [this, &name = name, kernel = kernel]() -> Status {
+      CCE_ASSIGN_OR_RETURN(*kernel, backend->loadKernel(requestFor(name)));
+      return {};
+    };
+    try {
+      loads.push_back(std::async(std::launch::async, load));
+    } catch (const std::system_error &) { // no more threads
+      loads.push_back(std::async(std::launch::deferred, load));
+    }
+  }
+  Status status;
+  for (std::future<Status> &load : loads)
+    if (Status each = load.get(); status.ok())
+      status = std::move(each);
+  return status;
+}
+
+Status Plan::build() {
+  std::vector<std::pair<std::string, KernelPtr *>> kernels = {
+      {problem.labelDtype == CCE_I32 ? "select_tokens_i32" : "select_tokens_i64", &selectTokens},
+      {"indexed_matmul", &indexedMatmul},
+      {"lse_forward", &lseForward},
+      {"finish_loss", &finishLoss},
+      {"token_weights", &tokenWeights},
+      {"logit_grad", &logitGrad},
+      {"grad_embedding", &gradEmbedding},
+      {"grad_classifier", &gradClassifier},
+  };
+  if (problem.hasBias())
+    kernels.emplace_back("grad_bias", &gradBias);
+  if (problem.hasBias() && problem.biasDtype != CCE_F32) {
+    const std::string type = dtypeName(problem.biasDtype);
+    kernels.emplace_back("convert_" + type + "_to_f32", &biasToFloat);
+    kernels.emplace_back("convert_f32_to_" + type, &floatToBias);
+  }
+  if (packE || packC)
+    kernels.emplace_back("pack_rows", &packRows);
+  CCE_RETURN_IF_ERROR(loadAll(kernels));
+
+  const bool onGpu = backend->device() == CCE_DEVICE_CUDA;
+  LayoutInputs inputs;
+  inputs.tokenGranule = onGpu ? gpuTokenGranule : 1;
+  for (const KernelPtr *kernel :
+       {&indexedMatmul, &lseForward, &logitGrad, &gradEmbedding, &gradClassifier, &gradBias})
+    if (*kernel) {
+      const Manifest &manifest = (*kernel)->manifest();
+      inputs.tokenGranule = std::lcm(inputs.tokenGranule, manifest.tile("tokens", 1));
+      if (kernel != &indexedMatmul && kernel != &lseForward)
+        inputs.vocabGranule = std::lcm(inputs.vocabGranule, manifest.tile("vocab", 1));
+    }
+  // So that the rows of a chunk of C, and g, start at multiples of 16 bytes.
+  inputs.vocabGranule = std::lcm(inputs.vocabGranule, int64_t(8));
+  inputs.forwardTokenTile = lseForward->manifest().tile("tokens", 1);
+  inputs.forwardVocabTile = lseForward->manifest().tile("vocab", 1);
+  inputs.multiprocessors = onGpu ? backend->parallelism() : 0;
+  inputs.splits = choices.splits();
+  inputs.packE = packE;
+  inputs.packC = packC;
+  CCE_ASSIGN_OR_RETURN(layout, Layout::choose(problem, inputs));
+  if (layout.chunks > 1) {
+    // The same tiles as grad_embedding, whose sums it begins.
+    KernelRequest request = requestFor("grad_embedding_partial");
+    request.config = choices.compilerConfig("grad_embedding");
+    CCE_ASSIGN_OR_RETURN(gradEmbeddingPartial, backend->loadKernel(request));
+  }
+
+  // Results stay where the caller wants them, so a kernel that stores through a tensor map can
+  // only be used with results that meet its rules.
+  for (const auto &[kernel, buffer, matrix] :
+       {std::tuple(&gradEmbedding, "de", problem.de(nullptr)),
+        std::tuple(&gradClassifier, "dc", problem.dc(nullptr))})
+    for (const ManifestArgument &argument : (*kernel)->manifest().arguments)
+      if (argument.kind == ArgumentKind::TensorMap && argument.name == buffer &&
+          !backend->supportsLayout(matrix))
+        return makeError(CCE_UNIMPLEMENTED, "problem.", buffer,
+                         "_strides: this GPU target needs rows a multiple of 16 bytes apart for "
+                         "results, got a row stride of ",
+                         matrix.strides[0], " elements");
+  return {};
+}
+
+std::string Plan::describeInWords() const {
+  std::ostringstream out;
+  out << problem.tokens << " tokens x " << problem.hidden << " hidden x " << problem.vocab
+      << " classes, " << dtypeName(problem.dtype) << ", logit function "
+      << (problem.transform.size() <= 16 ? problem.transform : "from the caller") << "\n";
+  out << "on " << backend->description() << "\n";
+  auto line = [&](const char *name, const KernelPtr &kernel) {
+    if (!kernel)
+      return;
+    auto it = choices.configs.find(name);
+    out << "  " << name << ": tiles of " << tilesText(kernel->manifest());
+    if (kernel->manifest().sharedBytes)
+      out << ", " << kernel->manifest().threads << " threads, "
+          << kernel->manifest().sharedBytes / 1024 << " KiB shared memory";
+    out << (it == choices.configs.end() ? "" : ", tuned (" + configToString(it->second) + ")")
+        << "\n";
+  };
+  out << "forward: workspace " << megabytes(layout.forwardBytes) << ", vocabulary in "
+      << layout.splits << " splits\n";
+  line("indexed_matmul", indexedMatmul);
+  line("lse_forward", lseForward);
+  out << "backward: workspace " << megabytes(layout.backwardBytes) << " of at most "
+      << megabytes(int64_t(problem.workspaceLimit)) << ", vocabulary in " << layout.chunks
+      << (layout.chunks == 1 ? " chunk" : " chunks of ");
+  if (layout.chunks > 1)
+    out << layout.chunk << " classes, because g takes "
+        << megabytes(layout.padded * layout.gStride * dtypeSize(problem.dtype)) << " a chunk";
+  out << "\n";
+  line("logit_grad", logitGrad);
+  line("grad_embedding", gradEmbedding);
+  line("grad_classifier", gradClassifier);
+  line("grad_bias", gradBias);
+  if (packE || packC)
+    out << "copied to padded rows first, because the tensor copy engine needs rows a multiple of "
+           "16 "
+           "bytes apart: "
+        << (packE && packC ? "E and C"
+            : packE        ? "E"
+                           : "C")
+        << "\n";
+  return out.str();
+}
+
+} // namespace cce::rt

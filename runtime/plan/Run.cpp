@@ -1,0 +1,353 @@
+//===- Run.cpp - the launches of the forward and the backward -------------===//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//===----------------------------------------------------------------------===//
+#include "runtime/plan/Plan.h"
+
+#include <algorithm>
+
+namespace cce::rt {
+
+namespace {
+
+constexpr size_t workspaceAlignment = 256;
+
+template <typename T> T *at(char *workspace, const Slice &slice) {
+  return slice.bytes ? reinterpret_cast<T *>(workspace + slice.offset) : nullptr;
+}
+
+int64_t divideUp(int64_t a, int64_t b) { return (a + b - 1) / b; }
+
+/// Tiles of an axis of this length.
+int64_t tilesOf(const Kernel &kernel, const char *axis, int64_t extent) {
+  return divideUp(extent, kernel.manifest().tile(axis, 1));
+}
+
+void addMatrix(Bindings &bindings, std::string_view name, const BufferBinding &buffer) {
+  bindings.matrix(name, buffer.base, buffer.dtype, buffer.sizes[0], buffer.sizes[1],
+                  buffer.strides[0], buffer.strides[1]);
+}
+
+/// Rows [first, first + rows) of a matrix.
+BufferBinding rowsOf(BufferBinding matrix, int64_t first, int64_t rows) {
+  matrix.base =
+      static_cast<char *>(matrix.base) + first * matrix.strides[0] * dtypeSize(matrix.dtype);
+  matrix.sizes[0] = rows;
+  return matrix;
+}
+
+Status missing(const char *name) {
+  return makeError(CCE_INVALID_ARGUMENT, name, ": expected memory, got NULL");
+}
+
+} // namespace
+
+Status Plan::checkWorkspace(const char *name, const void *workspace, size_t bytes,
+                            int64_t needed) const {
+  if (bytes < size_t(needed))
+    return makeError(CCE_INVALID_ARGUMENT, name, "_bytes: expected at least ", needed, ", got ",
+                     bytes);
+  return backend->checkPointer(name, workspace, workspaceAlignment);
+}
+
+Status Plan::checkOperand(const char *name, const BufferBinding &matrix, bool packed) const {
+  const size_t alignment =
+      backend->device() == CCE_DEVICE_CUDA && !packed ? 16 : size_t(dtypeSize(matrix.dtype));
+  return backend->checkPointer(name, matrix.base, alignment);
+}
+
+BufferBinding Plan::operand(const BufferBinding &matrix, bool packed, void *memory) const {
+  if (!packed)
+    return matrix;
+  return {memory, matrix.dtype, 2, matrix.sizes, {layout.packedStride, 1}};
+}
+
+Status Plan::pack(const BufferBinding &from, const BufferBinding &to, void *stream) const {
+  Bindings bindings;
+  bindings.vector("source", from.base, from.dtype, 0)
+      .vector("destination", to.base, to.dtype, 0)
+      .scalar("row_stride", from.strides[0])
+      .scalar("column_stride", from.strides[1])
+      .scalar("rows", from.sizes[0])
+      .scalar("columns", from.sizes[1])
+      .scalar("destination_row_stride", to.strides[0]);
+  return backend->launch(*packRows, bindings, from.sizes[0], stream);
+}
+
+Status Plan::begin(const void *labels, const void *&bias, char *workspace, int64_t *error,
+                   float *loss, float *lse, void *stream) const {
+  Bindings bindings;
+  bindings.vector("labels_in", labels, problem.labelDtype, problem.tokens)
+      .scalar("positions", problem.tokens)
+      .scalar("sequence", problem.sequence)
+      .scalar("shift", problem.shift)
+      .scalar("ignore_index", problem.ignoreIndex)
+      .scalar("vocab", problem.vocab)
+      .vector("rows", at<void>(workspace, layout.rows), CCE_I32, layout.padded)
+      .vector("labels", at<void>(workspace, layout.labels), CCE_I32, layout.padded)
+      .scalarBuffer("count", at<void>(workspace, layout.count), CCE_I32)
+      .scalar("padded", layout.padded)
+      .vector("error", error, CCE_I64, 2)
+      .vector("loss_or_null", loss, CCE_F32, problem.tokens)
+      .vector("lse_or_null", lse, CCE_F32, problem.tokens);
+  CCE_RETURN_IF_ERROR(backend->launch(*selectTokens, bindings, 1, stream));
+  if (!biasToFloat || problem.tokens == 0)
+    return {};
+  void *converted = at<void>(workspace, layout.bias);
+  Bindings conversion;
+  conversion.vector("source", bias, problem.biasDtype, problem.vocab)
+      .vector("destination", converted, CCE_F32, problem.vocab)
+      .scalar("n", problem.vocab);
+  bias = converted;
+  return backend->launch(*biasToFloat, conversion, divideUp(problem.vocab, 1024), stream);
+}
+
+Bindings Plan::common(char *workspace, const BufferBinding &e) const {
+  const auto *count = at<int32_t>(workspace, layout.count);
+  Bindings bindings;
+  addMatrix(bindings, "e", e);
+  bindings.vector("rows", at<void>(workspace, layout.rows), CCE_I32, layout.padded)
+      .vector("labels", at<void>(workspace, layout.labels), CCE_I32, layout.padded)
+      .scalar("param", problem.softcap)
+      .extent("positions", problem.tokens)
+      // Behind an asynchronous launch the host does not know the count; kernels then read it.
+      .extent("tokens", backend->synchronous() ? *count : layout.padded)
+      .extentPointer("tokens", count)
+      .extent("hidden", problem.hidden)
+      .extent("splits", layout.splits);
+  return bindings;
+}
+
+void Plan::bindClasses(Bindings &bindings, const BufferBinding &c, const float *bias,
+                       int64_t origin, int64_t classes) const {
+  addMatrix(bindings, "c", c);
+  bindings.vector("bias", bias, CCE_F32, classes).extent("vocab", classes).origin("vocab", origin);
+}
+
+Status Plan::forward(const cce_forward_args &args, void *stream) const {
+  const bool perToken = problem.reduction == CCE_REDUCTION_NONE;
+  if (args.struct_size != sizeof(cce_forward_args))
+    return makeError(CCE_INVALID_ARGUMENT, "args.struct_size: expected ", sizeof(cce_forward_args),
+                     " (call cce_forward_args_init first), got ", args.struct_size);
+  CCE_RETURN_IF_ERROR(
+      checkWorkspace("args.workspace", args.workspace, args.workspace_bytes, layout.forwardBytes));
+  if (!args.bias != !problem.hasBias())
+    return makeError(CCE_INVALID_ARGUMENT, "args.bias: expected ",
+                     problem.hasBias() ? "memory, got NULL"
+                                       : "NULL because problem.bias_dtype is none, got memory");
+  // A result without elements may have no address.
+  if (problem.tokens > 0 || !perToken)
+    CCE_RETURN_IF_ERROR(backend->checkPointer("args.loss", args.loss, sizeof(float)));
+  if (args.lse)
+    CCE_RETURN_IF_ERROR(backend->checkPointer("args.lse", args.lse, sizeof(float)));
+  if (args.label_error)
+    CCE_RETURN_IF_ERROR(
+        backend->checkPointer("args.label_error", args.label_error, sizeof(int64_t)));
+  const BufferBinding e = problem.e(args.e), c = problem.c(args.c);
+  if (problem.tokens > 0) {
+    CCE_RETURN_IF_ERROR(
+        backend->checkPointer("args.labels", args.labels, size_t(dtypeSize(problem.labelDtype))));
+    CCE_RETURN_IF_ERROR(checkOperand("args.e", e, packE));
+    CCE_RETURN_IF_ERROR(checkOperand("args.c", c, packC));
+    if (problem.hasBias())
+      CCE_RETURN_IF_ERROR(
+          backend->checkPointer("args.bias", args.bias, size_t(dtypeSize(problem.biasDtype))));
+  }
+
+  auto *workspace = static_cast<char *>(args.workspace);
+  int64_t *error = args.label_error ? args.label_error : at<int64_t>(workspace, layout.error);
+  auto *partial = at<float>(workspace, layout.forward.partial);
+  auto *labelLogit = at<float>(workspace, layout.forward.labelLogit);
+  const void *bias = args.bias;
+  CCE_RETURN_IF_ERROR(
+      begin(args.labels, bias, workspace, error, perToken ? args.loss : nullptr, args.lse, stream));
+
+  if (problem.tokens > 0) {
+    const BufferBinding eIn = operand(e, packE, at<void>(workspace, layout.packedE));
+    const BufferBinding cIn = operand(c, packC, at<void>(workspace, layout.forward.packedC));
+    if (packE)
+      CCE_RETURN_IF_ERROR(pack(e, eIn, stream));
+    if (packC)
+      CCE_RETURN_IF_ERROR(pack(c, cIn, stream));
+    Bindings bindings = common(workspace, eIn);
+    bindClasses(bindings, cIn, static_cast<const float *>(bias), 0, problem.vocab);
+    bindings.vector("label_logit", labelLogit, CCE_F32, layout.padded)
+        .matrix("partial", partial, CCE_I64, layout.splits, layout.padded, layout.padded);
+    CCE_RETURN_IF_ERROR(backend->launch(*indexedMatmul, bindings,
+                                        tilesOf(*indexedMatmul, "tokens", layout.padded), stream));
+    CCE_RETURN_IF_ERROR(
+        backend->launch(*lseForward, bindings,
+                        tilesOf(*lseForward, "tokens", layout.padded) * layout.splits, stream));
+  }
+
+  Bindings bindings;
+  bindings.matrix("partial", partial, CCE_I64, layout.splits, layout.padded, layout.padded)
+      .scalar("splits", layout.splits)
+      .scalar("padded", layout.padded)
+      .vector("label_logit", labelLogit, CCE_F32, layout.padded)
+      .vector("rows", at<void>(workspace, layout.rows), CCE_I32, layout.padded)
+      .scalarBuffer("count", at<void>(workspace, layout.count), CCE_I32)
+      .scalar("reduction", int64_t(problem.reduction))
+      .vector("error", error, CCE_I64, 2)
+      .vector("lse_or_null", args.lse, CCE_F32, problem.tokens)
+      .vector("loss", args.loss, CCE_F32, perToken ? problem.tokens : 1);
+  CCE_RETURN_IF_ERROR(backend->launch(*finishLoss, bindings, 1, stream));
+
+  if (problem.checkLabels) {
+    int64_t found[2] = {-1, 0};
+    CCE_RETURN_IF_ERROR(backend->copyToHost(found, error, sizeof(found), stream));
+    if (found[0] >= 0)
+      return makeError(CCE_INVALID_ARGUMENT, "args.labels: expected a class in [0, ", problem.vocab,
+                       ") or ignore_index (", problem.ignoreIndex, ") at position ", found[0],
+                       ", got ", found[1]);
+  }
+  return {};
+}
+
+/// What all chunks of a backward share.
+struct Plan::BackwardCall {
+  const cce_backward_args &args;
+  char *workspace;
+  BufferBinding e;   ///< as kernels see it
+  const float *bias; ///< f32 or null
+  float *dbias;      ///< f32 or null
+};
+
+Status Plan::backward(const cce_backward_args &args, void *stream) const {
+  if (args.struct_size != sizeof(cce_backward_args))
+    return makeError(CCE_INVALID_ARGUMENT, "args.struct_size: expected ", sizeof(cce_backward_args),
+                     " (call cce_backward_args_init first), got ", args.struct_size);
+  CCE_RETURN_IF_ERROR(
+      checkWorkspace("args.workspace", args.workspace, args.workspace_bytes, layout.backwardBytes));
+  const bool anyTokens = problem.tokens > 0;
+  if (args.dbias && !problem.hasBias())
+    return makeError(CCE_INVALID_ARGUMENT,
+                     "args.dbias: expected NULL because problem.bias_dtype is none, got memory");
+  const BufferBinding e = problem.e(args.e), c = problem.c(args.c);
+  if (anyTokens) {
+    if (!args.bias != !problem.hasBias())
+      return problem.hasBias()
+                 ? missing("args.bias")
+                 : makeError(CCE_INVALID_ARGUMENT, "args.bias: expected NULL because "
+                                                   "problem.bias_dtype is none, got memory");
+    if (problem.hasBias())
+      CCE_RETURN_IF_ERROR(
+          backend->checkPointer("args.bias", args.bias, size_t(dtypeSize(problem.biasDtype))));
+    CCE_RETURN_IF_ERROR(checkOperand("args.e", e, packE));
+    CCE_RETURN_IF_ERROR(checkOperand("args.c", c, packC));
+    CCE_RETURN_IF_ERROR(
+        backend->checkPointer("args.labels", args.labels, size_t(dtypeSize(problem.labelDtype))));
+    CCE_RETURN_IF_ERROR(backend->checkPointer("args.lse", args.lse, sizeof(float)));
+    for (const auto &[name, pointer] :
+         {std::pair("args.dloss", args.dloss), std::pair("args.dlse", args.dlse)})
+      if (pointer)
+        CCE_RETURN_IF_ERROR(backend->checkPointer(name, pointer, sizeof(float)));
+    if (args.de)
+      CCE_RETURN_IF_ERROR(checkOperand("args.de", problem.de(args.de),
+                                       !backend->supportsLayout(problem.de(nullptr))));
+  }
+  if (args.dc)
+    CCE_RETURN_IF_ERROR(checkOperand("args.dc", problem.dc(args.dc),
+                                     !backend->supportsLayout(problem.dc(nullptr))));
+  if (args.dbias)
+    CCE_RETURN_IF_ERROR(
+        backend->checkPointer("args.dbias", args.dbias, size_t(dtypeSize(problem.biasDtype))));
+
+  if (!anyTokens) {
+    if (args.dc)
+      CCE_RETURN_IF_ERROR(backend->zero(problem.dc(args.dc), stream));
+    if (args.dbias)
+      CCE_RETURN_IF_ERROR(
+          backend->zero({args.dbias, problem.biasDtype, 1, {problem.vocab, 0}, {1, 0}}, stream));
+    return {};
+  }
+  if (!args.de && !args.dc && !args.dbias)
+    return {};
+
+  auto *workspace = static_cast<char *>(args.workspace);
+  const auto &slices = layout.backward;
+  const void *bias = args.bias;
+  CCE_RETURN_IF_ERROR(begin(args.labels, bias, workspace, at<int64_t>(workspace, layout.error),
+                            nullptr, nullptr, stream));
+  Bindings bindings;
+  bindings.vector("dloss_or_null", args.dloss, CCE_F32, problem.tokens)
+      .vector("dlse_or_null", args.dlse, CCE_F32, problem.tokens)
+      .vector("lse", args.lse, CCE_F32, problem.tokens)
+      .vector("rows", at<void>(workspace, layout.rows), CCE_I32, layout.padded)
+      .scalarBuffer("count", at<void>(workspace, layout.count), CCE_I32)
+      .scalar("padded", layout.padded)
+      .scalar("reduction", int64_t(problem.reduction))
+      .vector("lse_out", at<void>(workspace, slices.lse), CCE_F32, layout.padded)
+      .vector("prob_weight", at<void>(workspace, slices.probWeight), CCE_F32, layout.padded)
+      .vector("label_weight", at<void>(workspace, slices.labelWeight), CCE_F32, layout.padded)
+      .scalarBuffer("alpha", at<void>(workspace, slices.alpha), CCE_F32);
+  CCE_RETURN_IF_ERROR(backend->launch(*tokenWeights, bindings, 1, stream));
+
+  // grad_embedding writes only the rows of tokens that take part.
+  if (args.de)
+    CCE_RETURN_IF_ERROR(backend->zero(problem.de(args.de), stream));
+  BackwardCall call{args, workspace, operand(e, packE, at<void>(workspace, layout.packedE)),
+                    static_cast<const float *>(bias),
+                    floatToBias ? at<float>(workspace, slices.dbias)
+                                : static_cast<float *>(args.dbias)};
+  if (packE)
+    CCE_RETURN_IF_ERROR(pack(e, call.e, stream));
+  for (int64_t chunk = 0; chunk < layout.chunks; ++chunk)
+    CCE_RETURN_IF_ERROR(backwardChunk(call, chunk, stream));
+
+  if (args.dbias && floatToBias) {
+    Bindings conversion;
+    conversion.vector("source", call.dbias, CCE_F32, problem.vocab)
+        .vector("destination", args.dbias, problem.biasDtype, problem.vocab)
+        .scalar("n", problem.vocab);
+    CCE_RETURN_IF_ERROR(
+        backend->launch(*floatToBias, conversion, divideUp(problem.vocab, 1024), stream));
+  }
+  return {};
+}
+
+Status Plan::backwardChunk(const BackwardCall &call, int64_t chunk, void *stream) const {
+  const auto &[args, workspace, e, bias, dbias] = call;
+  const auto &slices = layout.backward;
+  const int64_t first = chunk * layout.chunk;
+  const int64_t classes = std::min(layout.chunk, problem.vocab - first);
+  const bool last = chunk == layout.chunks - 1;
+
+  const BufferBinding cSource = rowsOf(problem.c(args.c), first, classes);
+  const BufferBinding c = operand(cSource, packC, at<void>(workspace, slices.packedC));
+  if (packC)
+    CCE_RETURN_IF_ERROR(pack(cSource, c, stream));
+
+  Bindings bindings = common(workspace, e);
+  bindClasses(bindings, c, bias ? bias + first : nullptr, first, classes);
+  addMatrix(bindings, "de", problem.de(args.de));
+  addMatrix(bindings, "dc",
+            args.dc ? rowsOf(problem.dc(args.dc), first, classes) : BufferBinding());
+  bindings.vector("lse", at<void>(workspace, slices.lse), CCE_F32, layout.padded)
+      .vector("prob_weight", at<void>(workspace, slices.probWeight), CCE_F32, layout.padded)
+      .vector("label_weight", at<void>(workspace, slices.labelWeight), CCE_F32, layout.padded)
+      .matrix("g", at<void>(workspace, slices.g), problem.dtype, layout.padded, classes,
+              layout.gStride)
+      .matrix("sum", at<void>(workspace, slices.sum), CCE_F32, layout.padded, problem.hidden,
+              layout.sumStride)
+      .scalar("has_sum", int64_t(chunk > 0))
+      .scalarBuffer("alpha", at<void>(workspace, slices.alpha), CCE_F32)
+      .vector("dbias", dbias ? dbias + first : nullptr, CCE_F32, classes);
+
+  auto run = [&](const KernelPtr &kernel, const char *axis0, int64_t extent0, const char *axis1,
+                 int64_t extent1) {
+    return backend->launch(*kernel, bindings,
+                           tilesOf(*kernel, axis0, extent0) * tilesOf(*kernel, axis1, extent1),
+                           stream);
+  };
+  CCE_RETURN_IF_ERROR(run(logitGrad, "tokens", layout.padded, "vocab", classes));
+  if (args.de)
+    CCE_RETURN_IF_ERROR(run(last ? gradEmbedding : gradEmbeddingPartial, "tokens", layout.padded,
+                            "hidden", problem.hidden));
+  if (args.dc)
+    CCE_RETURN_IF_ERROR(run(gradClassifier, "vocab", classes, "hidden", problem.hidden));
+  if (args.dbias)
+    CCE_RETURN_IF_ERROR(run(gradBias, "vocab", classes, "vocab", 1));
+  return {};
+}
+
+} // namespace cce::rt

@@ -1,0 +1,755 @@
+//===- cpu_target_test.cpp - kernels of the CPU target against float64 --------===//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//===----------------------------------------------------------------------===//
+// Compiles every kernel of kernels-src/ for this machine, runs it on awkward sizes and compares with a
+// reference in double, at the bounds of exact linear cross-entropy: |delta| <= 2e-6 (1 + |e| max|c|) for
+// logits and log-sum-exps, relative Frobenius errors of 3e-3 (bf16), 4e-4 (f16) and 2e-6 (f32) for
+// gradients.
+//===----------------------------------------------------------------------===//
+#include "compiler/Compiler.h"
+#include "compiler/cpu/CpuLoader.h"
+#include "llvm/Support/JSON.h"
+
+#include <cmath>
+#include <cstdlib>
+#include <cstring>
+#include <functional>
+#include <gtest/gtest.h>
+#include <limits>
+#include <map>
+#include <random>
+#include <vector>
+
+namespace {
+
+using mlir::cce::CompileRequest;
+using mlir::cce::CompileResult;
+using mlir::cce::CpuModule;
+
+constexpr double infinity = std::numeric_limits<double>::infinity();
+constexpr double log2e = 1.4426950408889634;
+
+//===----------------------------------------------------------------------===//
+// Elements and matrices
+//===----------------------------------------------------------------------===//
+
+enum class Type { F32, BF16, F16, I32 };
+
+std::string nameOf(Type type) {
+  return type == Type::F32 ? "f32" : type == Type::BF16 ? "bf16" : type == Type::F16 ? "f16" : "i32";
+}
+double gradientBound(Type type) {
+  return type == Type::BF16 ? 3e-3 : type == Type::F16 ? 4e-4 : 2e-6;
+}
+
+uint16_t toBf16(float value) {
+  uint32_t bits;
+  std::memcpy(&bits, &value, 4);
+  return uint16_t((bits + 0x7fff + ((bits >> 16) & 1)) >> 16);
+}
+float fromBf16(uint16_t half) {
+  uint32_t bits = uint32_t(half) << 16;
+  float value;
+  std::memcpy(&value, &bits, 4);
+  return value;
+}
+
+/// One or two dimensions with any strides, and a margin around that must stay as it is.
+class Matrix {
+public:
+  Matrix() = default;
+  Matrix(Type type, int64_t rows, int64_t columns, int64_t rowStride = 0, int64_t columnStride = 1)
+      : type(type), rows(rows), columns(columns), strides{rowStride, columnStride} {
+    if (!rowStride)
+      strides[0] = columnStride == 1 ? columns + 3 : 1;
+    int64_t last = std::max<int64_t>(rows - 1, 0) * strides[0] +
+                   std::max<int64_t>(columns - 1, 0) * strides[1];
+    memory.assign(size_t(last + 1 + 2 * margin) * bytes(), char(0x5a));
+  }
+
+  static constexpr int64_t margin = 32;
+  size_t bytes() const { return type == Type::F32 || type == Type::I32 ? 4 : 2; }
+  char *data() { return memory.data() + margin * int64_t(bytes()); }
+  char *at(int64_t i, int64_t j) {
+    return data() + (i * strides[0] + j * strides[1]) * int64_t(bytes());
+  }
+  double get(int64_t i, int64_t j = 0) const {
+    const char *p = const_cast<Matrix *>(this)->at(i, j);
+    if (type == Type::F32)
+      return *reinterpret_cast<const float *>(p);
+    if (type == Type::I32)
+      return *reinterpret_cast<const int32_t *>(p);
+    if (type == Type::BF16)
+      return fromBf16(*reinterpret_cast<const uint16_t *>(p));
+    return double(*reinterpret_cast<const _Float16 *>(p));
+  }
+  void set(int64_t i, int64_t j, double value) {
+    char *p = at(i, j);
+    if (type == Type::F32)
+      *reinterpret_cast<float *>(p) = float(value);
+    else if (type == Type::I32)
+      *reinterpret_cast<int32_t *>(p) = int32_t(value);
+    else if (type == Type::BF16)
+      *reinterpret_cast<uint16_t *>(p) = toBf16(float(value));
+    else
+      *reinterpret_cast<_Float16 *>(p) = _Float16(value);
+  }
+  Matrix &fill(const std::function<double(int64_t, int64_t)> &value) {
+    for (int64_t i = 0; i < rows; ++i)
+      for (int64_t j = 0; j < columns; ++j)
+        set(i, j, value(i, j));
+    return *this;
+  }
+  Matrix &random(std::mt19937 &generator, double scale) {
+    std::normal_distribution<double> normal(0, scale);
+    return fill([&](int64_t, int64_t) { return normal(generator); });
+  }
+  bool marginsIntact() const {
+    size_t width = size_t(margin) * bytes();
+    for (size_t i = 0; i < width; ++i)
+      if (memory[i] != 0x5a || memory[memory.size() - 1 - i] != 0x5a)
+        return false;
+    return true;
+  }
+
+  Type type = Type::F32;
+  int64_t rows = 0, columns = 0, strides[2] = {0, 0};
+  std::vector<char> memory;
+};
+
+Matrix line(Type type, int64_t size, int64_t stride = 1) { return Matrix(type, size, 1, stride, 1); }
+
+//===----------------------------------------------------------------------===//
+// Running a kernel
+//===----------------------------------------------------------------------===//
+
+struct Kernel {
+  llvm::json::Object manifest;
+  std::unique_ptr<CpuModule> module;
+};
+
+Kernel compile(const CompileRequest &request) {
+  CompileResult result = mlir::cce::compileKernel(request);
+  EXPECT_TRUE(result.ok) << result.error;
+  if (!result.ok)
+    return {};
+  Kernel kernel;
+  auto manifest = llvm::json::parse(result.kernel.manifest);
+  if (!manifest) {
+    ADD_FAILURE() << llvm::toString(manifest.takeError());
+    return {};
+  }
+  kernel.manifest = std::move(*manifest->getAsObject());
+  std::string error;
+  kernel.module = CpuModule::load(result.kernel.code, request.kernel, error);
+  EXPECT_TRUE(kernel.module) << error;
+  return kernel;
+}
+
+/// Kernels by request, so that every test does not compile them again.
+Kernel &kernelFor(const std::string &name, Type type, const std::string &transform = "identity") {
+  static std::map<std::string, Kernel> known;
+  std::string key = name + "/" + nameOf(type) + "/" + transform;
+  auto found = known.find(key);
+  if (found == known.end())
+    found = known.emplace(key, compile({name, "cpu", nameOf(type), transform, {}})).first;
+  return found->second;
+}
+
+struct Call {
+  std::map<std::string, Matrix *> buffers;
+  std::map<std::string, double> scalars;
+  std::map<std::string, int64_t> extents, origins;
+  int64_t tasks = 3; ///< about so many ranges per parallel axis
+};
+
+void run(Kernel &kernel, const Call &call) {
+  ASSERT_TRUE(kernel.module);
+  const llvm::json::Array &arguments = *kernel.manifest.getArray("arguments");
+  const llvm::json::Object &tiles = *kernel.manifest.getObject("tiles");
+  std::vector<uint64_t> slots(arguments.size());
+  struct Axis {
+    std::string name;
+    int64_t extent, length;
+    size_t begin = 0, end = 0;
+  };
+  std::vector<Axis> axes;
+  std::vector<char> scratch(size_t(*kernel.manifest.getInteger("scratch_bytes")) + 64);
+  auto axisNamed = [&](const std::string &name) -> Axis & {
+    for (Axis &axis : axes)
+      if (axis.name == name)
+        return axis;
+    int64_t extent = call.extents.at(name), tile = *tiles.getInteger(name);
+    int64_t count = (extent + tile - 1) / tile;
+    axes.push_back({name, extent, std::max<int64_t>((count + call.tasks - 1) / call.tasks, 1) * tile});
+    return axes.back();
+  };
+  for (size_t i = 0; i < arguments.size(); ++i) {
+    const llvm::json::Object &argument = *arguments[i].getAsObject();
+    std::string kind = argument.getString("kind")->str();
+    std::string axis = argument.getString("axis").value_or("").str();
+    std::string buffer = argument.getString("buffer").value_or("").str();
+    if (kind == "pointer") {
+      slots[i] = uint64_t(call.buffers.at(buffer)->data());
+    } else if (kind == "stride") {
+      Matrix &matrix = *call.buffers.at(buffer);
+      slots[i] = uint64_t(matrix.strides[*argument.getInteger("dimension")]);
+    } else if (kind == "extent") {
+      slots[i] = uint64_t(call.extents.at(axis));
+    } else if (kind == "origin") {
+      slots[i] = uint64_t(call.origins.at(axis));
+    } else if (kind == "scalar") {
+      float value = float(call.scalars.at(buffer));
+      int32_t integer = int32_t(call.scalars.at(buffer));
+      std::memcpy(&slots[i], argument.getString("type") == "f32" ? (void *)&value : &integer, 4);
+    } else if (kind == "begin") {
+      axisNamed(axis).begin = i;
+    } else if (kind == "end") {
+      axisNamed(axis).end = i;
+    } else if (kind == "scratch") {
+      slots[i] = (uint64_t(scratch.data()) + 63) / 64 * 64;
+    } else {
+      FAIL() << "argument of kind " << kind;
+    }
+  }
+  // Last range first: the order must not matter.
+  std::function<void(size_t)> cut = [&](size_t index) {
+    if (index == axes.size())
+      return kernel.module->entry()(slots.data());
+    const Axis &axis = axes[index];
+    int64_t ranges = (axis.extent + axis.length - 1) / axis.length;
+    for (int64_t r = ranges; r-- > 0;) {
+      slots[axis.begin] = uint64_t(r * axis.length);
+      slots[axis.end] = uint64_t(std::min((r + 1) * axis.length, axis.extent));
+      cut(index + 1);
+    }
+  };
+  cut(0);
+}
+
+//===----------------------------------------------------------------------===//
+// A problem and its reference
+//===----------------------------------------------------------------------===//
+
+/// The functions of x, bias and param that the tests use, with derivatives.
+struct Transform {
+  std::string text;
+  std::function<double(double, double, double)> value, slope;
+};
+
+const Transform identity{"identity", [](double x, double, double) { return x; },
+                         [](double, double, double) { return 1.0; }};
+const Transform biased{"bias", [](double x, double b, double) { return x + b; },
+                       [](double, double, double) { return 1.0; }};
+const Transform softcap{
+    "bias_softcap", [](double x, double b, double s) { return s * std::tanh((x + b) / s); },
+    [](double x, double b, double s) {
+      double t = std::tanh((x + b) / s);
+      return 1 - t * t;
+    }};
+/// A user's: log1p(exp(x)) * 2 + erf(bias) / param, with functions that no vector code is made for.
+const Transform user{R"(
+cce.transform @mine(%x: f32, %bias: f32, %param: f32) -> f32 {
+  %one = arith.constant 1.0 : f32
+  %two = arith.constant 2.0 : f32
+  %e = math.exp %x : f32
+  %s = arith.addf %e, %one : f32
+  %l = math.log %s : f32
+  %m = arith.mulf %l, %two : f32
+  %f = math.erf %bias : f32
+  %q = arith.divf %f, %param : f32
+  %z = arith.addf %m, %q : f32
+  cce.yield %z : f32
+})",
+                     [](double x, double b, double s) {
+                       return 2 * std::log1p(std::exp(x)) + std::erf(b) / s;
+                     },
+                     [](double x, double, double) { return 2 / (1 + std::exp(-x)); }};
+
+struct Sizes {
+  int64_t n, v, d;
+};
+
+struct Problem {
+  Problem(Type type, Sizes sizes, const Transform &transform, unsigned seed = 1,
+          bool turned = false)
+      : type(type), n(sizes.n), v(sizes.v), d(sizes.d), transform(transform) {
+    std::mt19937 generator(seed);
+    positions = n + n / 3 + 2;
+    double scale = 2.0 / std::sqrt(std::sqrt(double(d)));
+    auto matrix = [&](int64_t rows, int64_t columns) {
+      return turned ? Matrix(type, rows, columns, 1, rows + 5) : Matrix(type, rows, columns);
+    };
+    e = matrix(positions, d).random(generator, scale);
+    c = matrix(v, d).random(generator, scale);
+    bias = line(Type::F32, v, 2).random(generator, 1.0);
+    // Every padded entry of the lists is -1.
+    rows = line(Type::I32, padded()).fill([&](int64_t i, int64_t) { return i < n ? i + i / 3 : -1; });
+    labels = line(Type::I32, padded()).fill([&](int64_t i, int64_t) {
+      return i < n ? double(generator() % uint64_t(v)) : -1;
+    });
+  }
+  int64_t padded() const { return (n + 63) / 64 * 64; }
+  int64_t row(int64_t i) const { return int64_t(rows.get(i)); }
+
+  double dot(int64_t i, int64_t j) const {
+    double sum = 0;
+    if (row(i) >= 0)
+      for (int64_t k = 0; k < d; ++k)
+        sum += e.get(row(i), k) * c.get(j, k);
+    return sum;
+  }
+  /// x for all tokens and classes.
+  const std::vector<double> &products() {
+    if (x.empty()) {
+      std::vector<double> left(size_t(n * d)), right(size_t(v * d));
+      for (int64_t i = 0; i < n; ++i)
+        for (int64_t k = 0; k < d; ++k)
+          left[size_t(i * d + k)] = row(i) < 0 ? 0 : e.get(row(i), k);
+      for (int64_t j = 0; j < v; ++j)
+        for (int64_t k = 0; k < d; ++k)
+          right[size_t(j * d + k)] = c.get(j, k);
+      x.resize(size_t(n * v));
+      for (int64_t i = 0; i < n; ++i)
+        for (int64_t j = 0; j < v; ++j) {
+          double sum = 0;
+          for (int64_t k = 0; k < d; ++k)
+            sum += left[size_t(i * d + k)] * right[size_t(j * d + k)];
+          x[size_t(i * v + j)] = sum;
+        }
+    }
+    return x;
+  }
+  double logit(int64_t i, int64_t j) {
+    return transform.value(products()[size_t(i * v + j)], bias.get(j), param);
+  }
+  double lse(int64_t i) {
+    double top = -infinity, sum = 0;
+    for (int64_t j = 0; j < v; ++j)
+      top = std::max(top, logit(i, j));
+    if (top == -infinity)
+      return top;
+    for (int64_t j = 0; j < v; ++j)
+      sum += std::exp(logit(i, j) - top);
+    return top + std::log(sum);
+  }
+  /// 2e-6 (1 + |e_i| max |c_j|).
+  double bound(int64_t i) {
+    double left = 0, right = 0;
+    for (int64_t k = 0; k < d; ++k)
+      left += row(i) < 0 ? 0 : std::pow(e.get(row(i), k), 2);
+    for (int64_t j = 0; j < v; ++j) {
+      double norm = 0;
+      for (int64_t k = 0; k < d; ++k)
+        norm += std::pow(c.get(j, k), 2);
+      right = std::max(right, norm);
+    }
+    return 2e-6 * (1 + std::sqrt(left * right));
+  }
+
+  Type type;
+  int64_t n, v, d, positions;
+  Transform transform;
+  double param = 5.0;
+  Matrix e, c, bias, rows, labels;
+  std::vector<double> x;
+};
+
+/// Relative Frobenius error of a matrix, and that of each row against 4 times the bound.
+void expectClose(const Matrix &got, const std::vector<double> &want, double bound) {
+  double error = 0, norm = 0;
+  std::vector<double> rowErrors(size_t(got.rows)), rowNorms(size_t(got.rows));
+  for (int64_t i = 0; i < got.rows; ++i) {
+    for (int64_t j = 0; j < got.columns; ++j) {
+      double w = want[size_t(i * got.columns + j)], delta = got.get(i, j) - w;
+      rowErrors[size_t(i)] += delta * delta;
+      rowNorms[size_t(i)] += w * w;
+    }
+    error += rowErrors[size_t(i)];
+    norm += rowNorms[size_t(i)];
+  }
+  EXPECT_LE(std::sqrt(error), bound * std::sqrt(norm) + 1e-30);
+  double typical = norm / double(std::max<int64_t>(got.rows, 1));
+  for (int64_t i = 0; i < got.rows; ++i)
+    if (rowNorms[size_t(i)] > 1e-3 * typical)
+      EXPECT_LE(std::sqrt(rowErrors[size_t(i)]), 4 * bound * std::sqrt(rowNorms[size_t(i)]))
+          << "row " << i;
+  EXPECT_TRUE(got.marginsIntact());
+}
+
+void checkForward(Problem &p, int64_t splits, int64_t tasks = 3) {
+  Matrix partial(Type::F32, splits * p.padded(), 2, 2, 1);
+  // As the kernel sees it: states of two f32 as elements, stride 1.
+  Matrix view = partial;
+  view.strides[0] = p.padded();
+  view.strides[1] = 1;
+  Call call{{{"e", &p.e}, {"rows", &p.rows}, {"c", &p.c}, {"bias", &p.bias}, {"partial", &view}},
+            {{"param", p.param}},
+            {{"tokens", p.n}, {"vocab", p.v}, {"hidden", p.d}, {"splits", splits}},
+            {},
+            tasks};
+  run(kernelFor("lse_forward", p.type, p.transform.text), call);
+  std::memcpy(partial.memory.data(), view.memory.data(), view.memory.size());
+  for (int64_t i = 0; i < p.n; ++i) {
+    double top = -infinity, sum = 0;
+    for (int64_t s = 0; s < splits; ++s)
+      top = std::max(top, partial.get(s * p.padded() + i, 0));
+    for (int64_t s = 0; s < splits; ++s) {
+      double m = partial.get(s * p.padded() + i, 0);
+      if (m > -infinity)
+        sum += partial.get(s * p.padded() + i, 1) * std::exp2(m - top);
+      else
+        EXPECT_EQ(partial.get(s * p.padded() + i, 1), 0.0);
+    }
+    double want = p.lse(i), got = top == -infinity ? top : (top + std::log2(sum)) / log2e;
+    if (want == -infinity)
+      EXPECT_EQ(got, want) << "token " << i;
+    else
+      EXPECT_NEAR(got, want, p.bound(i)) << "token " << i;
+  }
+  for (int64_t s = 0; s < splits; ++s)
+    for (int64_t i = p.n; i < p.padded(); ++i)
+      EXPECT_EQ(partial.get(s * p.padded() + i, 0), 0.0);
+  EXPECT_TRUE(partial.marginsIntact());
+}
+
+void checkLabelLogits(Problem &p) {
+  Matrix out = line(Type::F32, p.padded());
+  Call call{{{"e", &p.e}, {"rows", &p.rows}, {"c", &p.c}, {"labels", &p.labels},
+             {"bias", &p.bias}, {"label_logit", &out}},
+            {{"param", p.param}},
+            {{"tokens", p.n}, {"vocab", p.v}, {"hidden", p.d}},
+            {}};
+  run(kernelFor("indexed_matmul", p.type, p.transform.text), call);
+  for (int64_t i = 0; i < p.n; ++i) {
+    int64_t label = int64_t(p.labels.get(i));
+    double x = label < 0 ? 0 : p.dot(i, label), b = label < 0 ? 0 : p.bias.get(label);
+    EXPECT_NEAR(out.get(i), p.transform.value(x, b, p.param), p.bound(i)) << "token " << i;
+  }
+  for (int64_t i = p.n; i < p.padded(); ++i)
+    EXPECT_EQ(out.get(i), 0.0);
+  EXPECT_TRUE(out.marginsIntact());
+}
+
+/// logit_grad on a chunk of the classes that starts at `origin`; returns g (padded tokens x classes).
+Matrix checkLogitGrad(Problem &p, int64_t origin = 0, bool turned = false) {
+  Matrix lse = line(Type::F32, p.padded()), pw = lse, lw = lse;
+  for (int64_t i = 0; i < p.padded(); ++i) {
+    lse.set(i, 0, i < p.n ? std::min(p.lse(i), 1e30) : 0);
+    if (std::isinf(lse.get(i)))
+      lse.set(i, 0, 0);
+    pw.set(i, 0, i < p.n ? 0.75 + double(i % 3) : 0);
+    lw.set(i, 0, i < p.n ? 0.5 + double(i % 2) : 0);
+  }
+  int64_t v = p.v - origin;
+  Matrix c(p.type, v, p.d), bias = line(Type::F32, v);
+  c.fill([&](int64_t j, int64_t k) { return p.c.get(origin + j, k); });
+  bias.fill([&](int64_t j, int64_t) { return p.bias.get(origin + j); });
+  Matrix g = turned ? Matrix(p.type, p.padded(), v, 1, p.padded() + 1) : Matrix(p.type, p.padded(), v);
+  Call call{{{"e", &p.e}, {"rows", &p.rows}, {"c", &c}, {"bias", &bias}, {"labels", &p.labels},
+             {"lse", &lse}, {"prob_weight", &pw}, {"label_weight", &lw}, {"g", &g}},
+            {{"param", p.param}},
+            {{"tokens", p.n}, {"vocab", v}, {"hidden", p.d}},
+            {{"vocab", origin}}};
+  run(kernelFor("logit_grad", p.type, p.transform.text), call);
+  std::vector<double> want(size_t(p.padded() * v));
+  for (int64_t i = 0; i < p.n; ++i)
+    for (int64_t j = 0; j < v; ++j) {
+      double x = p.products()[size_t(i * p.v + origin + j)], b = p.bias.get(origin + j);
+      double prob = std::exp(p.transform.value(x, b, p.param) - lse.get(i));
+      double hit = int64_t(p.labels.get(i)) == origin + j ? 1 : 0;
+      want[size_t(i * v + j)] =
+          (prob * pw.get(i) - hit * lw.get(i)) * p.transform.slope(x, b, p.param);
+    }
+  // Rounding the logit to f32 (and lse) is part of the definition: e^z cannot be better than z.
+  double largest = 0;
+  for (double x : p.products())
+    largest = std::max(largest, std::abs(x));
+  expectClose(g, want, gradientBound(p.type) + 1e-7 * largest);
+  for (int64_t i = p.n; i < p.padded(); ++i)
+    for (int64_t j = 0; j < v; ++j)
+      EXPECT_EQ(g.get(i, j), 0.0) << "padding " << i << ", " << j;
+  return g;
+}
+
+/// The three kernels that read g.
+void checkGradients(Problem &p, bool turned = false) {
+  std::mt19937 generator(7);
+  auto matrix = [&](Type type, int64_t rows, int64_t columns) {
+    return turned ? Matrix(type, rows, columns, 1, rows + 2) : Matrix(type, rows, columns);
+  };
+  Matrix g = matrix(p.type, p.padded(), p.v).random(generator, 1.0);
+  Matrix alpha = line(Type::F32, 1);
+  alpha.set(0, 0, 0.375);
+  double bound = gradientBound(p.type);
+
+  // dE, in two chunks of the vocabulary of which the first is left to grad_embedding_partial.
+  Matrix sum = matrix(Type::F32, p.padded(), p.d), de = matrix(p.type, p.positions, p.d);
+  de.fill([](int64_t, int64_t) { return 7.0; });
+  Call call{{{"g", &g}, {"c", &p.c}, {"sum", &sum}, {"alpha", &alpha}, {"rows", &p.rows},
+             {"de", &de}},
+            {{"has_sum", 0}},
+            {{"tokens", p.n}, {"vocab", p.v}, {"hidden", p.d}, {"positions", p.positions}},
+            {}};
+  run(kernelFor("grad_embedding_partial", p.type), call);
+  call.scalars["has_sum"] = 1;
+  run(kernelFor("grad_embedding", p.type), call);
+  std::vector<double> wantSum(size_t(p.padded() * p.d)), wantDe(size_t(p.positions * p.d), 7.0);
+  for (int64_t i = 0; i < p.n; ++i)
+    for (int64_t k = 0; k < p.d; ++k) {
+      double total = 0;
+      for (int64_t j = 0; j < p.v; ++j)
+        total += g.get(i, j) * p.c.get(j, k);
+      wantSum[size_t(i * p.d + k)] = total;
+      if (p.row(i) >= 0)
+        wantDe[size_t(p.row(i) * p.d + k)] = 2 * total * 0.375;
+    }
+  expectClose(sum, wantSum, 2e-6);
+  expectClose(de, wantDe, bound);
+  // Without a sum its memory must not matter.
+  sum.fill([](int64_t, int64_t) { return std::nan(""); });
+  call.scalars["has_sum"] = 0;
+  run(kernelFor("grad_embedding", p.type), call);
+  for (int64_t i = 0; i < p.n; ++i)
+    for (int64_t k = 0; k < p.d; ++k)
+      if (p.row(i) >= 0)
+        wantDe[size_t(p.row(i) * p.d + k)] /= 2;
+  expectClose(de, wantDe, bound);
+
+  Matrix dc = matrix(p.type, p.v, p.d);
+  Call classifier{{{"g", &g}, {"e", &p.e}, {"rows", &p.rows}, {"alpha", &alpha}, {"dc", &dc}},
+                  {},
+                  {{"tokens", p.n}, {"vocab", p.v}, {"hidden", p.d}},
+                  {}};
+  run(kernelFor("grad_classifier", p.type), classifier);
+  std::vector<double> wantDc(size_t(p.v * p.d)), wantDbias(size_t(p.v));
+  for (int64_t j = 0; j < p.v; ++j)
+    for (int64_t i = 0; i < p.n; ++i) {
+      wantDbias[size_t(j)] += 0.375 * g.get(i, j);
+      for (int64_t k = 0; k < p.d; ++k)
+        wantDc[size_t(j * p.d + k)] += p.row(i) < 0 ? 0 : 0.375 * g.get(i, j) * p.e.get(p.row(i), k);
+    }
+  expectClose(dc, wantDc, bound);
+
+  Matrix dbias = line(Type::F32, p.v, turned ? 3 : 1);
+  Call bias{{{"g", &g}, {"alpha", &alpha}, {"dbias", &dbias}},
+            {},
+            {{"tokens", p.n}, {"vocab", p.v}},
+            {}};
+  run(kernelFor("grad_bias", p.type), bias);
+  double error = 0, norm = 0;
+  for (int64_t j = 0; j < p.v; ++j) {
+    error += std::pow(dbias.get(j) - wantDbias[size_t(j)], 2);
+    norm += std::pow(wantDbias[size_t(j)], 2);
+  }
+  EXPECT_LE(std::sqrt(error), 2e-6 * std::sqrt(norm) + 1e-30);
+  EXPECT_TRUE(dbias.marginsIntact());
+}
+
+//===----------------------------------------------------------------------===//
+// Tests
+//===----------------------------------------------------------------------===//
+
+class CpuKernels : public testing::TestWithParam<Type> {};
+INSTANTIATE_TEST_SUITE_P(Operand, CpuKernels, testing::Values(Type::F32, Type::BF16, Type::F16),
+                         [](const auto &info) { return nameOf(info.param); });
+
+TEST_P(CpuKernels, OddSizes) {
+  const Sizes all[] = {{1, 1, 1},      {1, 2, 7},     {7, 127, 64},   {127, 129, 123},
+                       {129, 1000, 257}, {129, 2, 64}, {1, 50257, 7}, {7, 1000, 123},
+                       {64, 256, 256},  {65, 257, 1}};
+  for (const Sizes &sizes : all) {
+    SCOPED_TRACE(testing::Message() << "N " << sizes.n << " V " << sizes.v << " D " << sizes.d);
+    Problem p(GetParam(), sizes, biased);
+    checkForward(p, sizes.v > 600 ? 3 : 1);
+    checkLabelLogits(p);
+    checkLogitGrad(p);
+    checkGradients(p);
+  }
+}
+
+TEST_P(CpuKernels, LargeVocabulary) {
+  Problem p(GetParam(), {3, 50257, 64}, identity);
+  checkForward(p, 16);
+  checkLogitGrad(p);
+}
+
+TEST_P(CpuKernels, AnyStrides) {
+  Problem p(GetParam(), {37, 301, 67}, biased, 3, /*turned=*/true);
+  checkForward(p, 1);
+  checkLabelLogits(p);
+  checkLogitGrad(p, 0, /*turned=*/true);
+  checkGradients(p, /*turned=*/true);
+  // No stride is 1.
+  Matrix e(GetParam(), p.positions, p.d, 2 * p.d + 3, 2), c(GetParam(), p.v, p.d, 3 * p.d, 3);
+  e.fill([&](int64_t i, int64_t k) { return p.e.get(i, k); });
+  c.fill([&](int64_t j, int64_t k) { return p.c.get(j, k); });
+  p.e = e;
+  p.c = c;
+  checkForward(p, 1);
+  checkLabelLogits(p);
+  checkGradients(p);
+}
+
+TEST_P(CpuKernels, RowsThatAreNone) {
+  Problem p(GetParam(), {70, 300, 33}, biased, 4);
+  for (int64_t i = 0; i < p.n; i += 3)
+    p.rows.set(i, 0, -1);
+  p.labels.set(5, 0, -1);
+  checkForward(p, 2);
+  checkLabelLogits(p);
+  checkLogitGrad(p);
+  checkGradients(p);
+}
+
+TEST_P(CpuKernels, Chunk) {
+  Problem p(GetParam(), {19, 700, 40}, biased, 5);
+  checkLogitGrad(p, 256);
+}
+
+TEST_P(CpuKernels, Softcap) {
+  Problem p(GetParam(), {33, 500, 50}, softcap, 6);
+  p.param = 3;
+  checkForward(p, 1);
+  checkLabelLogits(p);
+  checkLogitGrad(p);
+}
+
+TEST_P(CpuKernels, UserTransform) {
+  Problem p(GetParam(), {9, 300, 20}, user, 7);
+  checkForward(p, 1);
+  checkLabelLogits(p);
+  checkLogitGrad(p);
+}
+
+TEST_P(CpuKernels, MaskedClasses) {
+  Problem p(GetParam(), {17, 1024, 32}, biased, 8);
+  // The whole first tile, and single ones after it.
+  for (int64_t j = 0; j < 1024; ++j)
+    if (j < 300 || j % 7 == 0)
+      p.bias.set(j, 0, -infinity);
+  checkForward(p, 1);
+  checkForward(p, 4);
+  Matrix g = checkLogitGrad(p);
+  for (int64_t i = 0; i < p.n; ++i)
+    for (int64_t j = 0; j < 300; ++j)
+      if (int64_t(p.labels.get(i)) != j)
+        EXPECT_EQ(g.get(i, j), 0.0);
+  for (int64_t j = 0; j < 1024; ++j)
+    p.bias.set(j, 0, -infinity);
+  checkForward(p, 2);
+}
+
+/// (m, s) of every token for one split.
+std::vector<float> forwardStates(Problem &p, int64_t tasks) {
+  Matrix states(Type::F32, p.padded(), 2, p.padded(), 1);
+  states.memory.assign(states.memory.size() + size_t(p.padded()) * 8, 0);
+  Call call{{{"e", &p.e}, {"rows", &p.rows}, {"c", &p.c}, {"bias", &p.bias}, {"partial", &states}},
+            {{"param", p.param}},
+            {{"tokens", p.n}, {"vocab", p.v}, {"hidden", p.d}, {"splits", 1}},
+            {},
+            tasks};
+  run(kernelFor("lse_forward", p.type, p.transform.text), call);
+  const float *first = reinterpret_cast<const float *>(states.data());
+  return std::vector<float>(first, first + 2 * p.n);
+}
+
+TEST(CpuForward, NanAndInfinityComeThrough) {
+  Problem p(Type::F32, {20, 400, 16}, biased, 9);
+  p.e.set(p.row(3), 5, std::nan(""));
+  p.e.set(p.row(4), 0, 1e30);
+  p.e.set(p.row(5), 0, std::numeric_limits<double>::infinity());
+  std::vector<float> states = forwardStates(p, 1);
+  for (int64_t i = 0; i < p.n; ++i) {
+    float lse = states[size_t(2 * i)] + std::log2(states[size_t(2 * i + 1)]);
+    if (i == 3)
+      EXPECT_TRUE(std::isnan(lse));
+    else if (i == 5)
+      EXPECT_FALSE(std::isfinite(lse));
+    else
+      EXPECT_TRUE(std::isfinite(lse)) << i;
+  }
+  p.bias.set(390, 0, infinity);
+  states = forwardStates(p, 1);
+  EXPECT_EQ(states[0] + std::log2(states[1]), float(infinity));
+}
+
+TEST(CpuForward, SameBitsForAnyPartitionAndAnyNeighbours) {
+  Problem p(Type::BF16, {200, 777, 90}, biased, 10);
+  std::vector<float> one = forwardStates(p, 1), many = forwardStates(p, 4);
+  EXPECT_EQ(one, many);
+  // The same tokens in another order and company.
+  Problem q = p;
+  for (int64_t i = 0; i < q.n; ++i)
+    q.rows.set(i, 0, p.row((i * 7 + 3) % p.n));
+  std::vector<float> mixed = forwardStates(q, 2);
+  for (int64_t i = 0; i < q.n; ++i) {
+    EXPECT_EQ(mixed[size_t(2 * i)], one[size_t(2 * ((i * 7 + 3) % p.n))]);
+    EXPECT_EQ(mixed[size_t(2 * i + 1)], one[size_t(2 * ((i * 7 + 3) % p.n) + 1)]);
+  }
+}
+
+TEST(CpuForward, OtherTileSizes) {
+  Problem p(Type::F32, {70, 500, 200}, identity, 11);
+  Matrix states(Type::F32, 2 * p.padded(), 1, p.padded(), 1);
+  Kernel kernel = compile({"lse_forward", "cpu", "f32", "identity",
+                           {{"tile_m", 64}, {"tile_n", 128}, {"tile_k", 48}}});
+  Call call{{{"e", &p.e}, {"rows", &p.rows}, {"c", &p.c}, {"partial", &states}},
+            {{"param", 0}},
+            {{"tokens", p.n}, {"vocab", p.v}, {"hidden", p.d}, {"splits", 1}},
+            {}};
+  run(kernel, call);
+  const float *state = reinterpret_cast<const float *>(states.data());
+  for (int64_t i = 0; i < p.n; ++i)
+    EXPECT_NEAR((state[2 * i] + std::log2(state[2 * i + 1])) / log2e, p.lse(i), p.bound(i));
+}
+
+TEST(CpuGradients, EmptyContractionGivesZero) {
+  // No tokens: dC is zero, not what was there.
+  Matrix g(Type::F32, 1, 70), e(Type::F32, 1, 30), rows = line(Type::I32, 64), alpha = line(Type::F32, 1);
+  Matrix dc(Type::F32, 70, 30);
+  alpha.set(0, 0, 1);
+  Call call{{{"g", &g}, {"e", &e}, {"rows", &rows}, {"alpha", &alpha}, {"dc", &dc}},
+            {},
+            {{"tokens", 0}, {"vocab", 70}, {"hidden", 30}},
+            {}};
+  run(kernelFor("grad_classifier", Type::F32), call);
+  expectClose(dc, std::vector<double>(70 * 30, 0.0), 0);
+}
+
+TEST(CpuGradients, TinyBf16ValuesAreNotFlushed) {
+  Matrix g(Type::F32, 64, 3), e(Type::BF16, 1, 1);
+  g.fill([](int64_t, int64_t) { return 0; });
+  Matrix small(Type::BF16, 64, 3), rows = line(Type::I32, 64), alpha = line(Type::F32, 1);
+  small.fill([](int64_t i, int64_t) { return i == 0 ? 1 : 0; });
+  rows.fill([](int64_t i, int64_t) { return i == 0 ? 0 : -1; });
+  e.set(0, 0, 1);
+  alpha.set(0, 0, std::ldexp(1.0, -130)); // below the normal range of bf16 and f32
+  Matrix dc(Type::BF16, 3, 1);
+  Call call{{{"g", &small}, {"e", &e}, {"rows", &rows}, {"alpha", &alpha}, {"dc", &dc}},
+            {},
+            {{"tokens", 1}, {"vocab", 3}, {"hidden", 1}},
+            {}};
+  run(kernelFor("grad_classifier", Type::BF16), call);
+  EXPECT_EQ(dc.get(0, 0), std::ldexp(1.0, -130));
+}
+
+TEST(CpuLoader, RefusesWhatIsNoObject) {
+  std::string error;
+  EXPECT_EQ(CpuModule::load("not an object", "k", error), nullptr);
+  EXPECT_NE(error, "");
+  CompileResult result = mlir::cce::compileKernel({"grad_bias", "cpu", "f32", "identity", {}});
+  ASSERT_TRUE(result.ok) << result.error;
+  error.clear();
+  EXPECT_EQ(CpuModule::load(result.kernel.code, "another_name", error), nullptr);
+  EXPECT_NE(error.find("another_name"), std::string::npos) << error;
+}
+
+TEST(CpuCompile, UnsupportedTileIsAnError) {
+  CompileResult result =
+      mlir::cce::compileKernel({"lse_forward", "cpu", "f32", "identity", {{"tile_n", 100}}});
+  EXPECT_FALSE(result.ok);
+  EXPECT_NE(result.error.find("tile_n"), std::string::npos) << result.error;
+}
+
+} // namespace
