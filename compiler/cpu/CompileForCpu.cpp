@@ -5,7 +5,6 @@
 
 #include "compiler/Manifest.h"
 #include "compiler/cpu/CpuPipeline.h"
-#include "compiler/cpu/HostCpu.h"
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 #include "mlir/Target/LLVMIR/Export.h"
 #include "llvm/ADT/SmallString.h"
@@ -23,7 +22,8 @@
 using namespace mlir;
 using namespace mlir::cce;
 
-static std::unique_ptr<llvm::TargetMachine> createTargetMachine(std::string &error) {
+static std::unique_ptr<llvm::TargetMachine> createTargetMachine(const HostCpu &cpu,
+                                                               std::string &error) {
   static std::once_flag once;
   std::call_once(once, [] {
     llvm::InitializeNativeTarget();
@@ -34,32 +34,38 @@ static std::unique_ptr<llvm::TargetMachine> createTargetMachine(std::string &err
   if (!target)
     return nullptr;
   return std::unique_ptr<llvm::TargetMachine>(target->createTargetMachine(
-      triple, hostCpu().name, hostCpu().features, llvm::TargetOptions(), llvm::Reloc::PIC_,
+      triple, cpu.name, cpu.features, llvm::TargetOptions(), llvm::Reloc::PIC_,
       std::nullopt, llvm::CodeGenOptLevel::Default, /*JIT=*/true));
 }
 
-static void optimize(llvm::Module &module, llvm::TargetMachine &machine) {
+/// The lowering has written vectors, unrolled where it pays and hoisted what is invariant in its own terms;
+/// what is left are addresses. The default pipelines take longer than code generation and make the
+/// kernels no faster.
+static constexpr const char *passes =
+    "function(early-cse,instcombine<max-iterations=1;no-verify-fixpoint>,"
+    "loop-mssa(loop-rotate,licm),early-cse,simplifycfg),globaldce";
+
+static llvm::Error optimize(llvm::Module &module, llvm::TargetMachine &machine) {
   llvm::LoopAnalysisManager loops;
   llvm::FunctionAnalysisManager functions;
   llvm::CGSCCAnalysisManager graph;
   llvm::ModuleAnalysisManager modules;
-  llvm::PipelineTuningOptions tuning;
-  // The lowering has written vectors and unrolled where it pays; what is left are scalar edges.
-  tuning.LoopUnrolling = false;
-  tuning.LoopVectorization = false;
-  tuning.SLPVectorization = false;
-  llvm::PassBuilder builder(&machine, tuning);
+  llvm::PassBuilder builder(&machine);
   builder.registerModuleAnalyses(modules);
   builder.registerCGSCCAnalyses(graph);
   builder.registerFunctionAnalyses(functions);
   builder.registerLoopAnalyses(loops);
   builder.crossRegisterProxies(loops, functions, graph, modules);
-  builder.buildPerModuleDefaultPipeline(llvm::OptimizationLevel::O2).run(module, modules);
+  llvm::ModulePassManager manager;
+  if (llvm::Error error = builder.parsePassPipeline(manager, passes))
+    return error;
+  manager.run(module, modules);
+  return llvm::Error::success();
 }
 
-FailureOr<std::string> mlir::cce::emitObject(ModuleOp op) {
+FailureOr<std::string> mlir::cce::emitObject(ModuleOp op, const HostCpu &cpu) {
   std::string error;
-  std::unique_ptr<llvm::TargetMachine> machine = createTargetMachine(error);
+  std::unique_ptr<llvm::TargetMachine> machine = createTargetMachine(cpu, error);
   if (!machine)
     return op.emitError("no back end for this machine in this build: ") << error;
   llvm::LLVMContext context;
@@ -71,25 +77,26 @@ FailureOr<std::string> mlir::cce::emitObject(ModuleOp op) {
   for (llvm::Function &function : *module) {
     if (function.isDeclaration())
       continue;
-    function.addFnAttr("target-cpu", hostCpu().name);
-    function.addFnAttr("target-features", hostCpu().features);
+    function.addFnAttr("target-cpu", cpu.name);
+    function.addFnAttr("target-features", cpu.features);
     // Some models prefer shorter vectors for code that uses few; ours is all vectors.
-    function.addFnAttr("prefer-vector-width", std::to_string(hostCpu().vectorBits));
+    function.addFnAttr("prefer-vector-width", std::to_string(cpu.vectorBits));
   }
-  optimize(*module, *machine);
+  if (llvm::Error problem = optimize(*module, *machine))
+    return op.emitError("can not optimize: ") << llvm::toString(std::move(problem));
   llvm::SmallVector<char, 0> object;
   llvm::raw_svector_ostream stream(object);
-  llvm::legacy::PassManager passes;
-  if (machine->addPassesToEmitFile(passes, stream, nullptr, llvm::CodeGenFileType::ObjectFile))
+  llvm::legacy::PassManager emitter;
+  if (machine->addPassesToEmitFile(emitter, stream, nullptr, llvm::CodeGenFileType::ObjectFile))
     return op.emitError("the back end for this machine can not write objects");
-  passes.run(*module);
+  emitter.run(*module);
   return std::string(object.data(), object.size());
 }
 
-LogicalResult mlir::cce::compileForCpu(ModuleOp module, std::string &object,
-                                       std::string &manifest) {
+LogicalResult mlir::cce::compileForCpu(ModuleOp module, std::string &object, std::string &manifest,
+                                       const HostCpu &cpu) {
   PassManager manager(module.getContext());
-  buildCpuPipeline(manager, hostCpu().vectorBits);
+  buildCpuPipeline(manager, cpu.vectorBits);
   if (failed(manager.run(module)))
     return failure();
   LLVM::LLVMFuncOp entry;
@@ -106,7 +113,7 @@ LogicalResult mlir::cce::compileForCpu(ModuleOp module, std::string &object,
   }
   if (!entry)
     return module.emitError("expected a kernel, got none");
-  FailureOr<std::string> code = emitObject(module);
+  FailureOr<std::string> code = emitObject(module, cpu);
   if (failed(code))
     return failure();
   object = std::move(*code);

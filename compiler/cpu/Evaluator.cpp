@@ -69,21 +69,31 @@ Value Evaluator::load(Value tile, Value base, const Position &at) {
   return e.splat(e.load(element, e.at(element, base, at.scalarIndex)));
 }
 
+static Value splatConstant(Emitter &e, arith::ConstantOp constant) {
+  return arith::ConstantOp::create(
+      e, DenseElementsAttr::get(e.vec(constant.getType()),
+                                ArrayRef<Attribute>(constant.getValue())));
+}
+
 Value Evaluator::map(MapOp op, const Position &at, Cache &cache) {
   IRMapping mapping;
   Block *body = op.getBodyBlock();
   for (auto [input, argument] : llvm::zip(op.getInputs(), body->getArguments()))
     mapping.map(argument, evaluate(input, at, cache));
-  for (Operation &inner : body->without_terminator()) {
-    VectorType type = e.vec(inner.getResult(0).getType());
-    if (auto constant = dyn_cast<arith::ConstantOp>(inner)) {
-      Value splat = arith::ConstantOp::create(
-          e, DenseElementsAttr::get(type, ArrayRef<Attribute>(constant.getValue())));
-      mapping.map(constant.getResult(), splat);
+  // Constants, which canonicalisation moves out of the map, and other scalars of the kernel.
+  auto captured = [&](Value value) {
+    if (mapping.contains(value))
+      return;
+    auto constant = value.getDefiningOp<arith::ConstantOp>();
+    mapping.map(value, constant ? splatConstant(e, constant) : evaluate(value, at, cache));
+  };
+  for (Operation &inner : *body) {
+    for (Value operand : inner.getOperands())
+      captured(operand);
+    if (isa<YieldOp, arith::ConstantOp>(inner))
       continue;
-    }
     Operation *wide = e.clone(inner, mapping);
-    wide->getResult(0).setType(type);
+    wide->getResult(0).setType(e.vec(inner.getResult(0).getType()));
   }
   return mapping.lookup(body->getTerminator()->getOperand(0));
 }

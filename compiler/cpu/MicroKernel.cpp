@@ -28,17 +28,7 @@ LLVM::LLVMFuncOp mlir::cce::cpu::buildMicroKernel(ModuleOp module, Location loc,
   auto resultAt = [&](int64_t row, int64_t v) {
     return e.at(f32, c, row * shape.resultRowStride + v * shape.vectorLanes);
   };
-  SmallVector<Type> types(shape.rows * shape.vectors, vector);
-  SmallVector<Value> init = e.choose(
-      block.getArgument(4), types,
-      [&] { return SmallVector<Value>(types.size(), e.zero(vector)); },
-      [&] {
-        SmallVector<Value> before;
-        for (int64_t row = 0; row < shape.rows; ++row)
-          for (int64_t v = 0; v < shape.vectors; ++v)
-            before.push_back(e.load(vector, resultAt(row, v)));
-        return before;
-      });
+  SmallVector<Value> zeros(shape.rows * shape.vectors, e.zero(vector));
 
   // The panel and the lane in it where vector v of a step of B begins.
   auto rhsOffset = [&](int64_t v) {
@@ -46,7 +36,7 @@ LLVM::LLVMFuncOp mlir::cce::cpu::buildMicroKernel(ModuleOp module, Location loc,
     return column / lanes * shape.rhsChunkStride + column % lanes;
   };
   SmallVector<Value> sums = e.loop(
-      e.i64(0), block.getArgument(3), microKernelSteps, init, [&](Value k, ValueRange before) {
+      e.i64(0), block.getArgument(3), microKernelSteps, zeros, [&](Value k, ValueRange before) {
         SmallVector<Value> acc(before);
         Value aStep = e.at(f32, a, e.mul(k, shape.lhsStepStride));
         Value bStep = e.at(f32, b, e.mul(k, lanes));
@@ -67,9 +57,18 @@ LLVM::LLVMFuncOp mlir::cce::cpu::buildMicroKernel(ModuleOp module, Location loc,
         }
         return acc;
       });
-  for (int64_t row = 0; row < shape.rows; ++row)
-    for (int64_t v = 0; v < shape.vectors; ++v)
-      e.store(sums[row * shape.vectors + v], resultAt(row, v));
+  // Blocks of the contraction are added to what earlier ones gave, not continued from it: the sum of many
+  // short sums has smaller rounding errors than one long sum.
+  auto finish = [&](bool isFirst) {
+    for (int64_t row = 0; row < shape.rows; ++row)
+      for (int64_t v = 0; v < shape.vectors; ++v) {
+        Value sum = sums[row * shape.vectors + v], address = resultAt(row, v);
+        if (!isFirst)
+          sum = arith::AddFOp::create(e, e.load(vector, address), sum);
+        e.store(sum, address);
+      }
+  };
+  e.ifThen(block.getArgument(4), [&] { finish(true); }, [&] { finish(false); });
   LLVM::ReturnOp::create(e, ValueRange());
   return function;
 }

@@ -144,22 +144,20 @@ LLVM::LLVMFuncOp Staging::copyFunction(Type element) {
   return function;
 }
 
-/// A 16 x 16 transposition: four rounds that exchange blocks of 1, 2, 4 and 8 between pairs of rows.
+/// A 16 x 16 transposition: four perfect shuffles of the rows, each of which interleaves the elements of
+/// row i with those of row i + 8.
 static SmallVector<Value> transpose16(Emitter &e, SmallVector<Value> rows) {
-  for (int64_t block = 1; block < lanes; block *= 2) {
-    SmallVector<int64_t> low, high;
-    for (int64_t i = 0; i < lanes; ++i) {
-      bool second = i & block;
-      low.push_back(second ? (i - block) + lanes : i);
-      high.push_back(second ? i + lanes : i + block);
-    }
-    for (int64_t i = 0; i < lanes; ++i) {
-      if (i & block)
-        continue;
-      Value a = rows[i], b = rows[i + block];
-      rows[i] = vector::ShuffleOp::create(e, a, b, low);
-      rows[i + block] = vector::ShuffleOp::create(e, a, b, high);
-    }
+  SmallVector<int64_t> low, high;
+  for (int64_t i = 0; i < lanes; ++i) {
+    low.push_back(i / 2 + i % 2 * lanes);
+    high.push_back(i / 2 + i % 2 * lanes + lanes / 2);
+  }
+  for (int64_t round = 1; round < lanes; round *= 2) {
+    SmallVector<Value> next;
+    for (int64_t i = 0; i < lanes / 2; ++i)
+      for (ArrayRef<int64_t> mask : {low, high})
+        next.push_back(vector::ShuffleOp::create(e, rows[i], rows[i + lanes / 2], mask));
+    rows = next;
   }
   return rows;
 }

@@ -196,6 +196,14 @@ Value FragmentEvaluator::loadElement(LoadOp load, FragmentPosition position) {
   return tileValues[keyOf(load, position)];
 }
 
+/// Whether the kernel also loads tiles of the product's plane from the buffer.
+bool FragmentEvaluator::isReadBack(Value buffer) {
+  return llvm::any_of(buffer.getUsers(), [](Operation *user) {
+    auto load = dyn_cast<LoadOp>(user);
+    return load && load.getSource().getType().getRank() == 2;
+  });
+}
+
 LogicalResult FragmentEvaluator::store(StoreOp store, Value tileColumn) {
   BufferType type = store.getTarget().getType();
   Type element = type.getElementType();
@@ -237,37 +245,40 @@ LogicalResult FragmentEvaluator::store(StoreOp store, Value tileColumn) {
       pairs[half].push_back(both);
     }
 
-  // Neighbours go out together where the whole tile exists and pairs are aligned, which on matrices
-  // of the caller's they need not be.
-  Value full = b.cmp(arith::CmpIPredicate::sle, b.add(tileColumn, product.tileN), extent);
-  Value start = LLVM::PtrToIntOp::create(b, b.i64(), base);
-  Value misfit = b.ori(b.andi(stride, b.c64(1)), b.andi(start, b.c64(2 * size - 1)));
-  Value fast = b.andi(full, b.eq(misfit, b.c64(0)));
   auto whereRowExists = [&](int half, PtxBuilder::Body body) {
     if (exists[half])
       b.ifThen(exists[half], body);
     else
       body();
   };
-  b.ifThenElse(
-      fast,
-      [&] {
-        for (int half = 0; half < 2; ++half)
-          whereRowExists(half, [&] {
-            for (int group = 0; group < groups(); ++group)
-              b.store(pairs[half][group], b.offset(addresses[half], 8 * group * size), 2 * size);
-          });
-      },
-      [&] {
-        for (int half = 0; half < 2; ++half)
-          whereRowExists(half, [&] {
-            for (int group = 0; group < groups(); ++group)
-              for (int pair = 0; pair < 2; ++pair)
-                b.ifThen(b.lt(getColumn(group, pair), extent), [&] {
-                  b.store(b.extract(pairs[half][group], pair),
-                          b.offset(addresses[half], (8 * group + pair) * size), size);
-                });
-          });
+  auto storePairs = [&] {
+    for (int half = 0; half < 2; ++half)
+      whereRowExists(half, [&] {
+        for (int group = 0; group < groups(); ++group)
+          b.store(pairs[half][group], b.offset(addresses[half], 8 * group * size), 2 * size);
       });
+  };
+  // The library's own workspace holds whole tiles, and they are read as such.
+  if (isReadBack(store.getTarget())) {
+    storePairs();
+    return success();
+  }
+  // Neighbours go out together where the whole tile exists and pairs are aligned, which on matrices
+  // of the caller's they need not be.
+  Value full = b.cmp(arith::CmpIPredicate::sle, b.add(tileColumn, product.tileN), extent);
+  Value start = LLVM::PtrToIntOp::create(b, b.i64(), base);
+  Value misfit = b.ori(b.andi(stride, b.c64(1)), b.andi(start, b.c64(2 * size - 1)));
+  Value fast = b.andi(full, b.eq(misfit, b.c64(0)));
+  b.ifThenElse(fast, storePairs, [&] {
+    for (int half = 0; half < 2; ++half)
+      whereRowExists(half, [&] {
+        for (int group = 0; group < groups(); ++group)
+          for (int pair = 0; pair < 2; ++pair)
+            b.ifThen(b.lt(getColumn(group, pair), extent), [&] {
+              b.store(b.extract(pairs[half][group], pair),
+                      b.offset(addresses[half], (8 * group + pair) * size), size);
+            });
+      });
+  });
   return success();
 }

@@ -54,6 +54,7 @@ private:
   Value loadElement(LoadOp load, FragmentPosition position);
   Value loadConditionally(LoadOp load, llvm::function_ref<Value()> emit);
   Value applyMap(MapOp map, FragmentPosition position);
+  static bool isReadBack(Value buffer);
   /// The row of the underlying buffer, and, if it may be none, whether it is one.
   std::pair<Value, Value> bufferRow(Value view, int half);
   Value toF32(Value value, Type element);

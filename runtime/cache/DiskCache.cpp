@@ -7,7 +7,9 @@
 
 #include <nlohmann/json.hpp>
 
+#include <cstdio>
 #include <cstdlib>
+#include <fcntl.h>
 
 namespace cce::rt {
 
@@ -45,6 +47,28 @@ Expected<CacheEntry> readEntry(const fs::path &folder) {
   if (entry.code.empty() || entry.manifest.empty())
     return makeError(CCE_UNKNOWN, "incomplete");
   return entry;
+}
+
+/// Gives a folder its final name. An old folder of that name ends up under the temporary one, in
+/// one step, so that other processes always find a whole entry.
+Status putInPlace(const fs::path &temporary, const fs::path &final) {
+  std::error_code error;
+  fs::rename(temporary, final, error);
+  if (!error)
+    return {};
+  if (::renameat2(AT_FDCWD, temporary.c_str(), AT_FDCWD, final.c_str(), RENAME_EXCHANGE) == 0)
+    return {};
+  // A file system that can not exchange: move the old entry away. In between others do not find
+  // it, and compile for themselves.
+  const fs::path old = final.parent_path() / uniqueName();
+  std::error_code ignored;
+  fs::rename(final, old, ignored);
+  fs::rename(temporary, final, error);
+  fs::remove_all(old, ignored);
+  // Another process may have been faster, with the same content.
+  if (error && !fs::exists(final, ignored))
+    return makeError(CCE_UNKNOWN, "can not create ", final.string(), ": ", error.message());
+  return {};
 }
 
 } // namespace
@@ -116,20 +140,8 @@ Status DiskCache::tryStore(const std::string &key, std::string_view description,
   if (status.ok())
     status = writeFile(temporary / "entry.json",
                        json.dump(2, ' ', false, Json::error_handler_t::replace) + "\n");
-  if (status.ok()) {
-    fs::rename(temporary, final, error);
-    if (error) {
-      // There is an entry already. A folder can not be replaced in one step: move the old one away.
-      const fs::path old = kernels / uniqueName();
-      std::error_code ignored;
-      fs::rename(final, old, ignored);
-      fs::rename(temporary, final, error);
-      fs::remove_all(old, ignored);
-      // Still failing with an entry in place: another process was faster, with the same content.
-      if (error && !fs::exists(final, ignored))
-        status = makeError(CCE_UNKNOWN, "can not create ", final.string(), ": ", error.message());
-    }
-  }
+  if (status.ok())
+    status = putInPlace(temporary, final);
   fs::remove_all(temporary, error);
   return status;
 }

@@ -5,6 +5,7 @@
 #include "runtime/kernels/KernelCompiler.h"
 #ifdef CCE_HAS_CPU_TARGET
 #include "compiler/cpu/CpuLoader.h"
+#include "compiler/cpu/HostCpu.h"
 #endif
 
 namespace cce::rt {
@@ -14,13 +15,11 @@ namespace {
 #ifdef CCE_HAS_CPU_TARGET
 class JitKernel final : public LoadedCpuKernel {
 public:
-  JitKernel(std::unique_ptr<mlir::cce::CpuModule> code, Entry address)
-      : code(std::move(code)), address(address) {}
-  Entry entry() const override { return address; }
+  explicit JitKernel(std::unique_ptr<mlir::cce::CpuModule> code) : code(std::move(code)) {}
+  Entry entry() const override { return code->entry(); }
 
 private:
   std::unique_ptr<mlir::cce::CpuModule> code;
-  Entry address;
 };
 #endif
 
@@ -50,7 +49,8 @@ public:
   std::string version(std::string_view target) const override {
 #ifdef CCE_HAS_CPU_TARGET
     if (target == "cpu")
-      return mlir::cce::compilerVersion() + " " + mlir::cce::hostDescription();
+      return mlir::cce::compilerVersion() + " " + mlir::cce::hostCpu().name + " " +
+             mlir::cce::hostCpu().features;
 #endif
     return mlir::cce::compilerVersion();
   }
@@ -58,12 +58,10 @@ public:
   Expected<std::shared_ptr<LoadedCpuKernel>> load(const KernelCode &code) override {
 #ifdef CCE_HAS_CPU_TARGET
     std::string error;
-    auto module = mlir::cce::CpuModule::load(code.code, error);
-    void *entry = module ? module->lookup(code.manifest.entry, error) : nullptr;
-    if (!entry)
+    auto module = mlir::cce::CpuModule::load(code.code, code.manifest.entry, error);
+    if (!module)
       return makeError(CCE_INTERNAL, "loading kernel ", code.manifest.entry, ": ", error);
-    return std::shared_ptr<LoadedCpuKernel>(std::make_shared<JitKernel>(
-        std::move(module), reinterpret_cast<LoadedCpuKernel::Entry>(entry)));
+    return std::shared_ptr<LoadedCpuKernel>(std::make_shared<JitKernel>(std::move(module)));
 #else
     return makeError(CCE_UNIMPLEMENTED, "this build has no CPU target");
 #endif
@@ -71,7 +69,7 @@ public:
 
   std::string cpuDescription() const override {
 #ifdef CCE_HAS_CPU_TARGET
-    return mlir::cce::hostVectorExtension();
+    return mlir::cce::hostCpu().description;
 #else
     return "not in this build";
 #endif

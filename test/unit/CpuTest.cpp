@@ -226,18 +226,19 @@ struct Weights {
   }
 };
 
-TEST(TokenKernels, weightsAreScaledToOne) {
+TEST(TokenKernels, weightsAreScaled) {
+  // To 256, so that the small entries of g are no subnormal numbers of f16.
   Weights ones(nullptr, nullptr, CCE_REDUCTION_SUM);
-  EXPECT_EQ(ones.alpha, 1);
-  EXPECT_THAT(ones.prob, ElementsAre(1, 1, 0));
-  EXPECT_THAT(ones.label, ElementsAre(1, 1, 0));
+  EXPECT_EQ(ones.alpha, 1.0f / 256);
+  EXPECT_THAT(ones.prob, ElementsAre(256, 256, 0));
+  EXPECT_THAT(ones.label, ElementsAre(256, 256, 0));
   EXPECT_THAT(ones.lseOut, ElementsAre(13, 11, 0));
-  EXPECT_EQ(Weights(nullptr, nullptr, CCE_REDUCTION_MEAN).alpha, 0.5f);
+  EXPECT_EQ(Weights(nullptr, nullptr, CCE_REDUCTION_MEAN).alpha, 0.5f / 256);
   const float dloss[4] = {7, 2, 7, -4}, dlse[4] = {7, 6, 7, 1};
   Weights each(dloss, dlse, CCE_REDUCTION_NONE);
-  EXPECT_EQ(each.alpha, 8); // |2 + 6|
-  EXPECT_THAT(each.prob, ElementsAre(-3.0f / 8, 1, 0));
-  EXPECT_THAT(each.label, ElementsAre(-0.5f, 0.25f, 0));
+  EXPECT_EQ(each.alpha, 8.0f / 256); // |2 + 6|
+  EXPECT_THAT(each.prob, ElementsAre(-96, 256, 0));
+  EXPECT_THAT(each.label, ElementsAre(-128, 64, 0));
 }
 
 TEST(TokenKernels, weightsOfZeroAndNaNStayApart) {
@@ -247,8 +248,8 @@ TEST(TokenKernels, weightsOfZeroAndNaNStayApart) {
   EXPECT_THAT(none.prob, ElementsAre(0, 0, 0));
   const float bad[4] = {0, NAN, 0, 2};
   Weights one(bad, nullptr, CCE_REDUCTION_NONE);
-  EXPECT_EQ(one.alpha, 2);
-  EXPECT_EQ(one.prob[0], 1);
+  EXPECT_EQ(one.alpha, 2.0f / 256);
+  EXPECT_EQ(one.prob[0], 256);
   EXPECT_TRUE(std::isnan(one.prob[1]));
 }
 

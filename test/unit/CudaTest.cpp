@@ -420,6 +420,15 @@ TEST_F(CudaRunTest, oddMatricesArePacked) {
   EXPECT_GT(layout.chunks, 1);
 }
 
+TEST_F(CudaRunTest, zeroingLeavesThePaddingAlone) {
+  ASSERT_TRUE(open().ok());
+  std::vector<uint16_t> matrix(5 * 12, 7);
+  Status status = context->backend->zero({matrix.data(), CCE_BF16, 2, {5, 10}, {12, 1}}, nullptr);
+  ASSERT_TRUE(status.ok()) << status.toString();
+  for (size_t i = 0; i < matrix.size(); ++i)
+    EXPECT_EQ(matrix[i], i % 12 < 10 ? 0 : 7) << i;
+}
+
 TEST_F(CudaRunTest, stridedMatrices) {
   problem.e_strides[0] = 72; // rows of 144 bytes
   problem.e_strides[1] = 1;

@@ -332,12 +332,12 @@ std::vector<Case> baseCases() {
       Case{.name = "chunks", .vocab = 400, .workspaceLimit = 26000, .chunks = 5},
       Case{.name = "manyChunks",
            .tokens = 30,
-           .vocab = 200,
+           .vocab = 600,
            .biasDtype = CCE_F32,
            .ignoreEvery = 5,
            .upstream = true,
-           .workspaceLimit = 8000,
-           .chunks = 7},
+           .workspaceLimit = 40000,
+           .chunks = 19},
       Case{.name = "oneOfEach", .tokens = 1, .hidden = 1, .vocab = 1},
       Case{.name = "manySplits", .tokens = 3, .vocab = 400}};
 }

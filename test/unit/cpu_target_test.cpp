@@ -7,7 +7,12 @@
 // gradients.
 //===----------------------------------------------------------------------===//
 #include "compiler/Compiler.h"
+#include "compiler/KernelSources.h"
+#include "compiler/cpu/CompileForCpu.h"
 #include "compiler/cpu/CpuLoader.h"
+#include "compiler/pipelines/Pipelines.h"
+#include "compiler/pipelines/Registration.h"
+#include "mlir/Parser/Parser.h"
 #include "llvm/Support/JSON.h"
 
 #include <cmath>
@@ -18,6 +23,7 @@
 #include <limits>
 #include <map>
 #include <random>
+#include <sys/mman.h>
 #include <vector>
 
 namespace {
@@ -54,6 +60,27 @@ float fromBf16(uint16_t half) {
   return value;
 }
 
+/// Memory that ends where a page begins that can not be touched.
+template <typename T> struct GuardedAllocator {
+  using value_type = T;
+  GuardedAllocator() = default;
+  template <typename U> GuardedAllocator(const GuardedAllocator<U> &) {}
+  static size_t pages(size_t bytes) { return (bytes + 4095) / 4096 * 4096; }
+  T *allocate(size_t n) {
+    size_t bytes = n * sizeof(T), whole = pages(bytes);
+    void *memory = mmap(nullptr, whole + 4096, PROT_READ | PROT_WRITE,
+                        MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (memory == MAP_FAILED || mprotect(static_cast<char *>(memory) + whole, 4096, PROT_NONE))
+      abort();
+    return reinterpret_cast<T *>(static_cast<char *>(memory) + whole - bytes);
+  }
+  void deallocate(T *p, size_t n) {
+    size_t bytes = n * sizeof(T), whole = pages(bytes);
+    munmap(reinterpret_cast<char *>(p) + bytes - whole, whole + 4096);
+  }
+  bool operator==(const GuardedAllocator &) const { return true; }
+};
+
 /// One or two dimensions with any strides, and a margin around that must stay as it is.
 class Matrix {
 public:
@@ -64,12 +91,13 @@ public:
       strides[0] = columnStride == 1 ? columns + 3 : 1;
     int64_t last = std::max<int64_t>(rows - 1, 0) * strides[0] +
                    std::max<int64_t>(columns - 1, 0) * strides[1];
-    memory.assign(size_t(last + 1 + 2 * margin) * bytes(), char(0x5a));
+    memory.assign(size_t(rows * columns ? last + 1 + 2 * margin : 2 * margin + 1) * bytes(), char(0x5a));
   }
 
-  static constexpr int64_t margin = 32;
+  /// Elements; without a margin the memory ends at a guarded page.
+  static inline int64_t margin = 32;
   size_t bytes() const { return type == Type::F32 || type == Type::I32 ? 4 : 2; }
-  char *data() { return memory.data() + margin * int64_t(bytes()); }
+  char *data() { return foreign ? foreign : memory.data() + margin * int64_t(bytes()); }
   char *at(int64_t i, int64_t j) {
     return data() + (i * strides[0] + j * strides[1]) * int64_t(bytes());
   }
@@ -114,7 +142,8 @@ public:
 
   Type type = Type::F32;
   int64_t rows = 0, columns = 0, strides[2] = {0, 0};
-  std::vector<char> memory;
+  std::vector<char, GuardedAllocator<char>> memory;
+  char *foreign = nullptr; ///< instead of `memory`
 };
 
 Matrix line(Type type, int64_t size, int64_t stride = 1) { return Matrix(type, size, 1, stride, 1); }
@@ -142,6 +171,30 @@ Kernel compile(const CompileRequest &request) {
   kernel.manifest = std::move(*manifest->getAsObject());
   std::string error;
   kernel.module = CpuModule::load(result.kernel.code, request.kernel, error);
+  EXPECT_TRUE(kernel.module) << error;
+  return kernel;
+}
+
+/// The kernel for a processor with AVX2 and no more, which every machine with AVX-512 is, too.
+Kernel compileForAvx2(const std::string &name, const std::string &operand) {
+  mlir::DialectRegistry registry;
+  mlir::cce::registerDialects(registry);
+  mlir::MLIRContext context(registry);
+  context.loadAllAvailableDialects();
+  std::string text;
+  for (const mlir::cce::KernelSource &source : mlir::cce::kernelSources())
+    if (source.name == name + ".mlir" || source.name == "transforms.mlir")
+      text += std::string(source.text);
+  auto module = mlir::parseSourceString<mlir::ModuleOp>(text, &context);
+  mlir::PassManager manager(&context);
+  mlir::cce::buildPreparePipeline(manager, {name, operand, "identity", ""});
+  mlir::cce::HostCpu cpu{"haswell", "+avx2,+fma,+f16c", 256, "AVX2"};
+  std::string object, manifest, error;
+  EXPECT_TRUE(module && mlir::succeeded(manager.run(*module)) &&
+              mlir::succeeded(mlir::cce::compileForCpu(*module, object, manifest, cpu)));
+  Kernel kernel;
+  kernel.manifest = std::move(*llvm::cantFail(llvm::json::parse(manifest)).getAsObject());
+  kernel.module = CpuModule::load(object, name, error);
   EXPECT_TRUE(kernel.module) << error;
   return kernel;
 }
@@ -640,6 +693,20 @@ TEST_P(CpuKernels, MaskedClasses) {
   checkForward(p, 2);
 }
 
+TEST_P(CpuKernels, TouchNothingBeyondTheirMemory) {
+  Matrix::margin = 0;
+  for (const Sizes &sizes : {Sizes{13, 300, 70}, Sizes{64, 257, 33}}) {
+    Problem p(GetParam(), sizes, biased, 12), q(GetParam(), sizes, biased, 13, /*turned=*/true);
+    checkForward(p, 2);
+    checkLabelLogits(p);
+    checkLogitGrad(p);
+    checkGradients(p);
+    checkForward(q, 2);
+    checkGradients(q, /*turned=*/true);
+  }
+  Matrix::margin = 32;
+}
+
 /// (m, s) of every token for one split.
 std::vector<float> forwardStates(Problem &p, int64_t tasks) {
   Matrix states(Type::F32, p.padded(), 2, p.padded(), 1);
@@ -689,11 +756,9 @@ TEST(CpuForward, SameBitsForAnyPartitionAndAnyNeighbours) {
   }
 }
 
-TEST(CpuForward, OtherTileSizes) {
-  Problem p(Type::F32, {70, 500, 200}, identity, 11);
+/// One split, by the given kernel, of a problem with the identity.
+void checkForwardWith(Kernel &&kernel, Problem &p) {
   Matrix states(Type::F32, 2 * p.padded(), 1, p.padded(), 1);
-  Kernel kernel = compile({"lse_forward", "cpu", "f32", "identity",
-                           {{"tile_m", 64}, {"tile_n", 128}, {"tile_k", 48}}});
   Call call{{{"e", &p.e}, {"rows", &p.rows}, {"c", &p.c}, {"partial", &states}},
             {{"param", 0}},
             {{"tokens", p.n}, {"vocab", p.v}, {"hidden", p.d}, {"splits", 1}},
@@ -702,6 +767,68 @@ TEST(CpuForward, OtherTileSizes) {
   const float *state = reinterpret_cast<const float *>(states.data());
   for (int64_t i = 0; i < p.n; ++i)
     EXPECT_NEAR((state[2 * i] + std::log2(state[2 * i + 1])) / log2e, p.lse(i), p.bound(i));
+}
+
+TEST(CpuForward, OtherTileSizes) {
+  Problem p(Type::F32, {70, 500, 200}, identity, 11);
+  checkForwardWith(compile({"lse_forward", "cpu", "f32", "identity",
+                            {{"tile_m", 64}, {"tile_n", 128}, {"tile_k", 48}}}),
+                   p);
+}
+
+TEST(CpuForward, Avx2) {
+  for (Type type : {Type::F32, Type::BF16, Type::F16}) {
+    Problem p(type, {70, 500, 270}, identity, 14);
+    checkForwardWith(compileForAvx2("lse_forward", nameOf(type)), p);
+    // A in panels, B copied.
+    Matrix g(type, p.padded(), p.v), alpha = line(Type::F32, 1), dc(type, p.v, p.d);
+    std::mt19937 generator(15);
+    g.random(generator, 1.0);
+    alpha.set(0, 0, 1);
+    Call call{{{"g", &g}, {"e", &p.e}, {"rows", &p.rows}, {"alpha", &alpha}, {"dc", &dc}},
+              {},
+              {{"tokens", p.n}, {"vocab", p.v}, {"hidden", p.d}},
+              {}};
+    Kernel kernel = compileForAvx2("grad_classifier", nameOf(type));
+    run(kernel, call);
+    std::vector<double> want(size_t(p.v * p.d));
+    for (int64_t i = 0; i < p.n; ++i)
+      for (int64_t j = 0; j < p.v; ++j)
+        for (int64_t k = 0; k < p.d; ++k)
+          want[size_t(j * p.d + k)] += g.get(i, j) * p.e.get(p.row(i), k);
+    expectClose(dc, want, gradientBound(type));
+  }
+}
+
+TEST(CpuGradients, OffsetsBeyond32Bits) {
+  // Three tokens whose rows of g are 2^31 + 7 elements apart; only the touched pages exist.
+  constexpr int64_t n = 3, v = 40, stride = (int64_t(1) << 31) + 7, bytes = (n * stride + v) * 2;
+  void *memory = mmap(nullptr, size_t(bytes), PROT_READ | PROT_WRITE,
+                      MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  if (memory == MAP_FAILED)
+    GTEST_SKIP() << "no address space";
+  auto *g = static_cast<uint16_t *>(memory);
+  for (int64_t i = 0; i < n; ++i)
+    for (int64_t j = 0; j < v; ++j)
+      g[i * stride + j] = toBf16(float(i * 100 + j));
+  Matrix alpha = line(Type::F32, 1), dbias = line(Type::F32, v), view(Type::BF16, 1, 1);
+  alpha.set(0, 0, 1);
+  Kernel &kernel = kernelFor("grad_bias", Type::BF16);
+  Call call{{{"g", &view}, {"alpha", &alpha}, {"dbias", &dbias}},
+            {},
+            {{"tokens", n}, {"vocab", v}},
+            {}};
+  view.foreign = static_cast<char *>(memory);
+  view.strides[0] = stride;
+  view.strides[1] = 1;
+  run(kernel, call);
+  for (int64_t j = 0; j < v; ++j) {
+    double want = 0;
+    for (int64_t i = 0; i < n; ++i)
+      want += fromBf16(g[i * stride + j]);
+    EXPECT_EQ(dbias.get(j), want) << j;
+  }
+  munmap(memory, size_t(bytes));
 }
 
 TEST(CpuGradients, EmptyContractionGivesZero) {

@@ -1,0 +1,91 @@
+// Kernels of a structure that the CPU target does not lower are refused at the op that does not fit.
+// REQUIRES: cpu-target
+// RUN: cce-opt %s --cce-to-cpu --split-input-file --verify-diagnostics
+
+cce.kernel @two_products(%a: !cce.buffer<tokens x hidden x f32>, %b: !cce.buffer<vocab x hidden x f32>,
+                         %z: !cce.buffer<tokens x vocab x f32>) {
+  cce.parallel %i, %v over tokens, vocab {
+    %s = cce.matmul %a[%i], %b[%v] : !cce.buffer<tokens x hidden x f32>, !cce.buffer<vocab x hidden x f32> -> !cce.tile<tokens x vocab x f32>
+    // expected-error @below {{expected at most one product in a kernel for the CPU}}
+    %t = cce.matmul %a[%i], %b[%v] : !cce.buffer<tokens x hidden x f32>, !cce.buffer<vocab x hidden x f32> -> !cce.tile<tokens x vocab x f32>
+    cce.store %t, %z[%i, %v] : !cce.tile<tokens x vocab x f32>, !cce.buffer<tokens x vocab x f32>
+  }
+}
+
+// -----
+
+cce.transform @f(%x: f32) -> f32 {
+  cce.yield %x : f32
+}
+cce.kernel @not_inlined(%x: !cce.buffer<tokens x f32>, %y: !cce.buffer<tokens x f32>) {
+  cce.parallel %i over tokens {
+    %a = cce.load %x[%i] : !cce.buffer<tokens x f32>
+    // expected-error @below {{expected an operation that the CPU target lowers}}
+    %b = cce.apply @f(%a) : (!cce.tile<tokens x f32>) -> !cce.tile<tokens x f32>
+    cce.store %b, %y[%i] : !cce.tile<tokens x f32>, !cce.buffer<tokens x f32>
+  }
+}
+
+// -----
+
+cce.kernel @not_specialised(%x: !cce.buffer<tokens x !cce.operand>, %y: !cce.buffer<tokens x f32>) {
+  cce.parallel %i over tokens {
+    // expected-error @below {{expected elements of f32, bf16, f16 or i32, got '!cce.operand'}}
+    %a = cce.load %x[%i] : !cce.buffer<tokens x !cce.operand>
+    cce.store %a, %y[%i] : !cce.tile<tokens x f32>, !cce.buffer<tokens x f32>
+  }
+}
+
+// -----
+
+cce.kernel @not_a_plane(%x: !cce.buffer<tokens x f32>, %y: !cce.buffer<tokens x f32>) {
+  cce.parallel %i, %v over tokens, vocab {
+    %a = cce.load %x[%i] : !cce.buffer<tokens x f32>
+    // expected-error @below {{expected a store that spans all axes of cce.parallel}}
+    cce.store %a, %y[%i] : !cce.tile<tokens x f32>, !cce.buffer<tokens x f32>
+  }
+}
+
+// -----
+
+cce.kernel @other_yield(%g: !cce.buffer<tokens x vocab x f32>, %sums: !cce.buffer<vocab x f32>) {
+  cce.parallel %v over vocab {
+    %none = cce.zero : !cce.tile<vocab x f32>
+    // expected-error @below {{expected the body to yield one cce.accumulate or cce.lse_update of its state}}
+    %all = cce.reduce %i over tokens from %some = %none : !cce.tile<vocab x f32> {
+      %t = cce.load %g[%i, %v] : !cce.buffer<tokens x vocab x f32>
+      %more = cce.accumulate %some, %t : !cce.tile<vocab x f32>, !cce.tile<tokens x vocab x f32>
+      %most = cce.accumulate %more, %t : !cce.tile<vocab x f32>, !cce.tile<tokens x vocab x f32>
+      cce.yield %most : !cce.tile<vocab x f32>
+    }
+    cce.store %all, %sums[%v] : !cce.tile<vocab x f32>, !cce.buffer<vocab x f32>
+  }
+}
+
+// -----
+
+// expected-error @below {{expected 'tile_n' to be a multiple of 64 up to 4096, got 100}}
+cce.kernel @odd_tile(%x: !cce.buffer<tokens x f32>, %y: !cce.buffer<tokens x f32>)
+    attributes {config = #cce.config<tile_m = 128, tile_n = 100, tile_k = 64, stages = 1>} {
+  cce.parallel %i over tokens {
+    %a = cce.load %x[%i] : !cce.buffer<tokens x f32>
+    cce.store %a, %y[%i] : !cce.tile<tokens x f32>, !cce.buffer<tokens x f32>
+  }
+}
+
+// -----
+
+cce.kernel @store_in_reduce(%g: !cce.buffer<tokens x vocab x f32>, %h: !cce.buffer<tokens x vocab x f32>,
+                            %sums: !cce.buffer<vocab x f32>) {
+  cce.parallel %v over vocab {
+    %none = cce.zero : !cce.tile<vocab x f32>
+    %all = cce.reduce %i over tokens from %some = %none : !cce.tile<vocab x f32> {
+      %t = cce.load %g[%i, %v] : !cce.buffer<tokens x vocab x f32>
+      // expected-error @below {{expected no store in a cce.reduce}}
+      cce.store %t, %h[%i, %v] : !cce.tile<tokens x vocab x f32>, !cce.buffer<tokens x vocab x f32>
+      %more = cce.accumulate %some, %t : !cce.tile<vocab x f32>, !cce.tile<tokens x vocab x f32>
+      cce.yield %more : !cce.tile<vocab x f32>
+    }
+    cce.store %all, %sums[%v] : !cce.tile<vocab x f32>, !cce.buffer<vocab x f32>
+  }
+}

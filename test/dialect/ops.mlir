@@ -1,0 +1,156 @@
+// RUN: cce-opt %s | FileCheck %s
+// RUN: cce-opt %s | cce-opt | FileCheck %s
+// RUN: cce-opt %s --mlir-print-op-generic | cce-opt | FileCheck %s
+
+// A declaration of a transform is private and keeps its signature; one with a body keeps that too.
+// CHECK: cce.transform private @logit(%x: f32, %bias: f32, %param: f32) -> f32{{$}}
+cce.transform private @logit(%x: f32, %bias: f32, %param: f32) -> f32
+// CHECK-LABEL: cce.transform @twice(
+// CHECK-SAME: %[[X:.*]]: f32) -> f32 {
+// CHECK: %[[SUM:.*]] = arith.addf %[[X]], %[[X]] : f32
+// CHECK: cce.yield %[[SUM]] : f32
+cce.transform @twice(%x: f32) -> f32 {
+  %y = arith.addf %x, %x : f32
+  cce.yield %y : f32
+}
+
+// The arguments of a kernel keep their names, which the caller binds memory to; coordinates are called after their axes.
+// CHECK-LABEL: cce.kernel @names(
+// CHECK-SAME: %first: !cce.buffer<tokens x vocab x f32>, %scale: f32, %flag: i1, %number: i32) {
+// CHECK: cce.parallel %tokens, %vocab over tokens, vocab {
+cce.kernel @names(%first: !cce.buffer<tokens x vocab x f32>, %scale: f32, %flag: i1, %number: i32) {
+  cce.parallel %i, %v over tokens, vocab {
+  }
+}
+
+// A gathered view stands for its source in loads and stores, and takes the axis of the list.
+// CHECK-LABEL: cce.kernel @memory(
+// CHECK: %[[VIEW:.*]] = cce.gather %x[%rows] : <positions x hidden x bf16>, <tokens x i32>
+// CHECK: cce.parallel %[[I:.*]], %[[D:.*]] over tokens, hidden
+// CHECK: %[[T:.*]] = cce.load %[[VIEW]][%[[I]], %[[D]]] : <tokens x hidden x bf16>
+// CHECK: %[[U:.*]] = cce.load %y[%[[I]], %[[D]]] if %wanted : <tokens x hidden x f32>
+// CHECK: cce.store %[[T]], %y[%[[I]], %[[D]]] : <tokens x hidden x f32>, <tokens x hidden x f32>
+cce.kernel @memory(%x: !cce.buffer<positions x hidden x bf16>, %rows: !cce.buffer<tokens x i32>, %wanted: i1,
+                   %y: !cce.buffer<tokens x hidden x f32>) {
+  %view = cce.gather %x[%rows] : !cce.buffer<positions x hidden x bf16>, !cce.buffer<tokens x i32>
+  cce.parallel %i, %d over tokens, hidden {
+    %t = cce.load %view[%i, %d] : !cce.buffer<tokens x hidden x bf16>
+    %u = cce.load %y[%i, %d] if %wanted : !cce.buffer<tokens x hidden x f32>
+    cce.store %t, %y[%i, %d] : !cce.tile<tokens x hidden x f32>, !cce.buffer<tokens x hidden x f32>
+  }
+}
+
+// A product contracts the axis that both operands have, wherever they have it.
+// CHECK-LABEL: cce.kernel @matmul(
+// CHECK: %[[T:.*]] = cce.matmul %e[%tokens], %c[%vocab] : <tokens x hidden x bf16>, <hidden x vocab x bf16> -> <tokens x vocab x f32>
+// CHECK: cce.store %[[T]]
+cce.kernel @matmul(%e: !cce.buffer<tokens x hidden x bf16>, %c: !cce.buffer<hidden x vocab x bf16>,
+                   %z: !cce.buffer<tokens x vocab x f32>) {
+  cce.parallel %i, %v over tokens, vocab {
+    %t = cce.matmul %e[%i], %c[%v] : !cce.buffer<tokens x hidden x bf16>, !cce.buffer<hidden x vocab x bf16> -> !cce.tile<tokens x vocab x f32>
+    cce.store %t, %z[%i, %v] : !cce.tile<tokens x vocab x f32>, !cce.buffer<tokens x vocab x f32>
+  }
+}
+
+// Row by row products, with a map between them and the store.
+// CHECK-LABEL: cce.kernel @dot(
+// CHECK: %[[T:.*]] = cce.dot %a[%[[I:.*]]], %b[%[[I]]] : <tokens x hidden x f16>, <tokens x hidden x f16> -> <tokens x f32>
+// CHECK: %[[R:.*]] = cce.map %[[T]], %k : !cce.tile<tokens x f32>, f32 -> <tokens x f32> {
+// CHECK-NEXT: ^bb0(%[[A:.*]]: f32, %[[K:.*]]: f32):
+// CHECK: cce.yield
+// CHECK: cce.store %[[R]]
+cce.kernel @dot(%a: !cce.buffer<tokens x hidden x f16>, %b: !cce.buffer<tokens x hidden x f16>, %k: f32,
+                %z: !cce.buffer<tokens x f32>) {
+  cce.parallel %i over tokens {
+    %t = cce.dot %a[%i], %b[%i] : !cce.buffer<tokens x hidden x f16>, !cce.buffer<tokens x hidden x f16> -> !cce.tile<tokens x f32>
+    %r = cce.map %t, %k : !cce.tile<tokens x f32>, f32 -> !cce.tile<tokens x f32> {
+    ^bb0(%x: f32, %y: f32):
+      %p = arith.mulf %x, %y : f32
+      cce.yield %p : f32
+    }
+    cce.store %r, %z[%i] : !cce.tile<tokens x f32>, !cce.buffer<tokens x f32>
+  }
+}
+
+// A reduction over a part of an axis, folding logits into log-sum-exp states.
+// CHECK-LABEL: cce.kernel @lse(
+// CHECK: cce.parallel %[[S:.*]], %[[I:.*]] over splits, tokens
+// CHECK: %[[NONE:.*]] = cce.lse_init : <tokens x !cce.lse>
+// CHECK: %[[ALL:.*]] = cce.reduce %[[V:.*]] over vocab part %[[S]] from %[[STATE:.*]] = %[[NONE]] : !cce.tile<tokens x !cce.lse> {
+// CHECK: %[[T:.*]] = cce.load %z[%[[I]], %[[V]]]
+// CHECK: %[[NEXT:.*]] = cce.lse_update %[[STATE]], %[[T]] : <tokens x !cce.lse>, <tokens x vocab x f32>
+// CHECK: cce.yield %[[NEXT]] : !cce.tile<tokens x !cce.lse>
+// CHECK: cce.store %[[ALL]], %out[%[[S]], %[[I]]]
+cce.kernel @lse(%z: !cce.buffer<tokens x vocab x f32>, %out: !cce.buffer<splits x tokens x !cce.lse>) {
+  cce.parallel %s, %i over splits, tokens {
+    %none = cce.lse_init : !cce.tile<tokens x !cce.lse>
+    %all = cce.reduce %v over vocab part %s from %some = %none : !cce.tile<tokens x !cce.lse> {
+      %t = cce.load %z[%i, %v] : !cce.buffer<tokens x vocab x f32>
+      %more = cce.lse_update %some, %t : !cce.tile<tokens x !cce.lse>, !cce.tile<tokens x vocab x f32>
+      cce.yield %more : !cce.tile<tokens x !cce.lse>
+    }
+    cce.store %all, %out[%s, %i] : !cce.tile<tokens x !cce.lse>, !cce.buffer<splits x tokens x !cce.lse>
+  }
+}
+
+// A reduction over the whole of an axis, adding up tiles.
+// CHECK-LABEL: cce.kernel @sums(
+// CHECK: %[[NONE:.*]] = cce.zero : <vocab x f32>
+// CHECK: cce.reduce %[[I:.*]] over tokens from %[[STATE:.*]] = %[[NONE]] : !cce.tile<vocab x f32> {
+// CHECK: cce.accumulate %[[STATE]], %{{.*}} : <vocab x f32>, <tokens x vocab x f32>
+cce.kernel @sums(%g: !cce.buffer<tokens x vocab x bf16>, %sums: !cce.buffer<vocab x f32>) {
+  cce.parallel %v over vocab {
+    %none = cce.zero : !cce.tile<vocab x f32>
+    %all = cce.reduce %i over tokens from %some = %none : !cce.tile<vocab x f32> {
+      %t = cce.load %g[%i, %v] : !cce.buffer<tokens x vocab x bf16>
+      %more = cce.accumulate %some, %t : !cce.tile<vocab x f32>, !cce.tile<tokens x vocab x f32>
+      cce.yield %more : !cce.tile<vocab x f32>
+    }
+    cce.store %all, %sums[%v] : !cce.tile<vocab x f32>, !cce.buffer<vocab x f32>
+  }
+}
+
+// A transform and its derivative, applied to a tile, a tile that is repeated along an axis and a scalar.
+// CHECK-LABEL: cce.kernel @apply(
+// CHECK: %[[B:.*]] = cce.load %bias[%vocab]
+// CHECK: cce.apply @logit(%[[X:.*]], %[[B]], %k) : (!cce.tile<tokens x vocab x f32>, !cce.tile<vocab x f32>, f32) -> !cce.tile<tokens x vocab x f32>
+// CHECK: cce.apply derivative @logit(%[[X]], %[[B]], %k) :
+cce.kernel @apply(%x: !cce.buffer<tokens x vocab x f32>, %bias: !cce.buffer<vocab x f32>, %k: f32) {
+  cce.parallel %i, %v over tokens, vocab {
+    %t = cce.load %x[%i, %v] : !cce.buffer<tokens x vocab x f32>
+    %b = cce.load %bias[%v] : !cce.buffer<vocab x f32>
+    %z = cce.apply @logit(%t, %b, %k) : (!cce.tile<tokens x vocab x f32>, !cce.tile<vocab x f32>, f32) -> !cce.tile<tokens x vocab x f32>
+    %d = cce.apply derivative @logit(%t, %b, %k) : (!cce.tile<tokens x vocab x f32>, !cce.tile<vocab x f32>, f32) -> !cce.tile<tokens x vocab x f32>
+  }
+}
+
+// Labels become a tile of bits, in either order of the axes.
+// CHECK-LABEL: cce.kernel @onehot(
+// CHECK: cce.onehot %[[L:.*]], %vocab : <tokens x i32> -> <tokens x vocab x i1>
+// CHECK: cce.onehot %[[L]], %vocab : <tokens x i32> -> <vocab x tokens x i1>
+cce.kernel @onehot(%labels: !cce.buffer<tokens x i32>) {
+  cce.parallel %i, %v over tokens, vocab {
+    %y = cce.load %labels[%i] : !cce.buffer<tokens x i32>
+    %hit = cce.onehot %y, %v : !cce.tile<tokens x i32> -> !cce.tile<tokens x vocab x i1>
+    %turned = cce.onehot %y, %v : !cce.tile<tokens x i32> -> !cce.tile<vocab x tokens x i1>
+  }
+}
+
+// Attributes that no op knows are kept, on every op with a syntax of its own.
+// CHECK-LABEL: cce.transform @attributes(
+// CHECK-SAME: attributes {note = "t"}
+cce.transform @attributes(%x: f32) -> f32 attributes {note = "t"} {
+  cce.yield %x : f32
+}
+// CHECK-LABEL: cce.kernel @attributes_of_loops(
+// CHECK-SAME: attributes {note = "k"}
+// CHECK: cce.parallel {{.*}} attributes {note = "p"}
+// CHECK: cce.reduce {{.*}} {note = "r"} : !cce.tile<tokens x f32>
+cce.kernel @attributes_of_loops(%x: !cce.buffer<tokens x f32>) attributes {note = "k"} {
+  cce.parallel %i over tokens attributes {note = "p"} {
+    %none = cce.zero : !cce.tile<tokens x f32>
+    %all = cce.reduce %v over vocab from %some = %none {note = "r"} : !cce.tile<tokens x f32> {
+      cce.yield %some : !cce.tile<tokens x f32>
+    }
+  }
+}
