@@ -55,10 +55,10 @@ class Library:
         if status:
             raise RuntimeError(f"status {status}: {self.lib.cce_last_error().decode()}")
 
-    def context(self, device=2, cache_dir=None):
+    def context(self, device=2, cache_dir=None, threads=0):
         desc = ContextDesc()
         self.lib.cce_context_desc_init(ct.byref(desc))
-        desc.device = device
+        desc.device, desc.cpu_threads = device, threads
         desc.cache_dir = cache_dir.encode() if cache_dir is not None else None
         context = ct.c_void_p()
         self._check(self.lib.cce_context_create(ct.byref(desc), ct.byref(context)))

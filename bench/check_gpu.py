@@ -39,8 +39,9 @@ def make(n, d, v, dtype, data, generator, device="cuda"):
 
 
 def reference(e, c, labels, bias=None, softcap=None, ignore_index=-100, reduction="mean", dloss=None, dlse=None, shift=0,
-              sequence=0, rows=512):
-    """Loss (per token), lse and gradients in float64, in blocks of rows; all on the exactly rounded inputs."""
+              sequence=0, rows=512, noise=True):
+    """Loss (per token), lse and gradients in float64, in blocks of rows; all on the exactly rounded inputs. With `noise` also, for every
+    element of the gradients, what rounding G (_u) and evaluating it in f32 (_f) may cost."""
     n, v = e.shape[0], c.shape[0]
     t = sequence or n
     position = torch.arange(n, device=e.device)
@@ -56,11 +57,12 @@ def reference(e, c, labels, bias=None, softcap=None, ignore_index=-100, reductio
     ed, cd = e.double(), c.double()
     loss, lse = torch.zeros_like(g), torch.zeros_like(g)
     de, dc, db = torch.zeros_like(ed), torch.zeros_like(cd), torch.zeros(v, dtype=torch.float64, device=e.device)
-    de_u, dc_u, de_f, dc_f = (torch.zeros_like(t) for t in (ed, cd, ed, cd))
+    if noise:
+        de_u, dc_u, de_f, dc_f = (torch.zeros_like(t) for t in (ed, cd, ed, cd))
+        ea, ca = ed.abs(), cd.abs()
     # The smallest step of G: f32 underflow of p, or fp16 subnormals, at the scale where the largest weight is 256.
     step = 2.0**-126 if e.dtype != torch.float16 else 2.0**-25 / 256
-    step = step * (g.abs() + h.abs()).max()
-    ea, ca = ed.abs(), cd.abs()
+    step = step * (g.abs() + h.abs()).max() if n else 0
     scale = 1 + ed.norm(dim=1) * cd.norm(dim=1).max()
     for i in range(0, n, rows):
         s = slice(i, i + rows)
@@ -79,18 +81,19 @@ def reference(e, c, labels, bias=None, softcap=None, ignore_index=-100, reductio
         if softcap:
             slope = 1 - (z / softcap) ** 2
             p, parts = p * slope, parts * slope
-        # f32 evaluates p to about 2e-6 (1 + |x|) of the parts that it is the difference of.
-        noise = torch.where(valid[s][:, None], parts * 2e-6 * scale[s][:, None] + step, 0)
-        rounding = p.abs() * UNIT[e.dtype]
-        de_u[s], de_f[s] = rounding @ ca, noise @ ca
-        dc_u += rounding.T @ ea[s]
-        dc_f += noise.T @ ea[s]
+        if noise:
+            # f32 evaluates p to about 2e-6 (1 + |x|) of the parts that it is the difference of.
+            f = torch.where(valid[s][:, None], parts * 2e-6 * scale[s][:, None] + step, 0)
+            rounding = p.abs() * UNIT[e.dtype]
+            de_u[s], de_f[s] = rounding @ ca, f @ ca
+            dc_u += rounding.T @ ea[s]
+            dc_f += f.T @ ea[s]
         de[s] = p @ cd
         dc += p.T @ ed[s]
         db += p.sum(0)
     total = loss.sum() / count if reduction == "mean" else loss.sum()
-    return dict(loss=loss if reduction == "none" else total[None], lse=lse, de=de, dc=dc, dbias=db, scale=scale, valid=valid,
-                count=count, de_u=de_u, de_f=de_f, dc_u=dc_u, dc_f=dc_f)
+    result = dict(loss=loss if reduction == "none" else total[None], lse=lse, de=de, dc=dc, dbias=db, scale=scale, valid=valid, count=count)
+    return result | dict(de_u=de_u, de_f=de_f, dc_u=dc_u, dc_f=dc_f) if noise else result
 
 
 def grad_errors(actual, ref, name, averages):

@@ -19,7 +19,7 @@ config.environment["PATH"] = os.pathsep.join(
 # A leak report at exit, when LLVM's own statics are not ours to free, would fail every test.
 config.environment["ASAN_OPTIONS"] = "detect_leaks=0"
 # Captures of one function must not serve another.
-config.environment["FILECHECK_OPTS"] = "--enable-var-scope --dump-input=fail"
+config.environment["FILECHECK_OPTS"] = "--enable-var-scope --dump-input=never"
 
 config.substitutions += [
     ("%{src}", config.cce_source_dir),

@@ -23,7 +23,7 @@ using namespace mlir;
 using namespace mlir::cce;
 
 static std::unique_ptr<llvm::TargetMachine> createTargetMachine(const HostCpu &cpu,
-                                                               std::string &error) {
+                                                                std::string &error) {
   static std::once_flag once;
   std::call_once(once, [] {
     llvm::InitializeNativeTarget();
@@ -34,13 +34,13 @@ static std::unique_ptr<llvm::TargetMachine> createTargetMachine(const HostCpu &c
   if (!target)
     return nullptr;
   return std::unique_ptr<llvm::TargetMachine>(target->createTargetMachine(
-      triple, cpu.name, cpu.features, llvm::TargetOptions(), llvm::Reloc::PIC_,
-      std::nullopt, llvm::CodeGenOptLevel::Default, /*JIT=*/true));
+      triple, cpu.name, cpu.features, llvm::TargetOptions(), llvm::Reloc::PIC_, std::nullopt,
+      llvm::CodeGenOptLevel::Default, /*JIT=*/true));
 }
 
-/// The lowering has written vectors, unrolled where it pays and hoisted what is invariant in its own terms;
-/// what is left are addresses. The default pipelines take longer than code generation and make the
-/// kernels no faster.
+/// The lowering has written vectors, unrolled where it pays and hoisted what is invariant in its
+/// own terms; what is left are addresses. The default pipelines take longer than code generation
+/// and make the kernels no faster.
 static constexpr const char *passes =
     "function(early-cse,instcombine<max-iterations=1;no-verify-fixpoint>,"
     "loop-mssa(loop-rotate,licm),early-cse,simplifycfg),globaldce";

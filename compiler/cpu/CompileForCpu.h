@@ -11,8 +11,8 @@
 namespace mlir::cce {
 
 /// Compiles a module with one prepared kernel (cce-prepare) for this machine or a lesser one:
-/// a relocatable ELF object and the JSON of its manifest. Errors are diagnostics. The module holds the
-/// llvm dialect afterwards.
+/// a relocatable ELF object and the JSON of its manifest. Errors are diagnostics. The module holds
+/// the llvm dialect afterwards.
 LogicalResult compileForCpu(ModuleOp module, std::string &object, std::string &manifest,
                             const HostCpu &cpu = hostCpu());
 

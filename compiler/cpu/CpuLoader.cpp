@@ -41,8 +41,8 @@ std::unique_ptr<CpuModule> CpuModule::load(const std::string &object, const std:
     error = "expected an ELF object for " + target->getTargetTriple().str();
     return nullptr;
   }
-  // One session per kernel: its memory goes when the kernel goes. There are no constructors to run, so
-  // no platform.
+  // One session per kernel: its memory goes when the kernel goes. There are no constructors to run,
+  // so no platform.
   auto jit = llvm::orc::LLJITBuilder()
                  .setJITTargetMachineBuilder(std::move(*target))
                  .setPlatformSetUp(llvm::orc::setUpInactivePlatform)
@@ -51,9 +51,8 @@ std::unique_ptr<CpuModule> CpuModule::load(const std::string &object, const std:
     return failed(jit.takeError());
   // A lookup also reports on the session's error stream; the caller gets it as text instead.
   std::string reported;
-  (*jit)->getExecutionSession().setErrorReporter([&reported](llvm::Error problem) {
-    reported += llvm::toString(std::move(problem)) + "; ";
-  });
+  (*jit)->getExecutionSession().setErrorReporter(
+      [&reported](llvm::Error problem) { reported += llvm::toString(std::move(problem)) + "; "; });
   if (llvm::Error problem = (*jit)->addObjectFile(std::move(buffer)))
     return failed(std::move(problem));
   auto address = (*jit)->lookup(entry);

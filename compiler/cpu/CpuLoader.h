@@ -12,7 +12,8 @@
 
 namespace mlir::cce {
 
-/// Machine code of a kernel, alive as long as this object. Entries may be called by several threads.
+/// Machine code of a kernel, alive as long as this object. Entries may be called by several
+/// threads.
 class CpuModule {
 public:
   /// `void entry(const uint64_t *slots)`, docs/architecture.md.

@@ -29,7 +29,7 @@ using namespace mlir::cce;
 
 void mlir::cce::buildCpuPipeline(OpPassManager &manager, int64_t vectorBits) {
   manager.addPass(createLowerToCpuPass(LowerToCpuPassOptions{vectorBits}));
-  manager.addPass(createExpandVectorMathPass());
+  manager.addPass(createExpandVectorMathPass(ExpandVectorMathPassOptions{vectorBits}));
   manager.addPass(createCanonicalizerPass());
   manager.addPass(createCSEPass());
   manager.addPass(createSCFToControlFlowPass());

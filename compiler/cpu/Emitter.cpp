@@ -20,8 +20,8 @@ Value Emitter::splatF32(double value, int64_t size) {
                                    DenseElementsAttr::get(vec(getF32Type(), size), float(value)));
 }
 Value Emitter::splatI32(int64_t value, int64_t size) {
-  return arith::ConstantOp::create(
-      *this, DenseElementsAttr::get(vec(getI32Type(), size), int32_t(value)));
+  return arith::ConstantOp::create(*this,
+                                   DenseElementsAttr::get(vec(getI32Type(), size), int32_t(value)));
 }
 Value Emitter::zero(Type type) { return arith::ConstantOp::create(*this, getZeroAttr(type)); }
 
@@ -196,8 +196,8 @@ Value Emitter::narrow(Value value, Type element) {
                    : TypedAttr(getI32IntegerAttr(number)));
   };
   Value bits = arith::BitcastOp::create(*this, i32s, value);
-  Value odd = arith::AndIOp::create(*this, arith::ShRUIOp::create(*this, bits, constant(16)),
-                                    constant(1));
+  Value odd =
+      arith::AndIOp::create(*this, arith::ShRUIOp::create(*this, bits, constant(16)), constant(1));
   Value rounded = add(add(bits, constant(0x7fff)), odd);
   Value quiet = arith::OrIOp::create(*this, bits, constant(0x400000));
   Value isNan = arith::CmpFOp::create(*this, arith::CmpFPredicate::UNO, value, value);

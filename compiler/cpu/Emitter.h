@@ -1,9 +1,9 @@
 //===- Emitter.h - builder of the CPU target's loops --------------*- C++ -*-===//
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //===----------------------------------------------------------------------===//
-// A builder with the few words that the lowering speaks in: 64-bit indices, raw pointers, loops given as
-// lambdas, vectors of `lanes` elements. Pointers and not memrefs because extents, strides and gathered
-// rows are run-time values of every call.
+// A builder with the few words that the lowering speaks in: 64-bit indices, raw pointers, loops
+// given as lambdas, vectors of `lanes` elements. Pointers and not memrefs because extents, strides
+// and gathered rows are run-time values of every call.
 //===----------------------------------------------------------------------===//
 #ifndef CCE_COMPILER_CPU_EMITTER_H
 #define CCE_COMPILER_CPU_EMITTER_H

@@ -41,10 +41,10 @@ Value Evaluator::compute(Value tile, const Position &at, Cache &cache) {
   if (Value base = lines.lookup(tile))
     return load(tile, base, at);
   if (auto plane = planes.find(tile); plane != planes.end()) {
-    Value row = plane->second.firstRow ? e.sub(at.scalarIndex, plane->second.firstRow)
-                                       : at.scalarIndex;
-    return load(tile,
-                e.at(e.getF32Type(), plane->second.base, e.mul(row, plane->second.pitch)), at);
+    Value row =
+        plane->second.firstRow ? e.sub(at.scalarIndex, plane->second.firstRow) : at.scalarIndex;
+    return load(tile, e.at(e.getF32Type(), plane->second.base, e.mul(row, plane->second.pitch)),
+                at);
   }
   Operation *op = tile.getDefiningOp();
   if (auto mapOp = dyn_cast_or_null<MapOp>(op))
@@ -71,8 +71,8 @@ Value Evaluator::load(Value tile, Value base, const Position &at) {
 
 static Value splatConstant(Emitter &e, arith::ConstantOp constant) {
   return arith::ConstantOp::create(
-      e, DenseElementsAttr::get(e.vec(constant.getType()),
-                                ArrayRef<Attribute>(constant.getValue())));
+      e,
+      DenseElementsAttr::get(e.vec(constant.getType()), ArrayRef<Attribute>(constant.getValue())));
 }
 
 Value Evaluator::map(MapOp op, const Position &at, Cache &cache) {
@@ -103,8 +103,8 @@ Value Evaluator::onehot(OnehotOp op, const Position &at, Cache &cache) {
   auto narrow = [&](Value index) -> Value { return arith::TruncIOp::create(e, i32, index); };
   StringAttr axis = getAxis(op.getCoord());
   Value labels = evaluate(op.getLabels(), at, cache);
-  // Labels are i32, so an index within an axis is one, too. Label -1 names no entry: no index from the
-  // start of the whole axis is negative.
+  // Labels are i32, so an index within an axis is one, too. Label -1 names no entry: no index from
+  // the start of the whole axis is negative.
   Value origin = origins.lookup(axis);
   Value index;
   if (axis == at.vectorAxis) {

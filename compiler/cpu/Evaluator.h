@@ -1,8 +1,8 @@
 //===- Evaluator.h - tiles as vectors of elements -----------------*- C++ -*-===//
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //===----------------------------------------------------------------------===//
-// Tiles of maps are never stored: their elements are computed where they are needed, a vector at a time,
-// from those that are in scratch memory (loads, products, states).
+// Tiles of maps are never stored: their elements are computed where they are needed, a vector at a
+// time, from those that are in scratch memory (loads, products, states).
 //===----------------------------------------------------------------------===//
 #ifndef CCE_COMPILER_CPU_EVALUATOR_H
 #define CCE_COMPILER_CPU_EVALUATOR_H
@@ -12,8 +12,8 @@
 
 namespace mlir::cce::cpu {
 
-/// `lanes` elements of a tile: of one entry of the scalar axis, along the vector axis. Indices count
-/// from the first entry in scratch memory, which is entry `start` of the axis.
+/// `lanes` elements of a tile: of one entry of the scalar axis, along the vector axis. Indices
+/// count from the first entry in scratch memory, which is entry `start` of the axis.
 struct Position {
   StringAttr vectorAxis;
   Value vectorIndex, vectorStart;
@@ -38,7 +38,8 @@ public:
   /// Index of the first entry of the call's chunk of an axis (for cce.onehot).
   void bindOrigin(StringAttr axis, Value origin) { origins[axis] = origin; }
 
-  /// The elements at a position. What the cache knows is taken from it and what is computed goes there.
+  /// The elements at a position. What the cache knows is taken from it and what is computed goes
+  /// there.
   Value evaluate(Value tile, const Position &at, Cache &cache);
   /// Computes those parts of a tile that do not vary along the vector axis.
   void hoist(Value tile, const Position &at, Cache &cache);

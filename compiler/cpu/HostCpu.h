@@ -12,9 +12,9 @@
 namespace mlir::cce {
 
 struct HostCpu {
-  std::string name;     ///< LLVM's name of the model, "znver5"
-  std::string features; ///< what the code may use: "+avx512f,-amx-tile,..."
-  int64_t vectorBits;   ///< 512 or 256
+  std::string name;        ///< LLVM's name of the model, "znver5"
+  std::string features;    ///< what the code may use: "+avx512f,-amx-tile,..."
+  int64_t vectorBits;      ///< 512 or 256
   std::string description; ///< for people: "AVX-512", "AVX2" or "generic"
 };
 

@@ -89,8 +89,7 @@ void KernelLowering::allocate(ManifestBuilder &manifest) {
                              /*lhsStepStride=*/lhsInRows ? 1 : lanes,
                              /*rhsChunkStride=*/tiles.steps * lanes + lanes,
                              /*resultRowStride=*/pitch};
-    lhsBlock = takeScratch(lhsInRows ? tiles.rows * lhsPitch
-                                     : tiles.rows / lanes * lhsChunkStride);
+    lhsBlock = takeScratch(lhsInRows ? tiles.rows * lhsPitch : tiles.rows / lanes * lhsChunkStride);
     rhsBlock = takeScratch(tiles.columns / lanes * shape.rhsChunkStride);
     result = takeScratch(tiles.group * pitch);
     evaluator.bindPlane(plan.product->getResult(0), result, pitch, Value());

@@ -56,22 +56,22 @@ void KernelLowering::updateLse(Position &at, Span columns) {
 
   // The maximum first; the logits are kept, they may have cost much.
   Value lowest = e.splatF32(-infinity);
-  Value best = e.loop(zero, width, lanes, lowest,
-                      [&](Value c, ValueRange before) -> SmallVector<Value> {
-                        Cache cache = rowCache;
-                        at.vectorIndex = c;
-                        Value z = evaluator.evaluate(value, at, cache);
-                        z = e.select(e.firstLanes(e.sub(columns.count, c)), z, lowest);
-                        e.store(z, e.at(f32, rowBuffer, c), 64);
-                        return {e.maxOrFirst(before[0], z)};
-                      })[0];
+  Value best =
+      e.loop(zero, width, lanes, lowest, [&](Value c, ValueRange before) -> SmallVector<Value> {
+        Cache cache = rowCache;
+        at.vectorIndex = c;
+        Value z = evaluator.evaluate(value, at, cache);
+        z = e.select(e.firstLanes(e.sub(columns.count, c)), z, lowest);
+        e.store(z, e.at(f32, rowBuffer, c), 64);
+        return {e.maxOrFirst(before[0], z)};
+      })[0];
   Value top = e.reduce(best, [&](Value a, Value b) { return e.maxOrFirst(a, b); });
   Value log2e = e.f32(std::numbers::log2e);
   Value maxAt = e.at(f32, state, at.scalarIndex), sumAt = e.at(f32, stateSum, at.scalarIndex);
   Value oldMax = e.load(f32, maxAt), oldSum = e.load(f32, sumAt);
   Value newMax = e.maxOrFirst(oldMax, arith::MulFOp::create(e, top, log2e));
-  // An infinite maximum is not subtracted: -inf - -inf would be NaN where nothing but masked classes has
-  // come yet, and so would +inf - +inf where the result is +inf.
+  // An infinite maximum is not subtracted: -inf - -inf would be NaN where nothing but masked
+  // classes has come yet, and so would +inf - +inf where the result is +inf.
   Value isFinite = arith::CmpFOp::create(e, arith::CmpFPredicate::OLT,
                                          math::AbsFOp::create(e, newMax), e.f32(infinity));
   Value shift = e.select(isFinite, newMax, e.f32(0.0));
@@ -111,15 +111,15 @@ void KernelLowering::accumulateColumns(Span rows, Value firstRow, Value count, S
   Type f32 = e.getF32Type();
   Value value = plan.update->getOperand(1);
   e.loop(e.i64(0), columns.count, lanes, [&](Value c) {
-    // A sum per block of rows, then the sum of those: rounding errors grow less than in one long sum.
-    Value sum = e.loop(firstRow, e.add(firstRow, count), 1, e.splatF32(0.0),
-                       [&](Value row, ValueRange before) -> SmallVector<Value> {
-                         Position at{plan.columnAxis, c,   columns.start,
-                                     plan.rowAxis,    row, rows.start};
-                         Cache cache;
-                         return {arith::AddFOp::create(e, before[0],
-                                                       evaluator.evaluate(value, at, cache))};
-                       })[0];
+    // A sum per block of rows, then the sum of those: rounding errors grow less than in one long
+    // sum.
+    Value sum =
+        e.loop(firstRow, e.add(firstRow, count), 1, e.splatF32(0.0),
+               [&](Value row, ValueRange before) -> SmallVector<Value> {
+                 Position at{plan.columnAxis, c, columns.start, plan.rowAxis, row, rows.start};
+                 Cache cache;
+                 return {arith::AddFOp::create(e, before[0], evaluator.evaluate(value, at, cache))};
+               })[0];
     Value target = e.at(f32, state, c);
     e.store(arith::AddFOp::create(e, e.load(e.vec(f32), target, 64), sum), target, 64);
   });
@@ -150,9 +150,8 @@ void KernelLowering::padRows(Span rows, Value rowEnd, Span columns) {
       continue; // beyond its extent a list names no rows
     Value padded = paddedCount(plan.rowAxis, rows, rowEnd, plan.tiles.group);
     e.loop(rows.count, padded, 1, [&](Value row) {
-      e.loop(e.i64(0), columns.count, lanes, [&](Value c) {
-        e.store(e.splatF32(0.0), e.at(e.getF32Type(), rowBuffer, c), 64);
-      });
+      e.loop(e.i64(0), columns.count, lanes,
+             [&](Value c) { e.store(e.splatF32(0.0), e.at(e.getF32Type(), rowBuffer, c), 64); });
       write(target, plan.columnAxis, columns.start, columns.count, plan.rowAxis,
             e.add(rows.start, row));
     });
@@ -205,9 +204,7 @@ void KernelLowering::write(const View &target, StringAttr along, Value start, Va
     Value row = e.load(i32, e.at(i32, memory.list, e.mul(position, memory.listStride)));
     return arith::ExtSIOp::create(e, e.getI64Type(), row);
   };
-  auto isRow = [&](Value row) {
-    return e.compare(arith::CmpIPredicate::sge, row, e.i64(0));
-  };
+  auto isRow = [&](Value row) { return e.compare(arith::CmpIPredicate::sge, row, e.i64(0)); };
   if (memory.list && target.list && axes[0] == along) {
     // The rows that the list names lie apart.
     Value offset = axes.size() == 2 ? e.mul(index, strideOf(target, across)) : e.i64(0);

@@ -11,8 +11,8 @@ using namespace mlir::cce::cpu;
 
 KernelLowering::KernelLowering(KernelPlan &plan, int64_t vectorBits)
     : plan(plan), module(plan.kernel->getParentOfType<ModuleOp>()),
-      e(plan.kernel->getLoc(), module.getContext()),
-      staging(module, e.getLoc()), evaluator(e), vectorBits(vectorBits) {}
+      e(plan.kernel->getLoc(), module.getContext()), staging(module, e.getLoc()), evaluator(e),
+      vectorBits(vectorBits) {}
 
 LogicalResult KernelLowering::run() {
   makeEntry();
@@ -144,8 +144,7 @@ void KernelLowering::stagePlanes(Span rows, Value firstRow, Span columns) {
     evaluator.bindPlane(load.getResult(), staged[load], pitch, firstRow);
     Memory memory = memoryOf(*viewOf(load.getSource()));
     auto wanted = [&](Value count) {
-      return load.getCondition() ? e.select(pointers[load.getCondition()], count, e.i64(0))
-                                 : count;
+      return load.getCondition() ? e.select(pointers[load.getCondition()], count, e.i64(0)) : count;
     };
     Rectangle part{rows.start,    wanted(rows.count),    e.roundUp(rows.count, lanes),
                    columns.start, wanted(columns.count), e.roundUp(columns.count, lanes)};
@@ -164,13 +163,13 @@ void KernelLowering::product(Span rows, Span columns,
                              llvm::function_ref<void(Value, Value)> finishBlock) {
   const TileSizes &tiles = plan.tiles;
   Type f32 = e.getF32Type();
-  LLVM::LLVMFuncOp microKernel = buildMicroKernel(
-      module, e.getLoc(),
-      llvm::formatv("cce_product_{0}x{1}_{2}_{3}_{4}_{5}", shape.rows, shape.columns(),
-                    shape.lhsRowStride, shape.lhsStepStride, shape.rhsChunkStride,
-                    shape.resultRowStride)
-          .str(),
-      shape);
+  LLVM::LLVMFuncOp microKernel =
+      buildMicroKernel(module, e.getLoc(),
+                       llvm::formatv("cce_product_{0}x{1}_{2}_{3}_{4}_{5}", shape.rows,
+                                     shape.columns(), shape.lhsRowStride, shape.lhsStepStride,
+                                     shape.rhsChunkStride, shape.resultRowStride)
+                           .str(),
+                       shape);
   Memory lhs = memoryOf(plan.lhs.view), rhs = memoryOf(plan.rhs.view);
   Value depth = extents[plan.contractedAxis];
   Value zero = e.i64(0);
@@ -179,12 +178,12 @@ void KernelLowering::product(Span rows, Span columns,
   e.loop(zero, e.max(depth, e.i64(1)), tiles.steps, [&](Value step) {
     Value steps = e.min(e.sub(depth, step), e.i64(tiles.steps));
     Value padded = e.roundUp(steps, lanes);
-    // Without a contracted block the tile of B is as wide as what the micro-kernel reads.
+    // The micro-kernel reads whole tiles; what is beyond the columns is zero.
     Value width = e.roundUp(columns.count, std::max(shape.columns(), lanes));
     TileLayout rhsTile{rhsBlock, e.i64(lanes), e.i64(shape.rhsChunkStride)};
     if (plan.rhs.view.type.getAxes()[0] == plan.rhs.axis)
-      staging.transpose(
-          e, rhs, Rectangle{columns.start, columns.count, width, step, steps, padded}, rhsTile);
+      staging.transpose(e, rhs, Rectangle{columns.start, columns.count, width, step, steps, padded},
+                        rhsTile);
     else
       staging.copy(e, rhs, Rectangle{step, steps, padded, columns.start, columns.count, width},
                    rhsTile);
@@ -206,14 +205,12 @@ void KernelLowering::product(Span rows, Span columns,
       e.loop(zero, columns.count, shape.columns(), [&](Value column) {
         Value b = e.at(f32, rhsBlock, e.mul(e.divide(column, lanes), shape.rhsChunkStride));
         e.loop(zero, count, shape.rows, [&](Value row) {
-          Value offset = lhsInRows
-                             ? e.mul(row, shape.lhsRowStride)
-                             : e.add(e.mul(e.divide(row, lanes), lhsChunkStride),
-                                     e.createOrFold<arith::AndIOp>(row, e.i64(lanes - 1)));
+          Value offset = lhsInRows ? e.mul(row, shape.lhsRowStride)
+                                   : e.add(e.mul(e.divide(row, lanes), lhsChunkStride),
+                                           e.createOrFold<arith::AndIOp>(row, e.i64(lanes - 1)));
           Value c = e.at(f32, result, e.add(e.mul(e.add(firstRow, row), pitch), column));
-          LLVM::CallOp::create(
-              e, microKernel,
-              ValueRange{e.at(f32, lhsBlock, offset), b, c, microSteps, isFirst});
+          LLVM::CallOp::create(e, microKernel,
+                               ValueRange{e.at(f32, lhsBlock, offset), b, c, microSteps, isFirst});
         });
       });
       e.ifThen(isLast, [&] { finishBlock(firstRow, count); });
@@ -235,11 +232,11 @@ void KernelLowering::dotLine(Span line) {
       Memory memory = memoryOf(operand.view);
       TileLayout tile{block, e.i64(rowPitch), e.i64(lanes)};
       if (operand.view.type.getAxes()[0] == operand.axis)
-        staging.copy(e, memory,
-                     Rectangle{line.start, line.count, height, step, steps, padded}, tile);
+        staging.copy(e, memory, Rectangle{line.start, line.count, height, step, steps, padded},
+                     tile);
       else
-        staging.transpose(e, memory,
-                          Rectangle{step, steps, padded, line.start, line.count, height}, tile);
+        staging.transpose(e, memory, Rectangle{step, steps, padded, line.start, line.count, height},
+                          tile);
     };
     stage(plan.lhs, lhsBlock);
     stage(plan.rhs, rhsBlock);

@@ -129,8 +129,7 @@ private:
       plan.entryAxis = axis;
     }
     for (StringAttr axis : {plan.rowAxis, plan.columnAxis})
-      if (axis && !plan.isParallel(axis) &&
-          !(plan.reduce && plan.reduce.getAxisAttr() == axis))
+      if (axis && !plan.isParallel(axis) && !(plan.reduce && plan.reduce.getAxisAttr() == axis))
         return plan.parallel.emitOpError("expected a loop over '") << axis.getValue() << "'";
     return success();
   }
@@ -191,8 +190,7 @@ private:
              << plan.columnAxis.getValue() << "' where it is done in parts";
     plan.update = plan.reduce.getYield().getOperand(0).getDefiningOp();
     if (!plan.update || !isa<AccumulateOp, LseUpdateOp>(plan.update) ||
-        plan.update->getOperand(0) != plan.reduce.getState() ||
-        !plan.reduce.getState().hasOneUse())
+        plan.update->getOperand(0) != plan.reduce.getState() || !plan.reduce.getState().hasOneUse())
       return plan.reduce.emitOpError(
           "expected the body to yield one cce.accumulate or cce.lse_update of its state");
     auto value = cast<TileType>(plan.update->getOperand(1).getType());

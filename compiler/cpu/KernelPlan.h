@@ -2,8 +2,8 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //===----------------------------------------------------------------------===//
 // What the lowering must know of a cce.kernel before it writes a loop: which axes span the plane of
-// tiles and which way round, what is reduced, where the product's operands come from, how large tiles
-// are. Finding out is also where kernels of another structure are refused.
+// tiles and which way round, what is reduced, where the product's operands come from, how large
+// tiles are. Finding out is also where kernels of another structure are refused.
 //===----------------------------------------------------------------------===//
 #ifndef CCE_COMPILER_CPU_KERNELPLAN_H
 #define CCE_COMPILER_CPU_KERNELPLAN_H
@@ -40,8 +40,8 @@ struct TileSizes {
 struct KernelPlan {
   KernelOp kernel;
   ParallelOp parallel;
-  ReduceOp reduce;       ///< or null
-  Operation *update = nullptr; ///< cce.accumulate or cce.lse_update at the end of the reduce
+  ReduceOp reduce;              ///< or null
+  Operation *update = nullptr;  ///< cce.accumulate or cce.lse_update at the end of the reduce
   Operation *product = nullptr; ///< cce.matmul or cce.dot, or null
 
   /// An axis of which no tile has more than one entry at a time (splits), or null.

@@ -13,8 +13,8 @@ LLVM::LLVMFuncOp mlir::cce::cpu::buildMicroKernel(ModuleOp module, Location loc,
   MLIRContext *context = module.getContext();
   Type p = LLVM::LLVMPointerType::get(context), i64 = IntegerType::get(context, 64);
   bool isNew;
-  LLVM::LLVMFuncOp function = declareInternal(
-      module, loc, name, {p, p, p, i64, IntegerType::get(context, 1)}, isNew);
+  LLVM::LLVMFuncOp function =
+      declareInternal(module, loc, name, {p, p, p, i64, IntegerType::get(context, 1)}, isNew);
   if (!isNew)
     return function;
   for (unsigned i = 0; i < 3; ++i)
@@ -57,8 +57,8 @@ LLVM::LLVMFuncOp mlir::cce::cpu::buildMicroKernel(ModuleOp module, Location loc,
         }
         return acc;
       });
-  // Blocks of the contraction are added to what earlier ones gave, not continued from it: the sum of many
-  // short sums has smaller rounding errors than one long sum.
+  // Blocks of the contraction are added to what earlier ones gave, not continued from it: the sum
+  // of many short sums has smaller rounding errors than one long sum.
   auto finish = [&](bool isFirst) {
     for (int64_t row = 0; row < shape.rows; ++row)
       for (int64_t v = 0; v < shape.vectors; ++v) {

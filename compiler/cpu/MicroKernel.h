@@ -9,10 +9,10 @@
 
 namespace mlir::cce::cpu {
 
-/// Shape of a micro-kernel and of the tiles it works on; strides in elements of f32, fixed so that the
-/// compiler can fold them into addresses.
+/// Shape of a micro-kernel and of the tiles it works on; strides in elements of f32, fixed so that
+/// the compiler can fold them into addresses.
 struct MicroKernelShape {
-  int64_t rows, vectors, vectorLanes; ///< accumulators: rows x vectors, each of so many lanes
+  int64_t rows, vectors, vectorLanes;  ///< accumulators: rows x vectors, each of so many lanes
   int64_t lhsRowStride, lhsStepStride; ///< between rows of A, between steps of the contraction
   int64_t rhsChunkStride;              ///< between panels of `lanes` columns of B
   int64_t resultRowStride;

@@ -82,7 +82,12 @@ def ExpandVectorMathPass : Pass<"cce-expand-vector-math"> {
     %y = arith.mulf %p, %scale : vector<16xf32>       // 2^n
     ```
   }];
-  let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::math::MathDialect",
+  let options = [
+    Option<"vectorBits", "vector-bits", "int64_t", "256",
+           "with 512, p * 2^n of 16 lanes is one instruction of AVX-512">
+  ];
+  let dependentDialects = ["::mlir::LLVM::LLVMDialect", "::mlir::arith::ArithDialect",
+                           "::mlir::math::MathDialect",
                            "::mlir::vector::VectorDialect"];
 }
 

@@ -37,9 +37,8 @@ namespace {
 struct Arguments {
   explicit Arguments(Block &block)
       : base(block.getArgument(0)), stride0(block.getArgument(1)), stride1(block.getArgument(2)),
-        list(block.getArgument(3)), listStride(block.getArgument(4)),
-        start0(block.getArgument(5)), count0(block.getArgument(6)),
-        padded0(block.getArgument(7)), start1(block.getArgument(8)),
+        list(block.getArgument(3)), listStride(block.getArgument(4)), start0(block.getArgument(5)),
+        count0(block.getArgument(6)), padded0(block.getArgument(7)), start1(block.getArgument(8)),
         count1(block.getArgument(9)), padded1(block.getArgument(10)), tile(block.getArgument(11)),
         rowPitch(block.getArgument(12)), chunkStride(block.getArgument(13)) {}
 
@@ -64,8 +63,8 @@ static Value sourceRow(Emitter &e, const Arguments &a, Value hasList, Value r) {
         return e.choose(
             hasList, i64,
             [&]() -> SmallVector<Value> {
-              Value entry = e.load(
-                  e.getI32Type(), e.at(e.getI32Type(), a.list, e.mul(index, a.listStride)));
+              Value entry =
+                  e.load(e.getI32Type(), e.at(e.getI32Type(), a.list, e.mul(index, a.listStride)));
               return {arith::ExtSIOp::create(e, i64, entry)};
             },
             [&]() -> SmallVector<Value> { return {index}; });
@@ -77,9 +76,9 @@ static Value sourceRow(Emitter &e, const Arguments &a, Value hasList, Value r) {
 /// Whether dimension 0 is the contiguous one, so that the other function's way is the fast one.
 static Value otherWayRound(Emitter &e, const Arguments &a, Value hasList) {
   Value one = e.i64(1);
-  return e.logicalAnd(e.logicalNot(hasList),
-                      e.logicalAnd(e.equal(a.stride0, one),
-                                   e.compare(arith::CmpIPredicate::ne, a.stride1, one)));
+  return e.logicalAnd(
+      e.logicalNot(hasList),
+      e.logicalAnd(e.equal(a.stride0, one), e.compare(arith::CmpIPredicate::ne, a.stride1, one)));
 }
 
 static void callOtherWayRound(Emitter &e, const Arguments &a, LLVM::LLVMFuncOp other) {
@@ -97,8 +96,8 @@ static Value inTile(Emitter &e, const Arguments &a, Type element, Value r, Value
 
 LLVM::LLVMFuncOp Staging::copyFunction(Type element) {
   bool isNew;
-  LLVM::LLVMFuncOp function = declare("cce_copy_" + typeName(element),
-                                      Arguments::types(module.getContext()), isNew);
+  LLVM::LLVMFuncOp function =
+      declare("cce_copy_" + typeName(element), Arguments::types(module.getContext()), isNew);
   if (!isNew)
     return function;
   LLVM::LLVMFuncOp other = transposeFunction(element);
@@ -112,8 +111,7 @@ LLVM::LLVMFuncOp Staging::copyFunction(Type element) {
   auto copyRow = [&](Value r) {
     Value row = sourceRow(e, a, hasList, r);
     Value count = e.select(e.less(row, zero), zero, a.count1);
-    Value source =
-        e.at(memory, a.base, e.add(e.mul(row, a.stride0), e.mul(a.start1, a.stride1)));
+    Value source = e.at(memory, a.base, e.add(e.mul(row, a.stride0), e.mul(a.start1, a.stride1)));
     e.ifThen(
         contiguous,
         [&] {
@@ -144,8 +142,8 @@ LLVM::LLVMFuncOp Staging::copyFunction(Type element) {
   return function;
 }
 
-/// A 16 x 16 transposition: four perfect shuffles of the rows, each of which interleaves the elements of
-/// row i with those of row i + 8.
+/// A 16 x 16 transposition: four perfect shuffles of the rows, each of which interleaves the
+/// elements of row i with those of row i + 8.
 static SmallVector<Value> transpose16(Emitter &e, SmallVector<Value> rows) {
   SmallVector<int64_t> low, high;
   for (int64_t i = 0; i < lanes; ++i) {
@@ -164,8 +162,8 @@ static SmallVector<Value> transpose16(Emitter &e, SmallVector<Value> rows) {
 
 LLVM::LLVMFuncOp Staging::transposeFunction(Type element) {
   bool isNew;
-  LLVM::LLVMFuncOp function = declare("cce_transpose_" + typeName(element),
-                                      Arguments::types(module.getContext()), isNew);
+  LLVM::LLVMFuncOp function =
+      declare("cce_transpose_" + typeName(element), Arguments::types(module.getContext()), isNew);
   if (!isNew)
     return function;
   LLVM::LLVMFuncOp other = copyFunction(element);
@@ -183,8 +181,7 @@ LLVM::LLVMFuncOp Staging::transposeFunction(Type element) {
   auto findRows = [&](Value chunk) {
     e.loop(zero, e.i64(lanes), 1, [&](Value j) {
       Value row = sourceRow(e, a, hasList, e.add(chunk, j));
-      Value source =
-          e.at(memory, a.base, e.add(e.mul(row, a.stride0), e.mul(a.start1, a.stride1)));
+      Value source = e.at(memory, a.base, e.add(e.mul(row, a.stride0), e.mul(a.start1, a.stride1)));
       e.store(source, e.at(e.ptr(), sources, j));
       e.store(e.select(e.less(row, zero), zero, a.count1), e.at(i64, counts, j));
     });
@@ -195,8 +192,8 @@ LLVM::LLVMFuncOp Staging::transposeFunction(Type element) {
       for (int64_t j = 0; j < lanes; ++j) {
         Value source = e.load(e.ptr(), e.at(e.ptr(), sources, j));
         Value left = e.sub(e.load(i64, e.at(i64, counts, j)), k);
-        rows.push_back(e.widen(
-            e.maskedLoad(e.vec(memory), e.at(memory, source, k), e.firstLanes(left))));
+        rows.push_back(
+            e.widen(e.maskedLoad(e.vec(memory), e.at(memory, source, k), e.firstLanes(left))));
       }
       rows = transpose16(e, rows);
       for (int64_t j = 0; j < lanes; ++j)
@@ -221,8 +218,7 @@ LLVM::LLVMFuncOp Staging::transposeFunction(Type element) {
       [&] {
         e.loop(zero, a.padded0, lanes, [&](Value chunk) {
           findRows(chunk);
-          e.ifThen(
-              contiguous, [&] { blocksOfVectors(chunk); }, [&] { elementByElement(chunk); });
+          e.ifThen(contiguous, [&] { blocksOfVectors(chunk); }, [&] { elementByElement(chunk); });
         });
       });
   LLVM::ReturnOp::create(e, ValueRange());
@@ -233,8 +229,7 @@ LLVM::LLVMFuncOp Staging::writeFunction(Type element) {
   Type p = LLVM::LLVMPointerType::get(module.getContext());
   Type i64 = IntegerType::get(module.getContext(), 64);
   bool isNew;
-  LLVM::LLVMFuncOp function =
-      declare("cce_write_" + typeName(element), {p, p, i64, i64}, isNew);
+  LLVM::LLVMFuncOp function = declare("cce_write_" + typeName(element), {p, p, i64, i64}, isNew);
   if (!isNew)
     return function;
   Block &block = function.getBody().front();
@@ -250,8 +245,7 @@ LLVM::LLVMFuncOp Staging::writeFunction(Type element) {
         auto vectorAt = [&](Value c) {
           return e.narrow(e.load(e.vec(staged), e.at(staged, from, c)), element);
         };
-        e.loop(zero, whole, lanes,
-               [&](Value c) { e.store(vectorAt(c), e.at(memory, to, c)); });
+        e.loop(zero, whole, lanes, [&](Value c) { e.store(vectorAt(c), e.at(memory, to, c)); });
         e.ifThen(e.less(whole, count), [&] {
           e.maskedStore(vectorAt(whole), e.at(memory, to, whole),
                         e.firstLanes(e.sub(count, whole)));
@@ -268,8 +262,8 @@ LLVM::LLVMFuncOp Staging::writeFunction(Type element) {
 }
 
 static SmallVector<Value> operands(const Memory &m, const Rectangle &r, const TileLayout &t) {
-  return {m.base,   m.stride0, m.stride1, m.list,   m.listStride, r.start0,   r.count0,
-          r.padded0, r.start1, r.count1,  r.padded1, t.base,       t.rowPitch, t.chunkStride};
+  return {m.base,    m.stride0, m.stride1, m.list,    m.listStride, r.start0,   r.count0,
+          r.padded0, r.start1,  r.count1,  r.padded1, t.base,       t.rowPitch, t.chunkStride};
 }
 
 void Staging::copy(Emitter &e, const Memory &memory, const Rectangle &part,

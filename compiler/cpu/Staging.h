@@ -1,8 +1,8 @@
 //===- Staging.h - between the caller's memory and tiles ----------*- C++ -*-===//
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //===----------------------------------------------------------------------===//
-// Internal functions that read a rectangle of a buffer into a tile of f32 (or i32) and write a row of
-// one back. All that depends on element type, strides, gathered rows and ragged edges is here.
+// Internal functions that read a rectangle of a buffer into a tile of f32 (or i32) and write a row
+// of one back. All that depends on element type, strides, gathered rows and ragged edges is here.
 //===----------------------------------------------------------------------===//
 #ifndef CCE_COMPILER_CPU_STAGING_H
 #define CCE_COMPILER_CPU_STAGING_H
@@ -12,15 +12,17 @@
 
 namespace mlir::cce::cpu {
 
-/// Memory of one or two dimensions as a call sees it. A list of rows (null: none) renames the first.
+/// Memory of one or two dimensions as a call sees it. A list of rows (null: none) renames the
+/// first.
 struct Memory {
   Value base, stride0, stride1;
   Value list, listStride;
   Type element;
 };
 
-/// A rectangle of it: entries [start, start + count) of each dimension. What is beyond `count` up to
-/// `padded`, a multiple of `lanes`, is zero in the tile; a row that the list names negative, too.
+/// A rectangle of it: entries [start, start + count) of each dimension. What is beyond `count` up
+/// to `padded`, a multiple of `lanes`, is zero in the tile; a row that the list names negative,
+/// too.
 struct Rectangle {
   Value start0, count0, padded0;
   Value start1, count1, padded1;

@@ -21,15 +21,26 @@ static constexpr int32_t roundingMagicBits = 0x4B400000;
 
 /// Minimax polynomials on [-0.5, 0.5] and [-ln 2 / 2, ln 2 / 2]; relative error 9e-8 (degree 5) and
 /// 2e-9 (degree 6).
-static constexpr double exp2Degree5[] = {
-    1.0, 0.6931470036506653, 0.24022242426872253, 0.05550733581185341, 0.009671512991189957,
-    0.001326472731307149};
-static constexpr double exp2Degree6[] = {
-    1.0, 0.6931471824645996, 0.24022647738456726, 0.055503323674201965, 0.00961843691766262,
-    0.0013398873852565885, 0.00015353361959569156};
-static constexpr double expDegree6[] = {
-    1.0, 1.0, 0.4999999403953552, 0.16666431725025177, 0.04166800156235695, 0.008374161086976528,
-    0.0013843646738678217};
+static constexpr double exp2Degree5[] = {1.0,
+                                         0.6931470036506653,
+                                         0.24022242426872253,
+                                         0.05550733581185341,
+                                         0.009671512991189957,
+                                         0.001326472731307149};
+static constexpr double exp2Degree6[] = {1.0,
+                                         0.6931471824645996,
+                                         0.24022647738456726,
+                                         0.055503323674201965,
+                                         0.00961843691766262,
+                                         0.0013398873852565885,
+                                         0.00015353361959569156};
+static constexpr double expDegree6[] = {1.0,
+                                        1.0,
+                                        0.4999999403953552,
+                                        0.16666431725025177,
+                                        0.04166800156235695,
+                                        0.008374161086976528,
+                                        0.0013843646738678217};
 
 namespace {
 /// The arithmetic of one expansion, on vectors as long as `like`.
@@ -73,8 +84,17 @@ public:
     Value biased = arith::AddIOp::create(e, n, integer(127));
     return floatOf(arith::ShLIOp::create(e, biased, integer(23)));
   }
-  /// p * 2^n where 2^n alone may be out of range, in two steps.
-  Value scale(Value p, Value shifted) {
+  /// p * 2^n where 2^n alone may be out of range; `shifted` as from roundToInteger.
+  Value scale(Value p, Value whole, Value shifted, bool avx512) {
+    if (avx512 && size == 16) {
+      Value all = arith::ConstantOp::create(e, e.getI16IntegerAttr(-1));
+      Value currentRounding = e.i32(4);
+      return LLVM::CallIntrinsicOp::create(e, p.getType(),
+                                           e.getStringAttr("llvm.x86.avx512.mask.scalef.ps.512"),
+                                           ValueRange{p, whole, p, all, currentRounding})
+          .getResult(0);
+    }
+    // In two steps.
     Value n = arith::SubIOp::create(e, bitsOf(shifted), integer(roundingMagicBits));
     Value half = arith::ShRSIOp::create(e, n, integer(1));
     Value rest = arith::SubIOp::create(e, n, half);
@@ -87,11 +107,11 @@ private:
 };
 } // namespace
 
-Value mlir::cce::cpu::buildExp2(Emitter &e, Value x) {
+Value mlir::cce::cpu::buildExp2(Emitter &e, Value x, bool avx512) {
   Expansion m(e, x);
   x = m.clamp(x, -152.0, 129.0);
   Value shifted, n = m.roundToInteger(x, shifted);
-  return m.scale(m.polynomial(m.sub(x, n), exp2Degree6), shifted);
+  return m.scale(m.polynomial(m.sub(x, n), exp2Degree6), n, shifted, avx512);
 }
 
 Value mlir::cce::cpu::buildExp2OfTerm(Emitter &e, Value x) {
@@ -106,17 +126,17 @@ Value mlir::cce::cpu::buildExp2OfTerm(Emitter &e, Value x) {
   return e.select(vanishes, m.number(0.0), m.mul(p, power));
 }
 
-Value mlir::cce::cpu::buildExp(Emitter &e, Value x) {
+Value mlir::cce::cpu::buildExp(Emitter &e, Value x, bool avx512) {
   Expansion m(e, x);
   x = m.clamp(x, -104.5, 89.0);
   Value shifted, n = m.roundToInteger(m.mul(x, m.number(std::numbers::log2e)), shifted);
   // x - n ln 2, ln 2 in two pieces the first of which has few bits.
   Value r = e.fma(n, m.number(-0.693145751953125), x);
   r = e.fma(n, m.number(-1.428606765330187e-06), r);
-  return m.scale(m.polynomial(r, expDegree6), shifted);
+  return m.scale(m.polynomial(r, expDegree6), n, shifted, avx512);
 }
 
-Value mlir::cce::cpu::buildTanh(Emitter &e, Value x) {
+Value mlir::cce::cpu::buildTanh(Emitter &e, Value x, bool avx512) {
   Expansion m(e, x);
   Value size = math::AbsFOp::create(e, x);
   // Near zero x + x^3 P(x^2), elsewhere 1 - 2 / (e^2|x| + 1).
@@ -124,7 +144,7 @@ Value mlir::cce::cpu::buildTanh(Emitter &e, Value x) {
   Value p = m.polynomial(square, {-3.33332819422e-1, 1.33314422036e-1, -5.37397155531e-2,
                                   2.06390887954e-2, -5.70498872745e-3});
   Value near = e.fma(m.mul(p, square), x, x);
-  Value power = buildExp(e, m.add(size, size));
+  Value power = buildExp(e, m.add(size, size), avx512);
   Value two = m.number(2.0), one = m.number(1.0);
   Value far = m.sub(one, arith::DivFOp::create(e, two, m.add(power, one)));
   far = math::CopySignOp::create(e, far, x);
@@ -134,6 +154,8 @@ Value mlir::cce::cpu::buildTanh(Emitter &e, Value x) {
 namespace {
 class ExpandVectorMathPass : public cce::impl::ExpandVectorMathPassBase<ExpandVectorMathPass> {
 public:
+  using ExpandVectorMathPassBase::ExpandVectorMathPassBase;
+
   void runOnOperation() override {
     SmallVector<Operation *> ops;
     getOperation()->walk([&](Operation *op) {
@@ -146,9 +168,10 @@ public:
     for (Operation *op : ops) {
       Emitter e(op->getLoc(), OpBuilder(op));
       Value x = op->getOperand(0);
-      Value y = isa<math::ExpOp>(op)    ? buildExp(e, x)
-                : isa<math::Exp2Op>(op) ? buildExp2(e, x)
-                                        : buildTanh(e, x);
+      bool avx512 = vectorBits == 512;
+      Value y = isa<math::ExpOp>(op)    ? buildExp(e, x, avx512)
+                : isa<math::Exp2Op>(op) ? buildExp2(e, x, avx512)
+                                        : buildTanh(e, x, avx512);
       op->getResult(0).replaceAllUsesWith(y);
       op->erase();
     }

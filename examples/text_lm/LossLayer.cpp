@@ -45,6 +45,7 @@ LossLayer::LossLayer(const LossLayerOptions &options) {
   problem.label_dtype = CCE_I32;
   problem.reduction = CCE_REDUCTION_SUM;
   problem.ignore_index = ignoredLabel;
+  problem.workspace_limit = static_cast<size_t>(options.workspaceLimit);
   cce_plan *newPlan = nullptr;
   check(cce_plan_create(newContext, &problem, &newPlan), "can not plan the loss layer");
   // The plan holds on to its context: it must be gone before the context is.

@@ -15,6 +15,7 @@ struct LossLayerOptions {
   int64_t tokens = 0, hidden = 0, vocab = 0;
   cce_device device = CCE_DEVICE_AUTO;
   cce_dtype dtype = CCE_DTYPE_NONE; ///< none: f32 on the CPU, bf16 on a GPU
+  int64_t workspaceLimit = 0;       ///< bytes; 0: the library's choice
 };
 
 /// Label of rows that do not count, to fill up a last batch.

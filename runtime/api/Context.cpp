@@ -48,6 +48,7 @@ Expected<std::unique_ptr<cce_context>> createContext(const cce_context_desc &des
   std::shared_ptr<KernelCompiler> compiler = environment.compiler();
   auto disk = std::make_shared<DiskCache>(DiskCache::defaultRoot(desc.cache_dir), environment.warn);
   auto context = std::make_unique<cce_context>();
+  context->warn = environment.warn;
   context->tuning = std::make_shared<TuningTable>(
       disk->enabled() ? disk->path() / "tuning.json" : "", environment.warn);
 
@@ -75,8 +76,15 @@ Expected<std::unique_ptr<cce_plan>> createPlan(cce_context &context, const cce_p
   Choices choices = context.tuning->best(context.backend->tuningKey(), checked.tuningKey());
   auto plan = std::make_unique<cce_plan>();
   plan->context = &context;
-  CCE_ASSIGN_OR_RETURN(plan->plan,
-                       Plan::create(context.backend, std::move(checked), std::move(choices)));
+  const bool tuned = !choices.configs.empty();
+  auto created = Plan::create(context.backend, checked, std::move(choices));
+  if (!created.ok() && tuned) {
+    Status status = created.status();
+    created = Plan::create(context.backend, std::move(checked), {});
+    if (created.ok())
+      context.warn("tuned configuration not used: " + status.message());
+  }
+  CCE_ASSIGN_OR_RETURN(plan->plan, std::move(created));
   return plan;
 }
 

@@ -18,6 +18,7 @@
 struct cce_context {
   std::shared_ptr<cce::rt::Backend> backend;
   std::shared_ptr<cce::rt::TuningTable> tuning;
+  cce::rt::WarningSink warn;
   std::string description;
 };
 
@@ -41,7 +42,8 @@ struct Environment {
 Expected<std::unique_ptr<cce_context>> createContext(const cce_context_desc &desc,
                                                      const Environment &environment);
 
-/// Looks up what was tuned before.
+/// Looks up what was tuned before. Should that no longer work, with a newer compiler or driver, it is
+/// a warning and the defaults are used.
 Expected<std::unique_ptr<cce_plan>> createPlan(cce_context &context, const cce_problem &problem);
 
 } // namespace cce::rt

@@ -1,5 +1,15 @@
 // REQUIRES: cpu-target
 // RUN: cce-opt %s --cce-expand-vector-math | FileCheck %s
+// RUN: cce-opt %s --cce-expand-vector-math=vector-bits=512 | FileCheck %s --check-prefix=AVX512
+
+// AVX512-LABEL: llvm.func @exp2(
+// AVX512-NOT: arith.shrsi
+// AVX512: llvm.call_intrinsic "llvm.x86.avx512.mask.scalef.ps.512"
+// AVX512-LABEL: llvm.func @exp(
+// AVX512-NOT: llvm.call_intrinsic
+// AVX512: arith.shrsi
+// AVX512-LABEL: llvm.func @tanh(
+// AVX512: llvm.call_intrinsic "llvm.x86.avx512.mask.scalef.ps.512"
 
 // CHECK-LABEL: llvm.func @exp2(
 // CHECK-NOT: math.

@@ -47,6 +47,11 @@ void CpuFixture::open(int threads, const std::string &cacheFolder) {
   desc.cpu_threads = threads;
   desc.cache_dir = cacheFolder.c_str();
 #ifdef CCE_TEST_REAL_COMPILER
+  // Every kernel is compiled once for all tests of this process.
+  static const TemporaryFolder sharedCache;
+  const std::string sharedPath = sharedCache.path().string();
+  if (cacheFolder.empty())
+    desc.cache_dir = sharedPath.c_str();
   // CCE_TEST_DEVICE=cuda runs the same tests on a GPU.
   const char *device = std::getenv("CCE_TEST_DEVICE");
   if (device && std::string_view(device) == "cuda")

@@ -286,6 +286,19 @@ TEST(TunedPlans, laterPlansFindWhatWasTuned) {
   auto next = createPlan(**context, problem);
   ASSERT_TRUE(next.ok());
   EXPECT_THAT((*next)->plan->describe(), HasSubstr("tuned (stages=5 tile_m=128 tile_n=192)"));
+  // A later compiler may not know it any more: the defaults then.
+  compiler->versionText = "fake 2";
+  compiler->refuse = [](const KernelRequest &request) {
+    return request.config.empty() ? Status() : makeError(CCE_UNIMPLEMENTED, "no such tile");
+  };
+  plan = Status(CCE_UNKNOWN, "closed");
+  next = Status(CCE_UNKNOWN, "closed");
+  context = createContext(desc, environment);
+  next = createPlan(**context, problem);
+  ASSERT_TRUE(next.ok()) << next.status().toString();
+  EXPECT_THAT((*next)->plan->describe(), testing::Not(HasSubstr("tuned")));
+  ASSERT_THAT(warnings.list, SizeIs(1));
+  EXPECT_THAT(warnings.list[0], HasSubstr("tuned configuration not used: kernel 'lse_forward'"));
   problem.vocab = 4097; // another problem
   next = createPlan(**context, problem);
   EXPECT_THAT((*next)->plan->describe(), testing::Not(HasSubstr("tuned")));

@@ -1,10 +1,10 @@
 //===- cpu_target_test.cpp - kernels of the CPU target against float64 --------===//
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //===----------------------------------------------------------------------===//
-// Compiles every kernel of kernels-src/ for this machine, runs it on awkward sizes and compares with a
-// reference in double, at the bounds of exact linear cross-entropy: |delta| <= 2e-6 (1 + |e| max|c|) for
-// logits and log-sum-exps, relative Frobenius errors of 3e-3 (bf16), 4e-4 (f16) and 2e-6 (f32) for
-// gradients.
+// Compiles every kernel of kernels-src/ for this machine, runs it on awkward sizes and compares
+// with a reference in double, at the bounds of exact linear cross-entropy: |delta| <= 2e-6 (1 + |e|
+// max|c|) for logits and log-sum-exps, relative Frobenius errors of 3e-3 (bf16), 4e-4 (f16) and
+// 2e-6 (f32) for gradients.
 //===----------------------------------------------------------------------===//
 #include "compiler/Compiler.h"
 #include "compiler/KernelSources.h"
@@ -42,7 +42,10 @@ constexpr double log2e = 1.4426950408889634;
 enum class Type { F32, BF16, F16, I32 };
 
 std::string nameOf(Type type) {
-  return type == Type::F32 ? "f32" : type == Type::BF16 ? "bf16" : type == Type::F16 ? "f16" : "i32";
+  return type == Type::F32    ? "f32"
+         : type == Type::BF16 ? "bf16"
+         : type == Type::F16  ? "f16"
+                              : "i32";
 }
 double gradientBound(Type type) {
   return type == Type::BF16 ? 3e-3 : type == Type::F16 ? 4e-4 : 2e-6;
@@ -68,8 +71,8 @@ template <typename T> struct GuardedAllocator {
   static size_t pages(size_t bytes) { return (bytes + 4095) / 4096 * 4096; }
   T *allocate(size_t n) {
     size_t bytes = n * sizeof(T), whole = pages(bytes);
-    void *memory = mmap(nullptr, whole + 4096, PROT_READ | PROT_WRITE,
-                        MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    void *memory =
+        mmap(nullptr, whole + 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (memory == MAP_FAILED || mprotect(static_cast<char *>(memory) + whole, 4096, PROT_NONE))
       abort();
     return reinterpret_cast<T *>(static_cast<char *>(memory) + whole - bytes);
@@ -91,7 +94,8 @@ public:
       strides[0] = columnStride == 1 ? columns + 3 : 1;
     int64_t last = std::max<int64_t>(rows - 1, 0) * strides[0] +
                    std::max<int64_t>(columns - 1, 0) * strides[1];
-    memory.assign(size_t(rows * columns ? last + 1 + 2 * margin : 2 * margin + 1) * bytes(), char(0x5a));
+    memory.assign(size_t(rows * columns ? last + 1 + 2 * margin : 2 * margin + 1) * bytes(),
+                  char(0x5a));
   }
 
   /// Elements; without a margin the memory ends at a guarded page.
@@ -146,7 +150,9 @@ public:
   char *foreign = nullptr; ///< instead of `memory`
 };
 
-Matrix line(Type type, int64_t size, int64_t stride = 1) { return Matrix(type, size, 1, stride, 1); }
+Matrix line(Type type, int64_t size, int64_t stride = 1) {
+  return Matrix(type, size, 1, stride, 1);
+}
 
 //===----------------------------------------------------------------------===//
 // Running a kernel
@@ -176,7 +182,8 @@ Kernel compile(const CompileRequest &request) {
 }
 
 /// The kernel for a processor with AVX2 and no more, which every machine with AVX-512 is, too.
-Kernel compileForAvx2(const std::string &name, const std::string &operand) {
+Kernel compileForAvx2(const std::string &name, const std::string &operand,
+                      const std::string &transform = "") {
   mlir::DialectRegistry registry;
   mlir::cce::registerDialects(registry);
   mlir::MLIRContext context(registry);
@@ -185,9 +192,10 @@ Kernel compileForAvx2(const std::string &name, const std::string &operand) {
   for (const mlir::cce::KernelSource &source : mlir::cce::kernelSources())
     if (source.name == name + ".mlir" || source.name == "transforms.mlir")
       text += std::string(source.text);
-  auto module = mlir::parseSourceString<mlir::ModuleOp>(text, &context);
+  auto module = mlir::parseSourceString<mlir::ModuleOp>(text + transform, &context);
   mlir::PassManager manager(&context);
-  mlir::cce::buildPreparePipeline(manager, {name, operand, "identity", ""});
+  mlir::cce::buildPreparePipeline(manager,
+                                  {name, operand, transform.empty() ? "identity" : "mine", ""});
   mlir::cce::HostCpu cpu{"haswell", "+avx2,+fma,+f16c", 256, "AVX2"};
   std::string object, manifest, error;
   EXPECT_TRUE(module && mlir::succeeded(manager.run(*module)) &&
@@ -234,7 +242,8 @@ void run(Kernel &kernel, const Call &call) {
         return axis;
     int64_t extent = call.extents.at(name), tile = *tiles.getInteger(name);
     int64_t count = (extent + tile - 1) / tile;
-    axes.push_back({name, extent, std::max<int64_t>((count + call.tasks - 1) / call.tasks, 1) * tile});
+    axes.push_back(
+        {name, extent, std::max<int64_t>((count + call.tasks - 1) / call.tasks, 1) * tile});
     return axes.back();
   };
   for (size_t i = 0; i < arguments.size(); ++i) {
@@ -294,14 +303,15 @@ const Transform identity{"identity", [](double x, double, double) { return x; },
                          [](double, double, double) { return 1.0; }};
 const Transform biased{"bias", [](double x, double b, double) { return x + b; },
                        [](double, double, double) { return 1.0; }};
-const Transform softcap{
-    "bias_softcap", [](double x, double b, double s) { return s * std::tanh((x + b) / s); },
-    [](double x, double b, double s) {
-      double t = std::tanh((x + b) / s);
-      return 1 - t * t;
-    }};
+const Transform softcap{"bias_softcap",
+                        [](double x, double b, double s) { return s * std::tanh((x + b) / s); },
+                        [](double x, double b, double s) {
+                          double t = std::tanh((x + b) / s);
+                          return 1 - t * t;
+                        }};
 /// A user's: log1p(exp(x)) * 2 + erf(bias) / param, with functions that no vector code is made for.
-const Transform user{R"(
+const Transform user{
+    R"(
 cce.transform @mine(%x: f32, %bias: f32, %param: f32) -> f32 {
   %one = arith.constant 1.0 : f32
   %two = arith.constant 2.0 : f32
@@ -314,10 +324,8 @@ cce.transform @mine(%x: f32, %bias: f32, %param: f32) -> f32 {
   %z = arith.addf %m, %q : f32
   cce.yield %z : f32
 })",
-                     [](double x, double b, double s) {
-                       return 2 * std::log1p(std::exp(x)) + std::erf(b) / s;
-                     },
-                     [](double x, double, double) { return 2 / (1 + std::exp(-x)); }};
+    [](double x, double b, double s) { return 2 * std::log1p(std::exp(x)) + std::erf(b) / s; },
+    [](double x, double, double) { return 2 / (1 + std::exp(-x)); }};
 
 struct Sizes {
   int64_t n, v, d;
@@ -337,7 +345,8 @@ struct Problem {
     c = matrix(v, d).random(generator, scale);
     bias = line(Type::F32, v, 2).random(generator, 1.0);
     // Every padded entry of the lists is -1.
-    rows = line(Type::I32, padded()).fill([&](int64_t i, int64_t) { return i < n ? i + i / 3 : -1; });
+    rows =
+        line(Type::I32, padded()).fill([&](int64_t i, int64_t) { return i < n ? i + i / 3 : -1; });
     labels = line(Type::I32, padded()).fill([&](int64_t i, int64_t) {
       return i < n ? double(generator() % uint64_t(v)) : -1;
     });
@@ -468,8 +477,12 @@ void checkForward(Problem &p, int64_t splits, int64_t tasks = 3) {
 
 void checkLabelLogits(Problem &p) {
   Matrix out = line(Type::F32, p.padded());
-  Call call{{{"e", &p.e}, {"rows", &p.rows}, {"c", &p.c}, {"labels", &p.labels},
-             {"bias", &p.bias}, {"label_logit", &out}},
+  Call call{{{"e", &p.e},
+             {"rows", &p.rows},
+             {"c", &p.c},
+             {"labels", &p.labels},
+             {"bias", &p.bias},
+             {"label_logit", &out}},
             {{"param", p.param}},
             {{"tokens", p.n}, {"vocab", p.v}, {"hidden", p.d}},
             {}};
@@ -484,7 +497,8 @@ void checkLabelLogits(Problem &p) {
   EXPECT_TRUE(out.marginsIntact());
 }
 
-/// logit_grad on a chunk of the classes that starts at `origin`; returns g (padded tokens x classes).
+/// logit_grad on a chunk of the classes that starts at `origin`; returns g (padded tokens x
+/// classes).
 Matrix checkLogitGrad(Problem &p, int64_t origin = 0, bool turned = false) {
   Matrix lse = line(Type::F32, p.padded()), pw = lse, lw = lse;
   for (int64_t i = 0; i < p.padded(); ++i) {
@@ -498,9 +512,17 @@ Matrix checkLogitGrad(Problem &p, int64_t origin = 0, bool turned = false) {
   Matrix c(p.type, v, p.d), bias = line(Type::F32, v);
   c.fill([&](int64_t j, int64_t k) { return p.c.get(origin + j, k); });
   bias.fill([&](int64_t j, int64_t) { return p.bias.get(origin + j); });
-  Matrix g = turned ? Matrix(p.type, p.padded(), v, 1, p.padded() + 1) : Matrix(p.type, p.padded(), v);
-  Call call{{{"e", &p.e}, {"rows", &p.rows}, {"c", &c}, {"bias", &bias}, {"labels", &p.labels},
-             {"lse", &lse}, {"prob_weight", &pw}, {"label_weight", &lw}, {"g", &g}},
+  Matrix g =
+      turned ? Matrix(p.type, p.padded(), v, 1, p.padded() + 1) : Matrix(p.type, p.padded(), v);
+  Call call{{{"e", &p.e},
+             {"rows", &p.rows},
+             {"c", &c},
+             {"bias", &bias},
+             {"labels", &p.labels},
+             {"lse", &lse},
+             {"prob_weight", &pw},
+             {"label_weight", &lw},
+             {"g", &g}},
             {{"param", p.param}},
             {{"tokens", p.n}, {"vocab", v}, {"hidden", p.d}},
             {{"vocab", origin}}};
@@ -539,11 +561,11 @@ void checkGradients(Problem &p, bool turned = false) {
   // dE, in two chunks of the vocabulary of which the first is left to grad_embedding_partial.
   Matrix sum = matrix(Type::F32, p.padded(), p.d), de = matrix(p.type, p.positions, p.d);
   de.fill([](int64_t, int64_t) { return 7.0; });
-  Call call{{{"g", &g}, {"c", &p.c}, {"sum", &sum}, {"alpha", &alpha}, {"rows", &p.rows},
-             {"de", &de}},
-            {{"has_sum", 0}},
-            {{"tokens", p.n}, {"vocab", p.v}, {"hidden", p.d}, {"positions", p.positions}},
-            {}};
+  Call call{
+      {{"g", &g}, {"c", &p.c}, {"sum", &sum}, {"alpha", &alpha}, {"rows", &p.rows}, {"de", &de}},
+      {{"has_sum", 0}},
+      {{"tokens", p.n}, {"vocab", p.v}, {"hidden", p.d}, {"positions", p.positions}},
+      {}};
   run(kernelFor("grad_embedding_partial", p.type), call);
   call.scalars["has_sum"] = 1;
   run(kernelFor("grad_embedding", p.type), call);
@@ -580,15 +602,14 @@ void checkGradients(Problem &p, bool turned = false) {
     for (int64_t i = 0; i < p.n; ++i) {
       wantDbias[size_t(j)] += 0.375 * g.get(i, j);
       for (int64_t k = 0; k < p.d; ++k)
-        wantDc[size_t(j * p.d + k)] += p.row(i) < 0 ? 0 : 0.375 * g.get(i, j) * p.e.get(p.row(i), k);
+        wantDc[size_t(j * p.d + k)] +=
+            p.row(i) < 0 ? 0 : 0.375 * g.get(i, j) * p.e.get(p.row(i), k);
     }
   expectClose(dc, wantDc, bound);
 
   Matrix dbias = line(Type::F32, p.v, turned ? 3 : 1);
-  Call bias{{{"g", &g}, {"alpha", &alpha}, {"dbias", &dbias}},
-            {},
-            {{"tokens", p.n}, {"vocab", p.v}},
-            {}};
+  Call bias{
+      {{"g", &g}, {"alpha", &alpha}, {"dbias", &dbias}}, {}, {{"tokens", p.n}, {"vocab", p.v}}, {}};
   run(kernelFor("grad_bias", p.type), bias);
   double error = 0, norm = 0;
   for (int64_t j = 0; j < p.v; ++j) {
@@ -608,9 +629,9 @@ INSTANTIATE_TEST_SUITE_P(Operand, CpuKernels, testing::Values(Type::F32, Type::B
                          [](const auto &info) { return nameOf(info.param); });
 
 TEST_P(CpuKernels, OddSizes) {
-  const Sizes all[] = {{1, 1, 1},      {1, 2, 7},     {7, 127, 64},   {127, 129, 123},
+  const Sizes all[] = {{1, 1, 1},        {1, 2, 7},    {7, 127, 64},  {127, 129, 123},
                        {129, 1000, 257}, {129, 2, 64}, {1, 50257, 7}, {7, 1000, 123},
-                       {64, 256, 256},  {65, 257, 1}};
+                       {64, 256, 256},   {65, 257, 1}};
   for (const Sizes &sizes : all) {
     SCOPED_TRACE(testing::Message() << "N " << sizes.n << " V " << sizes.v << " D " << sizes.d);
     Problem p(GetParam(), sizes, biased);
@@ -771,7 +792,10 @@ void checkForwardWith(Kernel &&kernel, Problem &p) {
 
 TEST(CpuForward, OtherTileSizes) {
   Problem p(Type::F32, {70, 500, 200}, identity, 11);
-  checkForwardWith(compile({"lse_forward", "cpu", "f32", "identity",
+  checkForwardWith(compile({"lse_forward",
+                            "cpu",
+                            "f32",
+                            "identity",
                             {{"tile_m", 64}, {"tile_n", 128}, {"tile_k", 48}}}),
                    p);
 }
@@ -800,6 +824,65 @@ TEST(CpuForward, Avx2) {
   }
 }
 
+/// The value of the transform for every x.
+std::vector<float> apply(Kernel &kernel, const std::vector<float> &x) {
+  int64_t n = int64_t(x.size()), padded = (n + 63) / 64 * 64;
+  Matrix e(Type::F32, n, 1), c(Type::F32, 1, 1), rows = line(Type::I32, padded), labels = rows;
+  Matrix out = line(Type::F32, padded);
+  for (int64_t i = 0; i < n; ++i)
+    e.set(i, 0, double(x[size_t(i)]));
+  c.set(0, 0, 1);
+  rows.fill([&](int64_t i, int64_t) { return i < n ? i : -1; });
+  labels.fill([&](int64_t i, int64_t) { return i < n ? 0 : -1; });
+  Call call{{{"e", &e}, {"rows", &rows}, {"c", &c}, {"labels", &labels}, {"label_logit", &out}},
+            {},
+            {{"tokens", n}, {"vocab", 1}, {"hidden", 1}},
+            {}};
+  run(kernel, call);
+  std::vector<float> y;
+  for (int64_t i = 0; i < n; ++i)
+    y.push_back(float(out.get(i)));
+  return y;
+}
+
+TEST(CpuMath, ExponentialsAreWithinTwoUlp) {
+  struct Function {
+    const char *name;
+    double (*value)(double);
+  };
+  constexpr Function functions[] = {{"math.exp", [](double x) { return std::exp(x); }},
+                                    {"math.exp2", [](double x) { return std::exp2(x); }},
+                                    {"math.tanh", [](double x) { return std::tanh(x); }}};
+  std::vector<float> x = {
+      0.0f,    -0.0f,   1e-30f, -1e-8f, 0.625f,          88.72f,           88.73f,
+      89.5f,   127.9f,  128.0f, -87.4f, -103.0f,         -104.0f,          -126.5f,
+      -149.0f, -151.0f, 1e30f,  -1e30f, float(infinity), -float(infinity), std::nanf("")};
+  for (int i = -20000; i < 20000; ++i)
+    x.push_back(float(i) * 0.00717f);
+  for (const Function &function : functions) {
+    std::string text = "cce.transform @mine(%x: f32, %b: f32, %p: f32) -> f32 {\n  %y = " +
+                       std::string(function.name) + " %x : f32\n  cce.yield %y : f32\n}\n";
+    Kernel kernels[] = {compile({"indexed_matmul", "cpu", "f32", text, {}}),
+                        compileForAvx2("indexed_matmul", "f32", text)};
+    for (Kernel &kernel : kernels) {
+      std::vector<float> y = apply(kernel, x);
+      for (size_t i = 0; i < x.size(); ++i) {
+        double want = function.value(double(x[i]));
+        float rounded = float(want);
+        if (std::isnan(rounded) || std::isinf(rounded)) {
+          EXPECT_EQ(std::isnan(rounded), std::isnan(y[i])) << function.name << ' ' << x[i];
+          if (std::isinf(rounded))
+            EXPECT_EQ(y[i], rounded) << function.name << ' ' << x[i];
+          continue;
+        }
+        double ulp = std::max(std::ldexp(1.0, std::ilogb(rounded == 0 ? 1e-45f : rounded) - 23),
+                              std::ldexp(1.0, -149));
+        EXPECT_LE(std::abs(double(y[i]) - want), 2 * ulp) << function.name << ' ' << x[i];
+      }
+    }
+  }
+}
+
 TEST(CpuGradients, OffsetsBeyond32Bits) {
   // Three tokens whose rows of g are 2^31 + 7 elements apart; only the touched pages exist.
   constexpr int64_t n = 3, v = 40, stride = (int64_t(1) << 31) + 7, bytes = (n * stride + v) * 2;
@@ -814,10 +897,8 @@ TEST(CpuGradients, OffsetsBeyond32Bits) {
   Matrix alpha = line(Type::F32, 1), dbias = line(Type::F32, v), view(Type::BF16, 1, 1);
   alpha.set(0, 0, 1);
   Kernel &kernel = kernelFor("grad_bias", Type::BF16);
-  Call call{{{"g", &view}, {"alpha", &alpha}, {"dbias", &dbias}},
-            {},
-            {{"tokens", n}, {"vocab", v}},
-            {}};
+  Call call{
+      {{"g", &view}, {"alpha", &alpha}, {"dbias", &dbias}}, {}, {{"tokens", n}, {"vocab", v}}, {}};
   view.foreign = static_cast<char *>(memory);
   view.strides[0] = stride;
   view.strides[1] = 1;
@@ -833,7 +914,8 @@ TEST(CpuGradients, OffsetsBeyond32Bits) {
 
 TEST(CpuGradients, EmptyContractionGivesZero) {
   // No tokens: dC is zero, not what was there.
-  Matrix g(Type::F32, 1, 70), e(Type::F32, 1, 30), rows = line(Type::I32, 64), alpha = line(Type::F32, 1);
+  Matrix g(Type::F32, 1, 70), e(Type::F32, 1, 30), rows = line(Type::I32, 64),
+                                                   alpha = line(Type::F32, 1);
   Matrix dc(Type::F32, 70, 30);
   alpha.set(0, 0, 1);
   Call call{{{"g", &g}, {"e", &e}, {"rows", &rows}, {"alpha", &alpha}, {"dc", &dc}},

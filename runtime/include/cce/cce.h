@@ -199,7 +199,8 @@ CCE_API const char *cce_plan_describe(const cce_plan *plan);
 /* Times tile configurations for this plan's problem on this device with generated
  * data, keeps the fastest in the plan and all timings in the context's tuning file
  * (cache_dir/tuning.json), where later plans for the same problem find it. Takes
- * seconds; allocates and synchronises. `progress` (may be NULL) is called before each
+ * seconds; allocates and synchronises. No other call may use the plan meanwhile, and its
+ * workspace sizes may have changed afterwards. `progress` (may be NULL) is called before each
  * trial and may return non-zero to stop early, keeping the best so far. */
 typedef int (*cce_tune_progress)(int done, int total, const char *what, void *user);
 CCE_API cce_status cce_plan_tune(cce_plan *plan, cce_tune_progress progress, void *user);
