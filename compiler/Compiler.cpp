@@ -13,12 +13,13 @@
 #include "mlir/Parser/Parser.h"
 #include "llvm/ADT/StringExtras.h"
 #include "llvm/Config/llvm-config.h"
+#include "llvm/Support/FileSystem.h"
 #include "llvm/Support/FormatVariadic.h"
 #include "llvm/Support/SourceMgr.h"
-#include "llvm/Support/xxhash.h"
 #ifdef CCE_HAS_CPU_TARGET
 #include "compiler/cpu/CompileForCpu.h"
 #endif
+#include <dlfcn.h>
 
 using namespace mlir;
 using namespace mlir::cce;
@@ -195,14 +196,16 @@ CompileResult mlir::cce::compileKernel(const CompileRequest &request) {
 }
 
 std::string mlir::cce::compilerVersion() {
-  // The kernel sources are part of the compiler; its own code is covered by the project's version and
-  // the time of the build.
+  // Everything that decides about the code, the kernel sources included, is in the file that this
+  // function was loaded from; a new build is a new file.
   static const std::string version = [] {
-    uint64_t hash = 0;
-    for (const KernelSource &source : kernelSources())
-      hash = hash * 31 + llvm::xxh3_64bits(StringRef(source.text));
-    return llvm::formatv("llvm-{0} kernels-{1:x-} built-{2}", LLVM_VERSION_STRING, hash,
-                         __DATE__ " " __TIME__)
+    Dl_info info{};
+    llvm::sys::fs::file_status status;
+    if (!dladdr(reinterpret_cast<const void *>(&compileKernel), &info) || !info.dli_fname ||
+        llvm::sys::fs::status(info.dli_fname, status))
+      return std::string("llvm-" LLVM_VERSION_STRING " built-" __DATE__ " " __TIME__);
+    return llvm::formatv("llvm-{0} {1} bytes of {2}", LLVM_VERSION_STRING, status.getSize(),
+                         status.getLastModificationTime().time_since_epoch().count())
         .str();
   }();
   return version;

@@ -9,16 +9,15 @@ die() {
   exit 1
 }
 
-# To build: compiler, linker, build system, LLVM and MLIR with what their CMake packages ask for,
-# and the libraries of the runtime (nlohmann-json, xxhash) and of the example.
+# To build: compiler, linker, build system, LLVM and MLIR, and the libraries of the runtime
+# (nlohmann-json, xxhash) and of the example (zlib, CLI11, OpenBLAS).
 build_packages=(
   clang-22 lld-22 cmake ninja-build ccache
   llvm-22-dev llvm-22-tools libmlir-22-dev mlir-22-tools
-  zlib1g-dev libzstd-dev libxml2-dev libffi-dev libedit-dev libcurl4-openssl-dev libz3-dev
-  nlohmann-json3-dev libxxhash-dev libcli11-dev libopenblas-dev
+  nlohmann-json3-dev libxxhash-dev zlib1g-dev libcli11-dev libopenblas-dev
 )
-# To test: lit is a Python program.
-test_packages=(libgtest-dev libgmock-dev python3)
+# To test: lit is a Python program, and the sanitizers' runtime is a package of its own.
+test_packages=(libgtest-dev libgmock-dev python3 libclang-rt-22-dev)
 # The text that the example learns from.
 run_packages=(dict-gcide)
 

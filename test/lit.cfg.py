@@ -25,6 +25,7 @@ config.substitutions += [
     ("%{src}", config.cce_source_dir),
     ("%{build}", config.cce_binary_dir),
     ("%{python}", '"%s"' % config.python),
+    ("%{mlir-include}", '"%s"' % config.tablegen_includes),
     ("%{cxx}", '"%s"' % config.cxx),
     ("%{sanitize}", "-fsanitize=" + config.sanitize if config.sanitize else ""),
 ]

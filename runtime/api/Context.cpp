@@ -62,6 +62,9 @@ Expected<std::unique_ptr<cce_context>> createContext(const cce_context_desc &des
     else
       whyNoGpu = cuda.status().message();
   }
+  if (!context->backend && !compiler->supports("cpu"))
+    return makeError(CCE_UNAVAILABLE, "this build has no CPU target",
+                     whyNoGpu.empty() ? "" : "; no GPU: " + whyNoGpu);
   if (!context->backend)
     context->backend =
         std::make_shared<CpuBackend>(compiler, disk, environment.warn, desc.cpu_threads);

@@ -46,6 +46,14 @@ public:
     return KernelCode{std::move(result.kernel.code), std::move(manifest)};
   }
 
+  bool supports(std::string_view target) const override {
+#ifdef CCE_HAS_CPU_TARGET
+    return true;
+#else
+    return target != "cpu";
+#endif
+  }
+
   std::string version(std::string_view target) const override {
 #ifdef CCE_HAS_CPU_TARGET
     if (target == "cpu")

@@ -51,6 +51,9 @@ public:
   /// gives an error, never a crash.
   virtual Expected<std::shared_ptr<LoadedCpuKernel>> load(const KernelCode &code) = 0;
 
+  /// Whether this build can make code for a target at all.
+  virtual bool supports([[maybe_unused]] std::string_view target) const { return true; }
+
   /// The processor that CPU code is made for, for people: "AVX-512", "AVX2", "generic".
   virtual std::string cpuDescription() const { return "generic"; }
 };

@@ -11,9 +11,6 @@ namespace {
 
 constexpr int64_t sliceAlignment = 256;
 
-/// No kernel has wider tiles than this.
-constexpr int64_t widestTile = 256;
-
 /// Partial states are 8 bytes a token and split, so this many are still small beside E.
 constexpr int64_t mostSplits = 64;
 
@@ -23,6 +20,9 @@ constexpr int64_t fixedSplits = 16;
 
 int64_t divideUp(int64_t a, int64_t b) { return (a + b - 1) / b; }
 int64_t roundUp(int64_t a, int64_t b) { return divideUp(a, b) * b; }
+
+/// Chunks for the cache are at least this wide: below, the sums of dE move more bytes than g.
+constexpr int64_t smallestCachedChunk = 512;
 
 /// More than any memory; sizes that would be larger stay here instead of overflowing.
 constexpr int64_t enormous = int64_t(1) << 60;
@@ -79,7 +79,7 @@ void placeBackward(Layout &layout, const Problem &problem, const LayoutInputs &i
   slices.packedC = allocator.take(
       {inputs.packC ? element : 0, std::min(layout.chunk, problem.vocab), layout.packedStride});
   // Whole tiles in both directions: kernels read it in pairs, without looking where a row ends.
-  layout.sumStride = roundUp(problem.hidden, widestTile);
+  layout.sumStride = roundUp(problem.hidden, inputs.hiddenGranule);
   slices.sum = allocator.take({layout.chunks > 1 ? 4 : 0, layout.padded, layout.sumStride});
   slices.g = allocator.take({element, layout.padded, layout.gStride});
   layout.backwardBytes = allocator.end;
@@ -111,7 +111,12 @@ Expected<Layout> Layout::choose(const Problem &problem, const LayoutInputs &inpu
   layout.forwardBytes = forward.end;
 
   // The fewest chunks that fit: every chunk reads and writes the f32 sums of dE once more.
-  const int64_t granules = divideUp(problem.vocab, inputs.vocabGranule);
+  int64_t granules = divideUp(problem.vocab, inputs.vocabGranule);
+  if (inputs.cachedChunkBytes) {
+    const int64_t classes =
+        std::max(inputs.cachedChunkBytes / (layout.padded * element), smallestCachedChunk);
+    granules = std::min(granules, divideUp(classes, inputs.vocabGranule));
+  }
   auto fits = [&](int64_t chunkGranules) {
     placeBackward(layout, problem, inputs, shared.end, chunkGranules * inputs.vocabGranule);
     return uint64_t(layout.backwardBytes) <= problem.workspaceLimit;

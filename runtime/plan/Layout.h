@@ -20,6 +20,8 @@ struct LayoutInputs {
   /// Tokens are padded to a multiple of this, chunks of the vocabulary are a multiple of that.
   int64_t tokenGranule = 1;
   int64_t vocabGranule = 1;
+  /// Rows of the sums of dE are padded to a multiple of this: whole tiles of the kernels that keep them.
+  int64_t hiddenGranule = 1;
   /// Tiles of lse_forward.
   int64_t forwardTokenTile = 1;
   int64_t forwardVocabTile = 1;
@@ -27,6 +29,8 @@ struct LayoutInputs {
   int64_t multiprocessors = 0;
   /// Set by the tuner; 0: choose.
   int64_t splits = 0;
+  /// A chunk of g that is larger than this gains nothing, because it leaves the cache; 0: no such size.
+  int64_t cachedChunkBytes = 0;
   /// E or C do not meet the rules of the device and are copied to padded rows.
   bool packE = false;
   bool packC = false;

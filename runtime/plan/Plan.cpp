@@ -127,12 +127,16 @@ Status Plan::build() {
       if (kernel != &indexedMatmul && kernel != &lseForward)
         inputs.vocabGranule = std::lcm(inputs.vocabGranule, manifest.tile("vocab", 1));
     }
+  // grad_embedding_partial will have the same tiles.
+  inputs.hiddenGranule = gradEmbedding->manifest().tile("hidden", 1);
   // So that the rows of a chunk of C, and g, start at multiples of 16 bytes.
   inputs.vocabGranule = std::lcm(inputs.vocabGranule, int64_t(8));
   inputs.forwardTokenTile = lseForward->manifest().tile("tokens", 1);
   inputs.forwardVocabTile = lseForward->manifest().tile("vocab", 1);
   inputs.multiprocessors = onGpu ? backend->parallelism() : 0;
   inputs.splits = choices.splits();
+  // About two cores' second-level caches; measured at 1024 x 128 x 32768, f32: 0.67 of the time of one chunk.
+  inputs.cachedChunkBytes = onGpu ? 0 : int64_t(4) << 20;
   inputs.packE = packE;
   inputs.packC = packC;
   CCE_ASSIGN_OR_RETURN(layout, Layout::choose(problem, inputs));

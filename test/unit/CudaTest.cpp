@@ -73,6 +73,17 @@ TEST_F(CudaTest, autoFallsBackToTheCpuAndSaysWhy) {
                "such file)");
 }
 
+TEST_F(CudaTest, buildsWithoutACpuTargetHaveNoFallback) {
+  compiler->hasCpuTarget = false;
+  desc.device = CCE_DEVICE_AUTO;
+  EXPECT_EQ(openError(noLibrary()), "UNAVAILABLE: this build has no CPU target; no GPU: no CUDA "
+                                    "driver: libcuda.so.1 can not be opened (no such file)");
+  desc.device = CCE_DEVICE_CPU;
+  EXPECT_EQ(openError(), "UNAVAILABLE: this build has no CPU target");
+  desc.device = CCE_DEVICE_AUTO;
+  EXPECT_TRUE(open().ok());
+}
+
 TEST_F(CudaTest, oldDrivers) {
   fakeDriver().version = 12020;
   EXPECT_EQ(openError(),

@@ -24,6 +24,7 @@ struct FakeCompilerState {
   std::atomic<int> compiled{0};
   std::atomic<int> loaded{0};
   std::string versionText = "fake 1";
+  bool hasCpuTarget = true;
   /// Null: succeed.
   std::function<Status(const KernelRequest &)> refuse;
   /// May change what was compiled.
@@ -38,6 +39,9 @@ public:
 
   Expected<KernelCode> compile(const KernelRequest &request) override;
   std::string version(std::string_view target) const override;
+  bool supports(std::string_view target) const override {
+    return target != "cpu" || state->hasCpuTarget;
+  }
   Expected<std::shared_ptr<LoadedCpuKernel>> load(const KernelCode &code) override;
   std::string cpuDescription() const override { return "fake"; }
 

@@ -6,416 +6,13 @@
 // max|c|) for logits and log-sum-exps, relative Frobenius errors of 3e-3 (bf16), 4e-4 (f16) and
 // 2e-6 (f32) for gradients.
 //===----------------------------------------------------------------------===//
-#include "compiler/Compiler.h"
-#include "compiler/KernelSources.h"
-#include "compiler/cpu/CompileForCpu.h"
-#include "compiler/cpu/CpuLoader.h"
-#include "compiler/pipelines/Pipelines.h"
-#include "compiler/pipelines/Registration.h"
-#include "mlir/Parser/Parser.h"
-#include "llvm/Support/JSON.h"
+#include "test/unit/CpuKernelHarness.h"
 
-#include <cmath>
-#include <cstdlib>
-#include <cstring>
-#include <functional>
-#include <gtest/gtest.h>
-#include <limits>
-#include <map>
-#include <random>
-#include <sys/mman.h>
-#include <vector>
-
-namespace {
-
-using mlir::cce::CompileRequest;
+using namespace cce_test;
 using mlir::cce::CompileResult;
 using mlir::cce::CpuModule;
 
-constexpr double infinity = std::numeric_limits<double>::infinity();
-constexpr double log2e = 1.4426950408889634;
-
-//===----------------------------------------------------------------------===//
-// Elements and matrices
-//===----------------------------------------------------------------------===//
-
-enum class Type { F32, BF16, F16, I32 };
-
-std::string nameOf(Type type) {
-  return type == Type::F32    ? "f32"
-         : type == Type::BF16 ? "bf16"
-         : type == Type::F16  ? "f16"
-                              : "i32";
-}
-double gradientBound(Type type) {
-  return type == Type::BF16 ? 3e-3 : type == Type::F16 ? 4e-4 : 2e-6;
-}
-
-uint16_t toBf16(float value) {
-  uint32_t bits;
-  std::memcpy(&bits, &value, 4);
-  return uint16_t((bits + 0x7fff + ((bits >> 16) & 1)) >> 16);
-}
-float fromBf16(uint16_t half) {
-  uint32_t bits = uint32_t(half) << 16;
-  float value;
-  std::memcpy(&value, &bits, 4);
-  return value;
-}
-
-/// Memory that ends where a page begins that can not be touched.
-template <typename T> struct GuardedAllocator {
-  using value_type = T;
-  GuardedAllocator() = default;
-  template <typename U> GuardedAllocator(const GuardedAllocator<U> &) {}
-  static size_t pages(size_t bytes) { return (bytes + 4095) / 4096 * 4096; }
-  T *allocate(size_t n) {
-    size_t bytes = n * sizeof(T), whole = pages(bytes);
-    void *memory =
-        mmap(nullptr, whole + 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    if (memory == MAP_FAILED || mprotect(static_cast<char *>(memory) + whole, 4096, PROT_NONE))
-      abort();
-    return reinterpret_cast<T *>(static_cast<char *>(memory) + whole - bytes);
-  }
-  void deallocate(T *p, size_t n) {
-    size_t bytes = n * sizeof(T), whole = pages(bytes);
-    munmap(reinterpret_cast<char *>(p) + bytes - whole, whole + 4096);
-  }
-  bool operator==(const GuardedAllocator &) const { return true; }
-};
-
-/// One or two dimensions with any strides, and a margin around that must stay as it is.
-class Matrix {
-public:
-  Matrix() = default;
-  Matrix(Type type, int64_t rows, int64_t columns, int64_t rowStride = 0, int64_t columnStride = 1)
-      : type(type), rows(rows), columns(columns), strides{rowStride, columnStride} {
-    if (!rowStride)
-      strides[0] = columnStride == 1 ? columns + 3 : 1;
-    int64_t last = std::max<int64_t>(rows - 1, 0) * strides[0] +
-                   std::max<int64_t>(columns - 1, 0) * strides[1];
-    memory.assign(size_t(rows * columns ? last + 1 + 2 * margin : 2 * margin + 1) * bytes(),
-                  char(0x5a));
-  }
-
-  /// Elements; without a margin the memory ends at a guarded page.
-  static inline int64_t margin = 32;
-  size_t bytes() const { return type == Type::F32 || type == Type::I32 ? 4 : 2; }
-  char *data() { return foreign ? foreign : memory.data() + margin * int64_t(bytes()); }
-  char *at(int64_t i, int64_t j) {
-    return data() + (i * strides[0] + j * strides[1]) * int64_t(bytes());
-  }
-  double get(int64_t i, int64_t j = 0) const {
-    const char *p = const_cast<Matrix *>(this)->at(i, j);
-    if (type == Type::F32)
-      return *reinterpret_cast<const float *>(p);
-    if (type == Type::I32)
-      return *reinterpret_cast<const int32_t *>(p);
-    if (type == Type::BF16)
-      return fromBf16(*reinterpret_cast<const uint16_t *>(p));
-    return double(*reinterpret_cast<const _Float16 *>(p));
-  }
-  void set(int64_t i, int64_t j, double value) {
-    char *p = at(i, j);
-    if (type == Type::F32)
-      *reinterpret_cast<float *>(p) = float(value);
-    else if (type == Type::I32)
-      *reinterpret_cast<int32_t *>(p) = int32_t(value);
-    else if (type == Type::BF16)
-      *reinterpret_cast<uint16_t *>(p) = toBf16(float(value));
-    else
-      *reinterpret_cast<_Float16 *>(p) = _Float16(value);
-  }
-  Matrix &fill(const std::function<double(int64_t, int64_t)> &value) {
-    for (int64_t i = 0; i < rows; ++i)
-      for (int64_t j = 0; j < columns; ++j)
-        set(i, j, value(i, j));
-    return *this;
-  }
-  Matrix &random(std::mt19937 &generator, double scale) {
-    std::normal_distribution<double> normal(0, scale);
-    return fill([&](int64_t, int64_t) { return normal(generator); });
-  }
-  bool marginsIntact() const {
-    size_t width = size_t(margin) * bytes();
-    for (size_t i = 0; i < width; ++i)
-      if (memory[i] != 0x5a || memory[memory.size() - 1 - i] != 0x5a)
-        return false;
-    return true;
-  }
-
-  Type type = Type::F32;
-  int64_t rows = 0, columns = 0, strides[2] = {0, 0};
-  std::vector<char, GuardedAllocator<char>> memory;
-  char *foreign = nullptr; ///< instead of `memory`
-};
-
-Matrix line(Type type, int64_t size, int64_t stride = 1) {
-  return Matrix(type, size, 1, stride, 1);
-}
-
-//===----------------------------------------------------------------------===//
-// Running a kernel
-//===----------------------------------------------------------------------===//
-
-struct Kernel {
-  llvm::json::Object manifest;
-  std::unique_ptr<CpuModule> module;
-};
-
-Kernel compile(const CompileRequest &request) {
-  CompileResult result = mlir::cce::compileKernel(request);
-  EXPECT_TRUE(result.ok) << result.error;
-  if (!result.ok)
-    return {};
-  Kernel kernel;
-  auto manifest = llvm::json::parse(result.kernel.manifest);
-  if (!manifest) {
-    ADD_FAILURE() << llvm::toString(manifest.takeError());
-    return {};
-  }
-  kernel.manifest = std::move(*manifest->getAsObject());
-  std::string error;
-  kernel.module = CpuModule::load(result.kernel.code, request.kernel, error);
-  EXPECT_TRUE(kernel.module) << error;
-  return kernel;
-}
-
-/// The kernel for a processor with AVX2 and no more, which every machine with AVX-512 is, too.
-Kernel compileForAvx2(const std::string &name, const std::string &operand,
-                      const std::string &transform = "") {
-  mlir::DialectRegistry registry;
-  mlir::cce::registerDialects(registry);
-  mlir::MLIRContext context(registry);
-  context.loadAllAvailableDialects();
-  std::string text;
-  for (const mlir::cce::KernelSource &source : mlir::cce::kernelSources())
-    if (source.name == name + ".mlir" || source.name == "transforms.mlir")
-      text += std::string(source.text);
-  auto module = mlir::parseSourceString<mlir::ModuleOp>(text + transform, &context);
-  mlir::PassManager manager(&context);
-  mlir::cce::buildPreparePipeline(manager,
-                                  {name, operand, transform.empty() ? "identity" : "mine", ""});
-  mlir::cce::HostCpu cpu{"haswell", "+avx2,+fma,+f16c", 256, "AVX2"};
-  std::string object, manifest, error;
-  EXPECT_TRUE(module && mlir::succeeded(manager.run(*module)) &&
-              mlir::succeeded(mlir::cce::compileForCpu(*module, object, manifest, cpu)));
-  Kernel kernel;
-  kernel.manifest = std::move(*llvm::cantFail(llvm::json::parse(manifest)).getAsObject());
-  kernel.module = CpuModule::load(object, name, error);
-  EXPECT_TRUE(kernel.module) << error;
-  return kernel;
-}
-
-/// Kernels by request, so that every test does not compile them again.
-Kernel &kernelFor(const std::string &name, Type type, const std::string &transform = "identity") {
-  static std::map<std::string, Kernel> known;
-  std::string key = name + "/" + nameOf(type) + "/" + transform;
-  auto found = known.find(key);
-  if (found == known.end())
-    found = known.emplace(key, compile({name, "cpu", nameOf(type), transform, {}})).first;
-  return found->second;
-}
-
-struct Call {
-  std::map<std::string, Matrix *> buffers;
-  std::map<std::string, double> scalars;
-  std::map<std::string, int64_t> extents, origins;
-  int64_t tasks = 3; ///< about so many ranges per parallel axis
-};
-
-void run(Kernel &kernel, const Call &call) {
-  ASSERT_TRUE(kernel.module);
-  const llvm::json::Array &arguments = *kernel.manifest.getArray("arguments");
-  const llvm::json::Object &tiles = *kernel.manifest.getObject("tiles");
-  std::vector<uint64_t> slots(arguments.size());
-  struct Axis {
-    std::string name;
-    int64_t extent, length;
-    size_t begin = 0, end = 0;
-  };
-  std::vector<Axis> axes;
-  std::vector<char> scratch(size_t(*kernel.manifest.getInteger("scratch_bytes")) + 64);
-  auto axisNamed = [&](const std::string &name) -> Axis & {
-    for (Axis &axis : axes)
-      if (axis.name == name)
-        return axis;
-    int64_t extent = call.extents.at(name), tile = *tiles.getInteger(name);
-    int64_t count = (extent + tile - 1) / tile;
-    axes.push_back(
-        {name, extent, std::max<int64_t>((count + call.tasks - 1) / call.tasks, 1) * tile});
-    return axes.back();
-  };
-  for (size_t i = 0; i < arguments.size(); ++i) {
-    const llvm::json::Object &argument = *arguments[i].getAsObject();
-    std::string kind = argument.getString("kind")->str();
-    std::string axis = argument.getString("axis").value_or("").str();
-    std::string buffer = argument.getString("buffer").value_or("").str();
-    if (kind == "pointer") {
-      slots[i] = uint64_t(call.buffers.at(buffer)->data());
-    } else if (kind == "stride") {
-      Matrix &matrix = *call.buffers.at(buffer);
-      slots[i] = uint64_t(matrix.strides[*argument.getInteger("dimension")]);
-    } else if (kind == "extent") {
-      slots[i] = uint64_t(call.extents.at(axis));
-    } else if (kind == "origin") {
-      slots[i] = uint64_t(call.origins.at(axis));
-    } else if (kind == "scalar") {
-      float value = float(call.scalars.at(buffer));
-      int32_t integer = int32_t(call.scalars.at(buffer));
-      std::memcpy(&slots[i], argument.getString("type") == "f32" ? (void *)&value : &integer, 4);
-    } else if (kind == "begin") {
-      axisNamed(axis).begin = i;
-    } else if (kind == "end") {
-      axisNamed(axis).end = i;
-    } else if (kind == "scratch") {
-      slots[i] = (uint64_t(scratch.data()) + 63) / 64 * 64;
-    } else {
-      FAIL() << "argument of kind " << kind;
-    }
-  }
-  // Last range first: the order must not matter.
-  std::function<void(size_t)> cut = [&](size_t index) {
-    if (index == axes.size())
-      return kernel.module->entry()(slots.data());
-    const Axis &axis = axes[index];
-    int64_t ranges = (axis.extent + axis.length - 1) / axis.length;
-    for (int64_t r = ranges; r-- > 0;) {
-      slots[axis.begin] = uint64_t(r * axis.length);
-      slots[axis.end] = uint64_t(std::min((r + 1) * axis.length, axis.extent));
-      cut(index + 1);
-    }
-  };
-  cut(0);
-}
-
-//===----------------------------------------------------------------------===//
-// A problem and its reference
-//===----------------------------------------------------------------------===//
-
-/// The functions of x, bias and param that the tests use, with derivatives.
-struct Transform {
-  std::string text;
-  std::function<double(double, double, double)> value, slope;
-};
-
-const Transform identity{"identity", [](double x, double, double) { return x; },
-                         [](double, double, double) { return 1.0; }};
-const Transform biased{"bias", [](double x, double b, double) { return x + b; },
-                       [](double, double, double) { return 1.0; }};
-const Transform softcap{"bias_softcap",
-                        [](double x, double b, double s) { return s * std::tanh((x + b) / s); },
-                        [](double x, double b, double s) {
-                          double t = std::tanh((x + b) / s);
-                          return 1 - t * t;
-                        }};
-/// A user's: log1p(exp(x)) * 2 + erf(bias) / param, with functions that no vector code is made for.
-const Transform user{
-    R"(
-cce.transform @mine(%x: f32, %bias: f32, %param: f32) -> f32 {
-  %one = arith.constant 1.0 : f32
-  %two = arith.constant 2.0 : f32
-  %e = math.exp %x : f32
-  %s = arith.addf %e, %one : f32
-  %l = math.log %s : f32
-  %m = arith.mulf %l, %two : f32
-  %f = math.erf %bias : f32
-  %q = arith.divf %f, %param : f32
-  %z = arith.addf %m, %q : f32
-  cce.yield %z : f32
-})",
-    [](double x, double b, double s) { return 2 * std::log1p(std::exp(x)) + std::erf(b) / s; },
-    [](double x, double, double) { return 2 / (1 + std::exp(-x)); }};
-
-struct Sizes {
-  int64_t n, v, d;
-};
-
-struct Problem {
-  Problem(Type type, Sizes sizes, const Transform &transform, unsigned seed = 1,
-          bool turned = false)
-      : type(type), n(sizes.n), v(sizes.v), d(sizes.d), transform(transform) {
-    std::mt19937 generator(seed);
-    positions = n + n / 3 + 2;
-    double scale = 2.0 / std::sqrt(std::sqrt(double(d)));
-    auto matrix = [&](int64_t rows, int64_t columns) {
-      return turned ? Matrix(type, rows, columns, 1, rows + 5) : Matrix(type, rows, columns);
-    };
-    e = matrix(positions, d).random(generator, scale);
-    c = matrix(v, d).random(generator, scale);
-    bias = line(Type::F32, v, 2).random(generator, 1.0);
-    // Every padded entry of the lists is -1.
-    rows =
-        line(Type::I32, padded()).fill([&](int64_t i, int64_t) { return i < n ? i + i / 3 : -1; });
-    labels = line(Type::I32, padded()).fill([&](int64_t i, int64_t) {
-      return i < n ? double(generator() % uint64_t(v)) : -1;
-    });
-  }
-  int64_t padded() const { return (n + 63) / 64 * 64; }
-  int64_t row(int64_t i) const { return int64_t(rows.get(i)); }
-
-  double dot(int64_t i, int64_t j) const {
-    double sum = 0;
-    if (row(i) >= 0)
-      for (int64_t k = 0; k < d; ++k)
-        sum += e.get(row(i), k) * c.get(j, k);
-    return sum;
-  }
-  /// x for all tokens and classes.
-  const std::vector<double> &products() {
-    if (x.empty()) {
-      std::vector<double> left(size_t(n * d)), right(size_t(v * d));
-      for (int64_t i = 0; i < n; ++i)
-        for (int64_t k = 0; k < d; ++k)
-          left[size_t(i * d + k)] = row(i) < 0 ? 0 : e.get(row(i), k);
-      for (int64_t j = 0; j < v; ++j)
-        for (int64_t k = 0; k < d; ++k)
-          right[size_t(j * d + k)] = c.get(j, k);
-      x.resize(size_t(n * v));
-      for (int64_t i = 0; i < n; ++i)
-        for (int64_t j = 0; j < v; ++j) {
-          double sum = 0;
-          for (int64_t k = 0; k < d; ++k)
-            sum += left[size_t(i * d + k)] * right[size_t(j * d + k)];
-          x[size_t(i * v + j)] = sum;
-        }
-    }
-    return x;
-  }
-  double logit(int64_t i, int64_t j) {
-    return transform.value(products()[size_t(i * v + j)], bias.get(j), param);
-  }
-  double lse(int64_t i) {
-    double top = -infinity, sum = 0;
-    for (int64_t j = 0; j < v; ++j)
-      top = std::max(top, logit(i, j));
-    if (top == -infinity)
-      return top;
-    for (int64_t j = 0; j < v; ++j)
-      sum += std::exp(logit(i, j) - top);
-    return top + std::log(sum);
-  }
-  /// 2e-6 (1 + |e_i| max |c_j|).
-  double bound(int64_t i) {
-    double left = 0, right = 0;
-    for (int64_t k = 0; k < d; ++k)
-      left += row(i) < 0 ? 0 : std::pow(e.get(row(i), k), 2);
-    for (int64_t j = 0; j < v; ++j) {
-      double norm = 0;
-      for (int64_t k = 0; k < d; ++k)
-        norm += std::pow(c.get(j, k), 2);
-      right = std::max(right, norm);
-    }
-    return 2e-6 * (1 + std::sqrt(left * right));
-  }
-
-  Type type;
-  int64_t n, v, d, positions;
-  Transform transform;
-  double param = 5.0;
-  Matrix e, c, bias, rows, labels;
-  std::vector<double> x;
-};
+namespace {
 
 /// Relative Frobenius error of a matrix, and that of each row against 4 times the bound.
 void expectClose(const Matrix &got, const std::vector<double> &want, double bound) {
@@ -825,7 +422,7 @@ TEST(CpuForward, Avx2) {
 }
 
 /// The value of the transform for every x.
-std::vector<float> apply(Kernel &kernel, const std::vector<float> &x) {
+std::vector<float> valuesOf(Kernel &kernel, const std::vector<float> &x) {
   int64_t n = int64_t(x.size()), padded = (n + 63) / 64 * 64;
   Matrix e(Type::F32, n, 1), c(Type::F32, 1, 1), rows = line(Type::I32, padded), labels = rows;
   Matrix out = line(Type::F32, padded);
@@ -865,7 +462,7 @@ TEST(CpuMath, ExponentialsAreWithinTwoUlp) {
     Kernel kernels[] = {compile({"indexed_matmul", "cpu", "f32", text, {}}),
                         compileForAvx2("indexed_matmul", "f32", text)};
     for (Kernel &kernel : kernels) {
-      std::vector<float> y = apply(kernel, x);
+      std::vector<float> y = valuesOf(kernel, x);
       for (size_t i = 0; i < x.size(); ++i) {
         double want = function.value(double(x[i]));
         float rounded = float(want);
@@ -941,6 +538,140 @@ TEST(CpuGradients, TinyBf16ValuesAreNotFlushed) {
             {}};
   run(kernelFor("grad_classifier", Type::BF16), call);
   EXPECT_EQ(dc.get(0, 0), std::ldexp(1.0, -130));
+}
+
+// Structures that no kernel of ours has.
+
+/// sums[i] = sum over v of (e_i . c_v) w[i, v], where w is stored the other way round.
+TEST(CpuStructures, SumOfAProductAlongTheColumns) {
+  Kernel kernel = compileText(R"(
+cce.kernel @k(%e: !cce.buffer<tokens x hidden x f32>, %c: !cce.buffer<vocab x hidden x f32>,
+              %w: !cce.buffer<vocab x tokens x f32>, %sums: !cce.buffer<tokens x f32>) {
+  cce.parallel %i over tokens {
+    %none = cce.zero : !cce.tile<tokens x f32>
+    %all = cce.reduce %v over vocab from %some = %none : !cce.tile<tokens x f32> {
+      %x = cce.matmul %c[%v], %e[%i] : !cce.buffer<vocab x hidden x f32>, !cce.buffer<tokens x hidden x f32> -> !cce.tile<vocab x tokens x f32>
+      %t = cce.load %w[%v, %i] : !cce.buffer<vocab x tokens x f32>
+      %y = cce.map %x, %t : !cce.tile<vocab x tokens x f32>, !cce.tile<vocab x tokens x f32> -> !cce.tile<vocab x tokens x f32> {
+      ^bb0(%a: f32, %b: f32):
+        %p = arith.mulf %a, %b : f32
+        cce.yield %p : f32
+      }
+      %more = cce.accumulate %some, %y : !cce.tile<tokens x f32>, !cce.tile<vocab x tokens x f32>
+      cce.yield %more : !cce.tile<tokens x f32>
+    }
+    cce.store %all, %sums[%i] : !cce.tile<tokens x f32>, !cce.buffer<tokens x f32>
+  }
+})",
+                              "k");
+  Problem p(Type::F32, {150, 301, 290}, identity, 16);
+  for (int64_t i = 0; i < p.n; ++i)
+    p.rows.set(i, 0, i); // the kernel has no list
+  std::mt19937 generator(17);
+  Matrix w = Matrix(Type::F32, p.v, p.n).random(generator, 1.0);
+  Matrix sums = line(Type::F32, p.padded());
+  Call call{{{"e", &p.e}, {"c", &p.c}, {"w", &w}, {"sums", &sums}},
+            {},
+            {{"tokens", p.n}, {"vocab", p.v}, {"hidden", p.d}},
+            {}};
+  run(kernel, call);
+  std::vector<double> want(size_t(p.padded()));
+  for (int64_t i = 0; i < p.n; ++i)
+    for (int64_t j = 0; j < p.v; ++j)
+      want[size_t(i)] += p.products()[size_t(i * p.v + j)] * w.get(j, i);
+  double error = 0, norm = 0;
+  for (int64_t i = 0; i < p.padded(); ++i) {
+    error += std::pow(sums.get(i) - want[size_t(i)], 2);
+    norm += std::pow(want[size_t(i)], 2);
+  }
+  EXPECT_LE(std::sqrt(error), 2e-6 * std::sqrt(norm));
+  EXPECT_TRUE(sums.marginsIntact());
+}
+
+TEST(CpuStructures, LogSumExpOfLoadedLogits) {
+  Kernel kernel = compileText(R"(
+cce.kernel @k(%z: !cce.buffer<vocab x tokens x f32>, %out: !cce.buffer<tokens x !cce.lse>) {
+  cce.parallel %i over tokens {
+    %none = cce.lse_init : !cce.tile<tokens x !cce.lse>
+    %all = cce.reduce %v over vocab from %some = %none : !cce.tile<tokens x !cce.lse> {
+      %t = cce.load %z[%v, %i] : !cce.buffer<vocab x tokens x f32>
+      %more = cce.lse_update %some, %t : !cce.tile<tokens x !cce.lse>, !cce.tile<vocab x tokens x f32>
+      cce.yield %more : !cce.tile<tokens x !cce.lse>
+    }
+    cce.store %all, %out[%i] : !cce.tile<tokens x !cce.lse>, !cce.buffer<tokens x !cce.lse>
+  }
+})",
+                              "k");
+  constexpr int64_t n = 77, v = 600, padded = 128;
+  std::mt19937 generator(18);
+  Matrix z = Matrix(Type::F32, v, n).random(generator, 20.0);
+  Matrix states(Type::F32, 2 * padded, 1, 1, 1);
+  states.strides[0] = 1; // in states
+  Call call{{{"z", &z}, {"out", &states}}, {}, {{"tokens", n}, {"vocab", v}}, {}};
+  run(kernel, call);
+  for (int64_t i = 0; i < n; ++i) {
+    double top = -infinity, sum = 0;
+    for (int64_t j = 0; j < v; ++j)
+      top = std::max(top, z.get(j, i));
+    for (int64_t j = 0; j < v; ++j)
+      sum += std::exp(z.get(j, i) - top);
+    EXPECT_NEAR((states.get(2 * i) + std::log2(states.get(2 * i + 1))) / log2e, top + std::log(sum),
+                1e-5);
+  }
+}
+
+/// Lists on both sides of a line, and on the vector axis of a plane.
+TEST(CpuStructures, GatheredLinesAndColumns) {
+  Kernel lines = compileText(R"(
+cce.kernel @k(%x: !cce.buffer<positions x f32>, %rows: !cce.buffer<tokens x i32>,
+              %y: !cce.buffer<positions x f16>) {
+  %from = cce.gather %x[%rows] : !cce.buffer<positions x f32>, !cce.buffer<tokens x i32>
+  %to = cce.gather %y[%rows] : !cce.buffer<positions x f16>, !cce.buffer<tokens x i32>
+  cce.parallel %i over tokens {
+    %t = cce.load %from[%i] : !cce.buffer<tokens x f32>
+    cce.store %t, %to[%i] : !cce.tile<tokens x f32>, !cce.buffer<tokens x f16>
+  }
+})",
+                             "k");
+  Kernel columns = compileText(R"(
+cce.kernel @k(%x: !cce.buffer<hidden x tokens x f32>, %rows: !cce.buffer<tokens x i32>,
+              %y: !cce.buffer<positions x hidden x bf16>) {
+  %to = cce.gather %y[%rows] : !cce.buffer<positions x hidden x bf16>, !cce.buffer<tokens x i32>
+  cce.parallel %d, %i over hidden, tokens {
+    %t = cce.load %x[%d, %i] : !cce.buffer<hidden x tokens x f32>
+    %r = cce.map %t : !cce.tile<hidden x tokens x f32> -> !cce.tile<tokens x hidden x f32> {
+    ^bb0(%a: f32):
+      %p = arith.addf %a, %a : f32
+      cce.yield %p : f32
+    }
+    cce.store %r, %to[%i, %d] : !cce.tile<tokens x hidden x f32>, !cce.buffer<tokens x hidden x bf16>
+  }
+})",
+                               "k");
+  constexpr int64_t n = 90, positions = 200, d = 130;
+  Matrix x = line(Type::F32, positions, 2), y = line(Type::F16, positions, 3);
+  Matrix rows = line(Type::I32, 128);
+  x.fill([](int64_t i, int64_t) { return double(i); });
+  y.fill([](int64_t, int64_t) { return -1; });
+  rows.fill([](int64_t i, int64_t) { return i < n && i % 5 ? positions - 1 - 2 * i : -1; });
+  Call call{{{"x", &x}, {"rows", &rows}, {"y", &y}}, {}, {{"tokens", n}}, {}};
+  run(lines, call);
+  Matrix x2(Type::F32, d, n), y2(Type::BF16, positions, d);
+  x2.fill([](int64_t k, int64_t i) { return double((k * 7 + i) % 100); });
+  y2.fill([](int64_t, int64_t) { return -1; });
+  Call call2{{{"x", &x2}, {"rows", &rows}, {"y", &y2}}, {}, {{"tokens", n}, {"hidden", d}}, {}};
+  run(columns, call2);
+  std::vector<int64_t> token(positions, -1);
+  for (int64_t i = 0; i < n; ++i)
+    if (rows.get(i) >= 0)
+      token[size_t(rows.get(i))] = i;
+  for (int64_t i = 0; i < positions; ++i) {
+    EXPECT_EQ(y.get(i), token[size_t(i)] < 0 ? -1 : double(i));
+    for (int64_t k = 0; k < d; ++k)
+      EXPECT_EQ(y2.get(i, k),
+                token[size_t(i)] < 0 ? -1 : 2 * double((k * 7 + token[size_t(i)]) % 100));
+  }
+  EXPECT_TRUE(y.marginsIntact() && y2.marginsIntact());
 }
 
 TEST(CpuLoader, RefusesWhatIsNoObject) {
