@@ -94,7 +94,9 @@ class Plan:
         self.fw_bytes = self.lib.cce_plan_forward_workspace(self.handle)
         self.bw_bytes = self.lib.cce_plan_backward_workspace(self.handle)
         device = e.device
-        self.workspace = torch.empty(max(self.fw_bytes, self.bw_bytes, 1), dtype=torch.uint8, device=device)
+        size = max(self.fw_bytes, self.bw_bytes, 1)
+        memory = torch.empty(size + 256, dtype=torch.uint8, device=device)
+        self.workspace = memory[-memory.data_ptr() % 256:][:size]
         n = e.shape[0]
         self.loss = torch.full((n if reduction == "none" else 1,), float("nan"), device=device)
         self.lse = torch.full((n,), float("nan"), device=device)

@@ -64,11 +64,12 @@ def LowerToCpuPass : Pass<"cce-to-cpu", "::mlir::ModuleOp"> {
 }
 
 def ExpandVectorMathPass : Pass<"cce-expand-vector-math"> {
-  let summary = "replace exp, exp2 and tanh of vectors of f32 by polynomials";
+  let summary = "replace exp, exp2, tanh and log1p of vectors of f32 by arithmetic";
   let description = [{
-    LLVM has no vector code for them and would call libm once per lane. The polynomials are within 2 ulp,
-    and infinities, NaNs and results below the normal range are right. Other functions and scalars stay as
-    they are.
+    LLVM has no vector code for the first three and would call libm once per lane. The polynomials are within
+    2 ulp, and infinities, NaNs and results below the normal range are right. `log1p` becomes a corrected
+    logarithm, where the lowering to LLVM would take the logarithm of 1 + x. Other functions and scalars stay
+    as they are.
 
     Before:
     ```mlir

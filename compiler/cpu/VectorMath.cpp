@@ -5,6 +5,8 @@
 
 #include "compiler/cpu/Passes.h"
 #include "mlir/Dialect/Math/IR/Math.h"
+#include "llvm/ADT/TypeSwitch.h"
+#include <limits>
 #include <numbers>
 
 namespace mlir::cce {
@@ -151,6 +153,16 @@ Value mlir::cce::cpu::buildTanh(Emitter &e, Value x, bool avx512) {
   return e.select(m.compare(arith::CmpFPredicate::OLT, size, m.number(0.625)), near, far);
 }
 
+Value mlir::cce::cpu::buildLog1p(Emitter &e, Value x) {
+  Expansion m(e, x);
+  // log(u) x / (u - 1): u is 1 + x rounded, and the quotient makes good for the rounding.
+  Value one = m.number(1.0), u = m.add(x, one), rounded = m.sub(u, one);
+  Value y = m.mul(math::LogOp::create(e, u), arith::DivFOp::create(e, x, rounded));
+  Value infinity = m.number(std::numeric_limits<double>::infinity());
+  y = e.select(m.compare(arith::CmpFPredicate::OEQ, u, infinity), u, y);
+  return e.select(m.compare(arith::CmpFPredicate::OEQ, rounded, m.number(0.0)), x, y);
+}
+
 namespace {
 class ExpandVectorMathPass : public cce::impl::ExpandVectorMathPassBase<ExpandVectorMathPass> {
 public:
@@ -159,7 +171,7 @@ public:
   void runOnOperation() override {
     SmallVector<Operation *> ops;
     getOperation()->walk([&](Operation *op) {
-      if (!isa<math::ExpOp, math::Exp2Op, math::TanhOp>(op))
+      if (!isa<math::ExpOp, math::Exp2Op, math::TanhOp, math::Log1pOp>(op))
         return;
       auto type = dyn_cast<VectorType>(op->getResult(0).getType());
       if (type && type.getRank() == 1 && type.getElementType().isF32())
@@ -169,9 +181,11 @@ public:
       Emitter e(op->getLoc(), OpBuilder(op));
       Value x = op->getOperand(0);
       bool avx512 = vectorBits == 512;
-      Value y = isa<math::ExpOp>(op)    ? buildExp(e, x, avx512)
-                : isa<math::Exp2Op>(op) ? buildExp2(e, x, avx512)
-                                        : buildTanh(e, x, avx512);
+      Value y = llvm::TypeSwitch<Operation *, Value>(op)
+                    .Case([&](math::ExpOp) { return buildExp(e, x, avx512); })
+                    .Case([&](math::Exp2Op) { return buildExp2(e, x, avx512); })
+                    .Case([&](math::TanhOp) { return buildTanh(e, x, avx512); })
+                    .Case([&](math::Log1pOp) { return buildLog1p(e, x); });
       op->getResult(0).replaceAllUsesWith(y);
       op->erase();
     }

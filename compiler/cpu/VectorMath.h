@@ -14,6 +14,9 @@ Value buildExp2(Emitter &e, Value x, bool avx512);
 Value buildExp(Emitter &e, Value x, bool avx512);
 Value buildTanh(Emitter &e, Value x, bool avx512);
 
+/// log(1 + x), from one logarithm, within 3 ulp where 1 + x alone would lose x.
+Value buildLog1p(Emitter &e, Value x);
+
 /// 2^x for the terms of a log-sum-exp: x <= 0 up to rounding. Results below the normal range are 0;
 /// NaN stays NaN; +inf gives a large number (the maximum that was subtracted is +inf then).
 Value buildExp2OfTerm(Emitter &e, Value x);

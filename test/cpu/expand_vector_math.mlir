@@ -45,6 +45,15 @@ llvm.func @tanh(%x: vector<16xf32>) -> vector<16xf32> {
   llvm.return %0 : vector<16xf32>
 }
 
+// CHECK-LABEL: llvm.func @log1p(
+// CHECK-NOT: math.log1p
+// CHECK: math.log %
+// CHECK: llvm.return
+llvm.func @log1p(%x: vector<16xf32>) -> vector<16xf32> {
+  %0 = math.log1p %x : vector<16xf32>
+  llvm.return %0 : vector<16xf32>
+}
+
 // CHECK-LABEL: llvm.func @others(
 // CHECK: math.exp2 {{.*}} : f32
 // CHECK: math.exp2 {{.*}} : vector<16xf64>

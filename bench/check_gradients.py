@@ -1,6 +1,6 @@
-# Checks losses and gradients of the library on a GPU against float64, over sizes, dtypes, data and options.
+# Checks losses and gradients of the library, on a GPU or on the CPU, against float64, over sizes, dtypes, data and options.
 # SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
-"""usage: check_gpu.py LIBRARY [--quick | --sanitize | --large] [--json FILE]
+"""usage: check_gradients.py LIBRARY [--device cuda|cpu] [--quick | --sanitize | --large] [--json FILE]
 
 --quick: fewer sizes. --large: planes and matrices of more than 2^31 elements. --sanitize: a handful of cases with the workspace left uninitialised, to run under compute-sanitizer.
 
@@ -23,7 +23,13 @@ UNIT = {torch.bfloat16: 2.0**-8, torch.float16: 2.0**-11, torch.float32: 2.0**-2
 BOUNDS = {torch.bfloat16: 3e-3, torch.float16: 4e-4, torch.float32: 2e-6}
 
 
-def make(n, d, v, dtype, data, generator, device="cuda"):
+def synchronize():
+    if torch.cuda.is_available():
+        torch.cuda.synchronize()
+
+
+def make(n, d, v, dtype, data, generator):
+    device = generator.device
     rn = lambda *s: torch.randn(*s, generator=generator, device=device)
     labels = torch.randint(0, v, (n,), generator=generator, device=device)
     if data == "flat":
@@ -129,11 +135,11 @@ def check(library, context, name, e, c, labels, failures, results, dloss=None, d
     if poison:
         plan.workspace.fill_(0xff)
     plan.backward(dloss, dlse)
-    torch.cuda.synchronize()
+    synchronize()
     first = [t.clone() for t in (loss, lse, plan.de, plan.dc)]
     plan.forward()
     plan.backward(dloss, dlse)
-    torch.cuda.synchronize()
+    synchronize()
     same = all(torch.equal(a.view(torch.uint8), b.view(torch.uint8)) for a, b in zip(first, (plan.loss, plan.lse, plan.de, plan.dc)))
     keys = ("bias", "softcap", "ignore_index", "reduction", "shift", "sequence")
     ref = reference(e, c, labels, dloss=dloss, dlse=dlse, noise=noise, **{k: v for k, v in options.items() if k in keys})
@@ -166,20 +172,22 @@ def check(library, context, name, e, c, labels, failures, results, dloss=None, d
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("library")
+    parser.add_argument("--device", choices=("cuda", "cpu"), default="cuda")
     parser.add_argument("--quick", action="store_true")
     parser.add_argument("--sanitize", action="store_true")
     parser.add_argument("--large", action="store_true")
     parser.add_argument("--json")
     parser.add_argument("--commit", default="", help="for the result file")
     a = parser.parse_args()
-    if not torch.cuda.is_available():
-        print("0 passed, 0 failed, 1 skipped (no CUDA device)")
+    if a.device == "cuda" and not torch.cuda.is_available():
+        print("no CUDA device\n0 passed, 0 failed, 1 skipped")
         return
     torch.backends.cuda.matmul.allow_tf32 = False
     library = Library(a.library)
-    context = library.context()
-    print(library.lib.cce_context_description(context).decode(), flush=True)
-    generator = torch.Generator("cuda").manual_seed(0)
+    context = library.context(2 if a.device == "cuda" else 1)
+    a.description = library.lib.cce_context_description(context).decode()
+    print(a.description, flush=True)
+    generator = torch.Generator(a.device).manual_seed(0)
     failures, results = [], []
     ns, vs, ds = (1, 127, 129, 1000), (1, 2, 127, 129, 1000, 50257), (1, 7, 64, 123, 256, 257, 768, 2304)
     if a.quick:
@@ -193,7 +201,10 @@ def main():
             torch.cuda.empty_cache()
     if a.sanitize:
         ns, vs, ds = (129,), (600,), (72, 123)
-    for dtype in (torch.bfloat16, torch.float16)[:1 if a.sanitize else 2]:
+    dtypes = [torch.bfloat16, torch.float16] + ([torch.float32] if a.device == "cpu" else [])
+    if a.sanitize:
+        dtypes = dtypes[:1]
+    for dtype in dtypes:
         for n in ns:
             for v in vs:
                 for d in ds:
@@ -204,20 +215,21 @@ def main():
         print(f"{dtype}: {len(results)} cases, {len(failures)} failed", flush=True)
     if a.large:
         return finish(failures, results, a)
-    graph(library, context, failures, results, generator)
+    if a.device == "cuda":
+        graph(library, context, failures, results, generator)
     # Options, on one awkward size.
     n, d, v = 300, 136, 3001
-    for dtype in (torch.bfloat16, torch.float16)[:1 if a.sanitize else 2]:
+    for dtype in dtypes:
         e, c, y = make(n, d, v, dtype, "peaked", generator)
-        yi = torch.where(torch.rand(n, generator=generator, device="cuda") < 0.3, -100, y)
-        bias = torch.randn(v, generator=generator, device="cuda")
+        yi = torch.where(torch.rand(n, generator=generator, device=a.device) < 0.3, -100, y)
+        bias = torch.randn(v, generator=generator, device=a.device)
         masked = bias.clone()
         masked[256:768] = float("-inf")
         y_unmasked = torch.where((y >= 256) & (y < 768), 5, y)
-        rnd = lambda *s: torch.randn(*s, generator=generator, device="cuda")
+        rnd = lambda *s: torch.randn(*s, generator=generator, device=a.device)
         cases = {
             "mean": (e, c, y, {}), "ignored": (e, c, yi, {}), "int32 labels": (e, c, yi.int(), {}),
-            "all but one ignored": (e, c, torch.where(torch.arange(n, device="cuda") == 200, y, -100), {}),
+            "all but one ignored": (e, c, torch.where(torch.arange(n, device=a.device) == 200, y, -100), {}),
             "sum": (e, c, yi, dict(reduction="sum", dloss=rnd(1))),
             "none": (e, c, yi, dict(reduction="none", dloss=rnd(n))),
             "lse gradient": (e, c, yi, dict(reduction="none", dloss=rnd(n), dlse=rnd(n))),
@@ -227,7 +239,7 @@ def main():
             "masked classes": (e, c, y_unmasked, dict(bias=masked)),
             "shift": (e, c, yi, dict(shift=1, sequence=100)), "shift 3": (e, c, yi, dict(shift=3, sequence=50)),
             "many chunks": (e, c, yi, dict(workspace_limit=1 << 20)), "many chunks, bias": (e, c, yi, dict(workspace_limit=1 << 20, bias=bias)),
-            "tail ignored": (e, c, torch.where(torch.arange(n, device="cuda") < 256, y, -100), {}),
+            "tail ignored": (e, c, torch.where(torch.arange(n, device=a.device) < 256, y, -100), {}),
             "strided": (rnd(n, 2 * d).to(dtype)[:, :d], rnd(v, d + 8).to(dtype)[:, :d], yi, {}),
             "transposed": (rnd(d, n).to(dtype).T, rnd(d, v).to(dtype).T, yi, {}),
         }
@@ -243,7 +255,7 @@ def graph(library, context, failures, results, generator):
     plan.outputs()
     plan.forward()
     plan.backward()
-    torch.cuda.synchronize()
+    synchronize()
     recorded = torch.cuda.CUDAGraph()
     with torch.cuda.graph(recorded):
         plan.forward()
@@ -256,7 +268,7 @@ def graph(library, context, failures, results, generator):
     expected = [t.clone() for t in (plan.loss, plan.lse, plan.de, plan.dc)]
     plan.outputs_poison()
     recorded.replay()
-    torch.cuda.synchronize()
+    synchronize()
     ok = all(torch.equal(x.view(torch.uint8), t.view(torch.uint8)) for x, t in zip(expected, (plan.loss, plan.lse, plan.de, plan.dc)))
     results.append(dict(name="CUDA graph", ok=ok, loss=0, lse=0, de=0, dc=0, dbias=0, de_row=0, dc_row=0, de_element=0, dc_element=0))
     if not ok:
@@ -269,7 +281,7 @@ def finish(failures, results, a):
     worst = {k: max((r[k] for r in results if r["ok"]), default=0) for k in ("loss", "lse", "de", "dc", "de_row", "dc_row", "de_element", "dc_element")}
     print("worst of those that passed:", {k: f"{v:.2e}" for k, v in worst.items()})
     if a.json:
-        summary = dict(gpu=torch.cuda.get_device_name(), torch=torch.__version__, date=datetime.date.today().isoformat(), commit=a.commit,
+        summary = dict(device=a.description, torch=torch.__version__, date=datetime.date.today().isoformat(), commit=a.commit,
                        passed=len(results) - len(failures), failed=failures, worst=worst)
         json.dump(summary, open(a.json, "w"), indent=1)
     print(f"{len(results) - len(failures)} passed, {len(failures)} failed")
