@@ -38,7 +38,7 @@ done
 [[ " $* " == *" --out"* ]] || arguments+=(--out "$out")
 
 install_packages "${build_packages[@]}" "${run_packages[@]}"
-build release text_lm cce-opt cce-compile
+build release OFF text_lm cce_shared cce-compile cce-opt
 say "training: build/release/bin/text_lm ${arguments[*]}"
 build/release/bin/text_lm "${arguments[@]}"
 say "done: $out/curve.svg shows the losses over the steps; README.md says how to use the library"

@@ -36,7 +36,7 @@ done
 # Our own code frees what it allocates; LLVM's statics, and CUDA's, are not ours.
 export ASAN_OPTIONS=${ASAN_OPTIONS:-detect_leaks=0} UBSAN_OPTIONS=${UBSAN_OPTIONS:-print_stacktrace=1}
 
-build "$preset"
+build "$preset" ON
 root=build/$preset
 passed=0 failed=0 skipped=0
 

@@ -30,14 +30,15 @@ void CceDialect::initialize() {
 }
 
 LogicalResult ConfigAttr::verify(function_ref<InFlightDiagnostic()> emitError, int64_t tileM,
-                                 int64_t tileN, int64_t tileK, int64_t stages) {
+                                 int64_t tileN, int64_t tileK, int64_t stages, int64_t cluster) {
   auto positive = [&](StringRef name, int64_t value) -> LogicalResult {
     if (value >= 1)
       return success();
     return emitError() << "expected '" << name << "' to be at least 1, got " << value;
   };
   return success(succeeded(positive("tile_m", tileM)) && succeeded(positive("tile_n", tileN)) &&
-                 succeeded(positive("tile_k", tileK)) && succeeded(positive("stages", stages)));
+                 succeeded(positive("tile_k", tileK)) && succeeded(positive("stages", stages)) &&
+                 succeeded(positive("cluster", cluster)));
 }
 
 StringAttr mlir::cce::getAxis(Value coord) {

@@ -45,14 +45,14 @@ install_packages() {
     die "apt-get could not install ${missing[*]}; LLVM 22 is in Debian 12's security and backports archives"
 }
 
-# build <preset> [<target>...]: configures and builds into build/<preset>.
+# build <preset> <ON or OFF: with tests> [<target>...]: configures and builds into build/<preset>.
 build() {
-  local preset=$1
-  shift
+  local preset=$1 tests=$2
+  shift 2
   local targets=()
   (($# == 0)) || targets=(--target "$@")
   say "configuring the preset '$preset'"
-  cmake --preset "$preset" >"build-$preset.log" 2>&1 ||
+  cmake --preset "$preset" -DCCE_TESTS="$tests" >"build-$preset.log" 2>&1 ||
     { cat "build-$preset.log" >&2; die "cmake failed"; }
   grep -- '^-- .*\(LLVM\|skipped\)' "build-$preset.log" || true
   mv "build-$preset.log" "build/$preset/configure.log"

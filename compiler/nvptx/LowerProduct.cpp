@@ -10,6 +10,9 @@
 //         copy A[m,k], B[n,k] to stage            acc += A.B (wgmma); release stage
 //                                          element-wise part on acc, stores or log-sum-exp
 //
+// With a cluster of two, the two blocks take neighbouring rows m, each copies half of B[n,k] to both,
+// and a stage is empty when the consumers of both have released it.
+//
 // Operands lie in shared memory as TMA writes them with the 128-byte swizzle:
 //   K-major:  `rows` rows of 64 contraction elements (128 bytes);
 //   MN-major: panels of 64 rows of the tile, each panel 64 contraction elements long.
@@ -30,7 +33,8 @@ constexpr int64_t rowBytes = 128;            // a swizzled row: 64 16-bit elemen
 constexpr int64_t panelBytes = 64 * rowBytes; // 64 rows
 /// Registers per thread: 128 * 40 + 256 * 232 fit into the 65536 of a multiprocessor.
 constexpr int64_t producerRegisters = 40, consumerRegisters = 232;
-/// Neighbouring items share rows of C while 16 tiles of rows of E stay in L2.
+/// Items that run at the same time take 16 tiles of rows (2048 of them: 9 MB of E for Gemma 2, which
+/// stay in L2) and as many columns or parts as there are blocks left.
 constexpr int64_t groupedRows = 16;
 
 /// Where the ring stands: a stage and the parity of its current use.
@@ -74,7 +78,8 @@ private:
   };
   RowList loadRowList(ProductOperand operand, Value start, int64_t count);
   void copyTile(const ProductOperand &operand, Value destination, Value tileStart, Value k,
-                int64_t tileRows, const RowList &list, Value barrier);
+                int64_t tileRows, const RowList &list, Value barrier, bool isShared);
+  void release(Value stage, Value threadInGroup);
 
   Value descriptor(Value address, bool kMajor);
   Value multiply(Value accumulator, Ring ring);
@@ -89,7 +94,7 @@ private:
   LogicalResult result = success();
 
   Value shared, fullBarriers, emptyBarriers, thread, warp, lane, group;
-  Value mTiles, nTiles, kBlocks, parts;
+  Value mTiles, nTiles, kBlocks, parts, rank;
 };
 } // namespace
 
@@ -98,27 +103,38 @@ private:
 //===----------------------------------------------------------------------===//
 
 Item ProductLowering::decode(Value index) {
-  Item item;
-  if (product.reduce) {
-    item.m = b.remu(index, mTiles);
-    item.part = b.divu(index, mTiles);
-    item.nBegin = b.divu(b.mul(item.part, nTiles), parts);
-    item.nEnd = b.divu(b.mul(b.add(item.part, 1), nTiles), parts);
-    return item;
-  }
-  Value perGroup = b.mul(nTiles, groupedRows);
-  Value firstRow = b.mul(b.divu(index, perGroup), groupedRows);
-  Value height = b.mins(b.sub(mTiles, firstRow), b.c32(groupedRows));
+  // Parts of a reduction are spread like columns.
+  Value columns = product.reduce ? parts : nTiles;
+  int64_t grouped = groupedRows / product.cluster;
+  Value perGroup = b.mul(columns, grouped);
+  Value firstRow = b.mul(b.divu(index, perGroup), grouped);
+  Value height = b.mins(b.sub(mTiles, firstRow), b.c32(grouped));
   Value within = b.remu(index, perGroup);
+  Value column = b.divu(within, height);
+  Item item;
   item.m = b.add(firstRow, b.remu(within, height));
-  item.nBegin = b.divu(within, height);
-  item.nEnd = b.add(item.nBegin, 1);
+  // Blocks of a cluster take neighbours; a last one may be left without rows that exist.
+  if (product.cluster > 1)
+    item.m = b.add(b.mul(item.m, product.cluster), rank);
+  if (product.reduce) {
+    item.part = column;
+    item.nBegin = b.divu(b.mul(column, nTiles), parts);
+    item.nEnd = b.divu(b.mul(b.add(column, 1), nTiles), parts);
+  } else {
+    item.nBegin = column;
+    item.nEnd = b.add(column, 1);
+  }
   return item;
 }
 
 void ProductLowering::forEachItem(llvm::function_ref<Ring(Item, Ring)> body) {
   Value items = b.mul(mTiles, product.reduce ? parts : nTiles);
-  b.loop(b.blockId(), items, b.gridSize(), {b.c32(0), b.c32(0)},
+  Value first = b.blockId(), step = b.gridSize();
+  if (product.cluster > 1) {
+    first = b.divu(first, b.c32(product.cluster));
+    step = b.divu(step, b.c32(product.cluster));
+  }
+  b.loop(first, items, step, {b.c32(0), b.c32(0)},
          [&](Value index, ValueRange state) -> SmallVector<Value> {
            Ring ring = body(decode(index), {state[0], state[1]});
            return {ring.stage, ring.parity};
@@ -144,18 +160,23 @@ void ProductLowering::emitPrologue() {
   lane = b.andi(thread, 31);
   warp = b.broadcast(b.shr(thread, 5));
   group = b.shr(warp, 2);
-  mTiles = b.ceilDiv(arguments.extent(product.mAxis), product.tileM);
+  mTiles = b.ceilDiv(arguments.extent(product.mAxis), product.tileM * product.cluster);
+  if (product.cluster > 1)
+    rank = NVVM::ClusterId::create(b, b.i32());
   nTiles = b.ceilDiv(arguments.extent(product.nAxis), product.tileN);
   kBlocks = b.ceilDiv(arguments.extent(product.kAxis), product.tileK);
   parts = product.partAxis ? arguments.extent(product.partAxis) : b.c32(1);
   b.ifThen(b.eq(thread, b.c32(0)), [&] {
     for (int64_t stage = 0; stage < product.stages; ++stage) {
       b.barrierInit(b.offset(fullBarriers, 8 * stage), 1);
-      b.barrierInit(b.offset(emptyBarriers, 8 * stage), consumers);
+      b.barrierInit(b.offset(emptyBarriers, 8 * stage), consumers * product.cluster);
     }
     NVVM::FenceMbarrierInitOp::create(b);
   });
-  b.barrier();
+  if (product.cluster > 1)
+    b.clusterBarrier();
+  else
+    b.barrier();
 }
 
 //===----------------------------------------------------------------------===//
@@ -179,10 +200,20 @@ ProductLowering::RowList ProductLowering::loadRowList(ProductOperand operand, Va
   return list;
 }
 
-/// Tile rows `tileStart`.., contraction `k`.., of one operand.
+/// Tile rows `tileStart`.., contraction `k`.., of one operand; if it is shared, this block's part of
+/// them, to all blocks of the cluster.
 void ProductLowering::copyTile(const ProductOperand &operand, Value destination, Value tileStart,
-                               Value k, int64_t tileRows, const RowList &list, Value barrier) {
+                               Value k, int64_t tileRows, const RowList &list, Value barrier,
+                               bool isShared) {
   Value leader = b.eq(lane, b.c32(0));
+  Value mask;
+  if (isShared && product.cluster > 1) {
+    tileRows /= product.cluster;
+    Value start = b.mul(rank, tileRows);
+    tileStart = b.add(tileStart, start);
+    destination = b.offset(destination, b.mul(start, rowBytes)); // in either layout
+    mask = arith::ConstantOp::create(b, b.getI16IntegerAttr((1 << product.cluster) - 1));
+  }
   // K-major: one box. MN-major: a box per panel of 64 tile rows.
   int64_t boxRows = operand.kMajor ? tileRows : 64;
   int64_t panels = operand.kMajor ? 1 : tileRows / 64;
@@ -191,7 +222,7 @@ void ProductLowering::copyTile(const ProductOperand &operand, Value destination,
     b.ifThen(leader, [&] {
       for (int64_t panel = 0; panel < panels; ++panel) {
         Value column = operand.kMajor ? k : b.add(tileStart, 64 * panel);
-        b.tmaLoad(b.offset(destination, panel * panelBytes), map, column, row, barrier);
+        b.tmaLoad(b.offset(destination, panel * panelBytes), map, column, row, barrier, mask);
       }
     });
   };
@@ -203,7 +234,7 @@ void ProductLowering::copyTile(const ProductOperand &operand, Value destination,
       for (auto [i, row] : llvm::enumerate(list.rows)) {
         Value column = operand.kMajor ? k : b.add(tileStart, 64 * panel);
         Value start = b.offset(destination, panel * panelBytes + 32 * i * rowBytes);
-        b.tmaLoad(b.offset(start, b.mul(lane, rowBytes)), map, column, row, barrier);
+        b.tmaLoad(b.offset(start, b.mul(lane, rowBytes)), map, column, row, barrier, mask);
       }
   };
   b.ifThenElse(list.contiguous, [&] { copyBoxes(list.first); }, copyRows);
@@ -241,8 +272,8 @@ void ProductLowering::emitProducer() {
                   Value a = b.offset(shared, byteOffset(ring.stage, lhsBytes()));
                   Value c = b.offset(b.offset(shared, product.stages * lhsBytes()),
                                      byteOffset(ring.stage, rhsBytes()));
-                  copyTile(product.lhs, a, mStart, k, product.tileM, lhsList, barrier);
-                  copyTile(product.rhs, c, nStart, k, product.tileN, rhsList, barrier);
+                  copyTile(product.lhs, a, mStart, k, product.tileM, lhsList, barrier, false);
+                  copyTile(product.rhs, c, nStart, k, product.tileN, rhsList, barrier, true);
                   Ring next = advance(ring);
                   return {next.stage, next.parity};
                 });
@@ -318,6 +349,15 @@ Value ProductLowering::waitForProduct(Value accumulator) {
       .getResult(0);
 }
 
+/// Tells the producers that write to this block's stage that the warpgroup has read it: those of all
+/// blocks of the cluster.
+void ProductLowering::release(Value stage, Value threadInGroup) {
+  if (product.cluster == 1)
+    return b.ifThen(b.eq(threadInGroup, b.c32(0)), [&] { b.barrierArrive(empty(stage)); });
+  b.ifThen(b.lt(threadInGroup, b.c32(product.cluster)),
+           [&] { b.barrierArriveRemote(empty(stage), threadInGroup); });
+}
+
 void ProductLowering::emitTile(Item item, Value n, Value accumulator, OnlineLse *lse) {
   SmallVector<Value> registers;
   for (int64_t i = 0; i < product.tileN / 2; ++i)
@@ -339,7 +379,6 @@ void ProductLowering::emitConsumer() {
   NVVM::SetMaxRegisterOp::create(b, consumerRegisters, NVVM::SetMaxRegisterAction::increase);
   Value consumer = b.sub(group, b.c32(1));
   Value threadInGroup = b.andi(thread, warpgroup - 1);
-  Value isFirst = b.eq(threadInGroup, b.c32(0));
   // This thread's first row within a tile.
   Value rowInTile = b.add(b.add(b.mul(consumer, 64), b.mul(b.shr(threadInGroup, 5), 16)),
                           b.shr(lane, 2));
@@ -361,7 +400,7 @@ void ProductLowering::emitConsumer() {
                                Ring ring{inner[0], inner[1]};
                                b.barrierWait(full(ring.stage), ring.parity);
                                Value sum = waitForProduct(multiply(inner[2], ring));
-                               b.ifThen(isFirst, [&] { b.barrierArrive(empty(ring.stage)); });
+                               release(ring.stage, threadInGroup);
                                Ring next = advance(ring);
                                return {next.stage, next.parity, sum};
                              });
@@ -388,9 +427,12 @@ void ProductLowering::emitConsumer() {
 LogicalResult ProductLowering::lower() {
   emitPrologue();
   b.ifThenElse(b.eq(group, b.c32(0)), [&] { emitProducer(); }, [&] { emitConsumer(); });
+  // A block stays until its neighbour has arrived on its barriers for the last time.
+  if (product.cluster > 1)
+    b.clusterBarrier();
   LLVM::ReturnOp::create(b, ValueRange());
   ManifestBuilder &manifest = arguments.getManifest();
-  manifest.set("cluster", 1);
+  manifest.set("cluster", product.cluster);
   manifest.set("shared_bytes", barrierOffset() + 16 * product.stages);
   manifest.tile(product.mAxis.getValue(), product.tileM);
   manifest.tile(product.nAxis.getValue(), product.tileN);

@@ -23,6 +23,9 @@ static LogicalResult verifyConfig(KernelOp kernel, const ProductKernel &product)
            << product.tileN;
   if (product.tileK != 64)
     return kernel.emitOpError("expected tile_k to be 64 on sm_90a, got ") << product.tileK;
+  if (product.cluster != 1 && (product.cluster != 2 || product.tileN % 128 != 0))
+    return kernel.emitOpError("expected cluster to be 1, or 2 with a tile_n of 128 or 256, on sm_90a, got ")
+           << product.cluster << " with a tile_n of " << product.tileN;
   int64_t bytes = product.stages * (product.tileM + product.tileN) * product.tileK * 2 + 1024;
   if (product.stages < 2 || bytes > 232448)
     return kernel.emitOpError("expected at least 2 stages that fit into 232448 bytes of shared "
@@ -92,6 +95,7 @@ FailureOr<ProductKernel> ProductKernel::match(KernelOp kernel) {
   product.tileN = config ? config.getTileN() : 256;
   product.tileK = config ? config.getTileK() : 64;
   product.stages = config ? config.getStages() : 4;
+  product.cluster = config ? config.getCluster() : 1;
   if (failed(verifyConfig(kernel, product)))
     return failure();
   return product;

@@ -34,6 +34,7 @@ struct ProductKernel {
   LseUpdateOp update;  ///< of the second form
   SmallVector<StoreOp> stores;
   int64_t tileM, tileN, tileK, stages;
+  int64_t cluster; ///< blocks that share the tiles of the second operand
   Type elementType; ///< of both operands
 
   /// Reads the structure, or says at which op it is not of this form.

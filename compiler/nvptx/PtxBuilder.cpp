@@ -42,6 +42,11 @@ Value PtxBuilder::all(Value condition) {
 
 void PtxBuilder::barrier() { NVVM::BarrierOp::create(*this); }
 
+void PtxBuilder::clusterBarrier() {
+  NVVM::ClusterArriveOp::create(*this, UnitAttr());
+  NVVM::ClusterWaitOp::create(*this, UnitAttr());
+}
+
 void PtxBuilder::ifThen(Value condition, Body then) {
   auto op = scf::IfOp::create(*this, TypeRange(), condition, /*withElseRegion=*/false);
   OpBuilder::InsertionGuard guard(*this);
@@ -98,6 +103,12 @@ void PtxBuilder::barrierArrive(Value address) {
   NVVM::MBarrierArriveOp::create(*this, i64(), address, Value());
 }
 
+void PtxBuilder::barrierArriveRemote(Value address, Value blockInCluster) {
+  Value remote =
+      NVVM::MapaOp::create(*this, ptr(Space::SharedCluster), address, blockInCluster);
+  NVVM::MBarrierArriveOp::create(*this, Type(), remote, Value(), NVVM::MemScopeKind::CLUSTER);
+}
+
 void PtxBuilder::barrierArriveExpect(Value address, int64_t bytes) {
   NVVM::MBarrierArriveExpectTxOp::create(*this, TypeRange(), address, c32(bytes),
                                          NVVM::MemScopeKind::CTA, /*relaxed=*/false, Value());
@@ -113,12 +124,13 @@ void PtxBuilder::barrierWait(Value address, Value parity) {
   scf::YieldOp::create(*this);
 }
 
-void PtxBuilder::tmaLoad(Value destination, Value map, Value column, Value row, Value barrier) {
+void PtxBuilder::tmaLoad(Value destination, Value map, Value column, Value row, Value barrier,
+                         Value multicastMask) {
   // The cluster form of the destination: the CTA form needs PTX 8.6. A block's own shared memory is
   // part of its cluster's.
   Value generic = LLVM::AddrSpaceCastOp::create(*this, ptr(), destination);
   Value cluster = LLVM::AddrSpaceCastOp::create(*this, ptr(Space::SharedCluster), generic);
   NVVM::CpAsyncBulkTensorGlobalToSharedClusterOp::create(
-      *this, cluster, map, ValueRange{column, row}, barrier, ValueRange(), Value(), Value(),
+      *this, cluster, map, ValueRange{column, row}, barrier, ValueRange(), multicastMask, Value(),
       NVVM::TMALoadMode::TILE, /*isCTAOnly=*/false, NVVM::CTAGroupKindAttr(), Value());
 }

@@ -117,6 +117,8 @@ public:
   /// Whether the condition holds in all 32 lanes (vote.sync.all, §9.7.13.8).
   Value all(Value condition);
   void barrier();
+  /// Waits for all threads of the cluster.
+  void clusterBarrier();
 
   // Control flow.
   using Body = llvm::function_ref<void()>;
@@ -130,13 +132,18 @@ public:
   // mbarriers (§9.7.13.15), at a shared-memory address.
   void barrierInit(Value address, int64_t arrivals);
   void barrierArrive(Value address);
+  /// The same, at that address in the shared memory of another block of the cluster.
+  void barrierArriveRemote(Value address, Value blockInCluster);
   void barrierArriveExpect(Value address, int64_t bytes);
   /// Waits until the phase with the given parity is complete.
   void barrierWait(Value address, Value parity);
 
   /// Box of a 2-D tensor map into shared memory, completing on a barrier
   /// (cp.async.bulk.tensor, §9.7.9.27.1). Coordinates in elements, column first.
-  void tmaLoad(Value destination, Value map, Value column, Value row, Value barrier);
+  /// With a mask the box goes to the same place in every block of the cluster whose bit is set, and
+  /// completes on the barrier of each.
+  void tmaLoad(Value destination, Value map, Value column, Value row, Value barrier,
+               Value multicastMask = {});
 };
 
 } // namespace mlir::cce

@@ -14,6 +14,10 @@ constexpr int64_t sliceAlignment = 256;
 /// Partial states are 8 bytes a token and split, so this many are still small beside E.
 constexpr int64_t mostSplits = 64;
 
+/// lse_forward takes this many tiles of tokens at a time, so that their rows of E stay in the cache;
+/// splits keep the other multiprocessors busy.
+constexpr int64_t concurrentTokenTiles = 16;
+
 /// Splits where the number of workers must not matter: results then have the same bits on any
 /// number of threads. Enough to keep 16 threads busy on one tile of tokens.
 constexpr int64_t fixedSplits = 16;
@@ -55,7 +59,8 @@ int64_t chooseSplits(const LayoutInputs &inputs, int64_t padded, int64_t vocab) 
   if (splits == 0 && inputs.multiprocessors == 0)
     splits = fixedSplits;
   if (splits == 0)
-    splits = inputs.multiprocessors / divideUp(padded, inputs.forwardTokenTile);
+    splits = inputs.multiprocessors /
+             std::min(divideUp(padded, inputs.forwardTokenTile), concurrentTokenTiles);
   return std::clamp<int64_t>(splits, 1, std::min(vocabTiles, mostSplits));
 }
 

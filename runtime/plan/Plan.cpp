@@ -123,7 +123,9 @@ Status Plan::build() {
        {&indexedMatmul, &lseForward, &logitGrad, &gradEmbedding, &gradClassifier, &gradBias})
     if (*kernel) {
       const Manifest &manifest = (*kernel)->manifest();
-      inputs.tokenGranule = std::lcm(inputs.tokenGranule, manifest.tile("tokens", 1));
+      // Blocks of a cluster take tiles of their own, all of them.
+      inputs.tokenGranule = std::lcm(inputs.tokenGranule,
+                                     manifest.tile("tokens", 1) * std::max<int64_t>(manifest.cluster, 1));
       if (kernel != &indexedMatmul && kernel != &lseForward)
         inputs.vocabGranule = std::lcm(inputs.vocabGranule, manifest.tile("vocab", 1));
     }

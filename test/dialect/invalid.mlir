@@ -611,3 +611,13 @@ cce.kernel @config(%x: !cce.buffer<tokens x f32>)
   cce.parallel %i over tokens {
   }
 }
+
+// -----
+
+// A cluster of no block.
+cce.kernel @config_cluster(%x: !cce.buffer<tokens x f32>)
+    // expected-error@+1 {{expected 'cluster' to be at least 1, got 0}}
+    attributes {config = #cce.config<tile_m = 128, tile_n = 64, tile_k = 64, stages = 4, cluster = 0>} {
+  cce.parallel %i over tokens {
+  }
+}

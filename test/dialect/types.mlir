@@ -35,3 +35,19 @@ cce.kernel @configured(%a: !cce.buffer<tokens x f32>)
   cce.parallel %i over tokens {
   }
 }
+
+// Blocks that share what they read: only a cluster of more than one is printed.
+// CHECK-LABEL: cce.kernel @clustered
+// CHECK-SAME: attributes {config = #cce.config<tile_m = 128, tile_n = 256, tile_k = 64, stages = 4, cluster = 2>}
+cce.kernel @clustered(%a: !cce.buffer<tokens x f32>)
+    attributes {config = #cce.config<tile_m = 128, tile_n = 256, tile_k = 64, stages = 4, cluster = 2>} {
+  cce.parallel %i over tokens {
+  }
+}
+// CHECK-LABEL: cce.kernel @alone
+// CHECK-SAME: attributes {config = #cce.config<tile_m = 128, tile_n = 256, tile_k = 64, stages = 4>}
+cce.kernel @alone(%a: !cce.buffer<tokens x f32>)
+    attributes {config = #cce.config<tile_m = 128, tile_n = 256, tile_k = 64, stages = 4, cluster = 1>} {
+  cce.parallel %i over tokens {
+  }
+}

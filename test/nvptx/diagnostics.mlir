@@ -58,6 +58,18 @@ cce.kernel @stages(%a: !cce.buffer<tokens x hidden x bf16>, %b: !cce.buffer<voca
 
 // -----
 
+// A cluster whose blocks would copy parts of B that are no whole panels.
+// expected-error@below {{'cce.kernel' op expected cluster to be 1, or 2 with a tile_n of 128 or 256, on sm_90a, got 2 with a tile_n of 64}}
+cce.kernel @cluster(%a: !cce.buffer<tokens x hidden x bf16>, %b: !cce.buffer<vocab x hidden x bf16>, %z: !cce.buffer<tokens x vocab x f32>)
+    attributes {config = #cce.config<tile_m = 128, tile_n = 64, tile_k = 64, stages = 2, cluster = 2>} {
+  cce.parallel %i, %v over tokens, vocab {
+    %t = cce.matmul %a[%i], %b[%v] : !cce.buffer<tokens x hidden x bf16>, !cce.buffer<vocab x hidden x bf16> -> !cce.tile<tokens x vocab x f32>
+    cce.store %t, %z[%i, %v] : !cce.tile<tokens x vocab x f32>, !cce.buffer<tokens x vocab x f32>
+  }
+}
+
+// -----
+
 cce.kernel @f32(%a: !cce.buffer<tokens x hidden x f32>, %b: !cce.buffer<vocab x hidden x f32>, %z: !cce.buffer<tokens x vocab x f32>) {
   cce.parallel %i, %v over tokens, vocab {
     // Tensor cores take 16-bit operands.

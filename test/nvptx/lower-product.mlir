@@ -145,6 +145,37 @@ cce.kernel @lse(%e: !cce.buffer<tokens x hidden x bf16>, %c: !cce.buffer<vocab x
 
 // -----
 
+// A cluster of two: both blocks must be there before the first copies and until the last arrival; each copies half of B, 64 of 128
+// rows, to both (the mask), and a stage is empty when the two warpgroups of both blocks have said so.
+// CHECK-LABEL: llvm.func @cluster(
+// CHECK-SAME: {box = [128, 64], buffer = "a", kind = "tensor_map", swizzle = 128 : i64}
+// CHECK-SAME: {box = [64, 64], buffer = "b", kind = "tensor_map", swizzle = 128 : i64}
+// CHECK-SAME: cluster = 2 : i64
+// CHECK: %[[EMPTY_COUNT:.*]] = arith.constant 4 : i32
+// CHECK: nvvm.mbarrier.init %{{.*}}, %[[EMPTY_COUNT]]
+// CHECK: nvvm.fence.mbarrier.init
+// CHECK: nvvm.cluster.arrive
+// CHECK: nvvm.cluster.wait
+// CHECK: nvvm.setmaxregister decrease
+// CHECK: nvvm.cp.async.bulk.tensor.shared.cluster.global
+// CHECK-NOT: multicast_mask
+// CHECK: %[[BOTH:.*]] = arith.constant 3 : i16
+// CHECK: nvvm.cp.async.bulk.tensor.shared.cluster.global {{.*}} multicast_mask = %[[BOTH]]
+// CHECK: nvvm.setmaxregister increase
+// CHECK: nvvm.mapa
+// CHECK: nvvm.cluster.arrive
+// CHECK: nvvm.cluster.wait
+// CHECK-NEXT: llvm.return
+cce.kernel @cluster(%a: !cce.buffer<tokens x hidden x bf16>, %b: !cce.buffer<vocab x hidden x bf16>, %z: !cce.buffer<tokens x vocab x f32>)
+    attributes {config = #cce.config<tile_m = 128, tile_n = 128, tile_k = 64, stages = 2, cluster = 2>} {
+  cce.parallel %i, %v over tokens, vocab {
+    %t = cce.matmul %a[%i], %b[%v] : !cce.buffer<tokens x hidden x bf16>, !cce.buffer<vocab x hidden x bf16> -> !cce.tile<tokens x vocab x f32>
+    cce.store %t, %z[%i, %v] : !cce.tile<tokens x vocab x f32>, !cce.buffer<tokens x vocab x f32>
+  }
+}
+
+// -----
+
 // A module without kernels gets no gpu.module.
 // CHECK-LABEL: llvm.func @does_nothing
 // CHECK-NOT: gpu.module

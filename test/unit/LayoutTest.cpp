@@ -32,9 +32,9 @@ protected:
 };
 
 TEST_F(LayoutTest, splitsFillTheMultiprocessors) {
-  EXPECT_EQ(choose().splits, 2); // 64 tiles of tokens
-  problem.tokens = 132 * 128;
-  EXPECT_EQ(choose().splits, 1);
+  EXPECT_EQ(choose().splits, 8); // 64 tiles of tokens, 16 of them at a time
+  problem.tokens = 8 * 128;
+  EXPECT_EQ(choose().splits, 16);
   problem.tokens = 1;
   EXPECT_EQ(choose().splits, 64); // the most
   problem.vocab = 1000;
