@@ -154,7 +154,8 @@ def conditions(a, description):
     run = lambda *command: subprocess.run(command, capture_output=True, text=True).stdout.strip()
     c = dict(device=description, date=datetime.date.today().isoformat(), torch=torch.__version__,
              commit=a.commit or run("git", "rev-parse", "--short", "HEAD"),
-             command="cce_bench.py " + " ".join(x for x in sys.argv[1:] if not x.endswith(".so")))
+             # Without the paths of this machine.
+             command="cce_bench.py " + " ".join(x for x in sys.argv[1:] if not x.endswith((".so", ".json")) and x != "--json"))
     if a.device == "cuda":
         c["driver"] = run("nvidia-smi", "--query-gpu=driver_version", "--format=csv,noheader")
         c["product"] = "cuBLAS " + str(torch.version.cuda) + " through torch.matmul"
