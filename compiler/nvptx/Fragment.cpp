@@ -37,11 +37,8 @@ FragmentEvaluator::Key FragmentEvaluator::keyOf(Value tile, FragmentPosition pos
 }
 
 Value FragmentEvaluator::get(Value tile, FragmentPosition position) {
-  if (!isa<TileType>(tile.getType())) {
-    if (auto argument = dyn_cast<BlockArgument>(tile))
-      return arguments.scalar(argument);
-    return tile;
-  }
+  if (!isa<TileType>(tile.getType()))
+    return scalarOf(tile);
   Key key = keyOf(tile, position);
   if (auto known = rowValues.find(key); known != rowValues.end())
     return known->second;
@@ -128,12 +125,17 @@ std::pair<Value, Value> FragmentEvaluator::bufferRow(Value view, int half) {
   return {row, b.ge(row, b.c32(0))};
 }
 
+Value FragmentEvaluator::scalarOf(Value scalar) {
+  if (auto argument = dyn_cast<BlockArgument>(scalar))
+    return arguments.scalar(argument);
+  return b.clone(*scalar.getDefiningOp())->getResult(0);
+}
+
 Value FragmentEvaluator::loadConditionally(LoadOp load, llvm::function_ref<Value()> emit) {
   if (!load.getCondition())
     return emit();
-  Value condition = arguments.scalar(cast<BlockArgument>(load.getCondition()));
   return b.ifValues(
-      condition, [&] { return SmallVector<Value>{emit()}; },
+      scalarOf(load.getCondition()), [&] { return SmallVector<Value>{emit()}; },
       [&] {
         Type type = load.getType().getElementType();
         return SmallVector<Value>{arith::ConstantOp::create(b, b.getZeroAttr(type))};
@@ -182,8 +184,7 @@ Value FragmentEvaluator::loadElement(LoadOp load, FragmentPosition position) {
       load.emitOpError("expected a conditional load of rank 2 to be of f32 on sm_90a");
       return {};
     }
-    Value condition = arguments.scalar(cast<BlockArgument>(load.getCondition()));
-    std::tie(both[0], both[1]) = b.loadPairIf(address, condition);
+    std::tie(both[0], both[1]) = b.loadPairIf(address, scalarOf(load.getCondition()));
   } else {
     Value vector = b.load(VectorType::get(2, element), address, 2 * size);
     for (int pair = 0; pair < 2; ++pair)

@@ -52,6 +52,8 @@ private:
   Key keyOf(Value tile, FragmentPosition position);
   Value compute(Value tile, FragmentPosition position);
   Value loadElement(LoadOp load, FragmentPosition position);
+  /// A scalar of the kernel: an argument, or a constant that folding has put in its place.
+  Value scalarOf(Value scalar);
   Value loadConditionally(LoadOp load, llvm::function_ref<Value()> emit);
   Value applyMap(MapOp map, FragmentPosition position);
   static bool isReadBack(Value buffer);

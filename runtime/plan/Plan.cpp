@@ -116,6 +116,16 @@ Status Plan::build() {
     kernels.emplace_back("pack_rows", &packRows);
   CCE_RETURN_IF_ERROR(loadAll(kernels));
 
+  // A transform of the user's may ask for a bias that the problem has not got.
+  const bool ownTransform = problem.transform.find("cce.transform") != std::string::npos;
+  for (const KernelPtr *kernel : {&indexedMatmul, &lseForward, &logitGrad})
+    for (const ManifestArgument &argument : (*kernel)->manifest().arguments)
+      if (ownTransform && !problem.hasBias() && argument.kind == ArgumentKind::Pointer &&
+          argument.name == "bias")
+        return makeError(CCE_INVALID_ARGUMENT,
+                         "problem.transform: expected no use of its bias argument because "
+                         "problem.bias_dtype is none");
+
   const bool onGpu = backend->device() == CCE_DEVICE_CUDA;
   LayoutInputs inputs;
   inputs.tokenGranule = onGpu ? gpuTokenGranule : 1;

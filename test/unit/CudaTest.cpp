@@ -359,9 +359,9 @@ TEST_F(CudaRunTest, clustersAndFullGrids) {
   ASSERT_EQ(cce_forward(plan, &forward, nullptr), CCE_OK) << cce_last_error();
   const FakeLaunch &lse = fakeDriver().launches[2];
   EXPECT_EQ(lse.cluster, 16u);
-  // 50 tiles x 2 splits = 100 blocks, rounded up to clusters.
-  EXPECT_EQ(plan->plan->layoutOf().splits, 2);
-  EXPECT_EQ(lse.config.gridDimX, 112u);
+  // More tiles than multiprocessors: 132 blocks, rounded up to clusters.
+  EXPECT_EQ(plan->plan->layoutOf().splits, 5);
+  EXPECT_EQ(lse.config.gridDimX, 144u);
   EXPECT_EQ(fakeDriver().attributesSet[FunctionAttribute::NonPortableClusterSizeAllowed], 1);
 }
 

@@ -58,9 +58,9 @@ TEST_F(LayoutTest, splitsOfTheCpuDependOnTheProblemAlone) {
 
 TEST_F(LayoutTest, forwardNeedsLittle) {
   // (12 + 8 splits) bytes a token, and small things.
-  EXPECT_LE(choose().forwardBytes, 8192 * (12 + 16) + 1024);
+  EXPECT_LE(choose().forwardBytes, 8192 * (12 + 8 * 8) + 1024);
   problem.biasDtype = CCE_BF16;
-  EXPECT_LE(choose().forwardBytes, 8192 * (12 + 16) + 1024 + 4 * 256000);
+  EXPECT_LE(choose().forwardBytes, 8192 * (12 + 8 * 8) + 1024 + 4 * 256000);
 }
 
 TEST_F(LayoutTest, chunksAreEqualAndFitTheLimit) {

@@ -329,14 +329,14 @@ std::vector<Case> baseCases() {
       Case{.name = "upstream", .ignoreEvery = 4, .upstream = true},
       Case{.name = "upstreamPerToken", .reduction = CCE_REDUCTION_NONE, .upstream = true},
       Case{.name = "upstreamSum", .reduction = CCE_REDUCTION_SUM, .upstream = true},
-      Case{.name = "chunks", .vocab = 400, .workspaceLimit = 26000, .chunks = 5},
+      Case{.name = "chunks", .vocab = 400, .workspaceLimit = 10000, .chunks = 5},
       Case{.name = "manyChunks",
            .tokens = 30,
            .vocab = 600,
            .biasDtype = CCE_F32,
            .ignoreEvery = 5,
            .upstream = true,
-           .workspaceLimit = 40000,
+           .workspaceLimit = 10000,
            .chunks = 19},
       Case{.name = "oneOfEach", .tokens = 1, .hidden = 1, .vocab = 1},
       Case{.name = "manySplits", .tokens = 3, .vocab = 400}};
@@ -369,6 +369,32 @@ std::vector<Case> allCases() {
 #endif
   return cases;
 }
+
+#ifdef CCE_TEST_REAL_COMPILER
+class OwnTransform : public CpuFixture {
+protected:
+  std::string error(const char *body) {
+    const std::string text =
+        "cce.transform @f(%x: f32, %bias: f32, %param: f32) -> f32 {\n" + std::string(body) + "}";
+    cce_problem problem;
+    cce_problem_init(&problem);
+    problem.tokens = 4, problem.hidden = 8, problem.vocab = 16;
+    problem.transform = text.c_str();
+    return planError(problem);
+  }
+};
+
+TEST_F(OwnTransform, isRefusedABiasThatIsNotThere) {
+  EXPECT_EQ(error("cce.yield %x : f32"), "");
+  EXPECT_THAT(error("%z = arith.addf %x, %bias : f32\n cce.yield %z : f32"),
+              ::testing::HasSubstr("problem.transform: expected no use of its bias argument"));
+}
+
+TEST_F(OwnTransform, faultsArePlacedInItsText) {
+  EXPECT_THAT(error("%z = arith.addf %x, %nothing : f32\n cce.yield %z : f32"),
+              ::testing::HasSubstr("transform\":2:"));
+}
+#endif
 
 INSTANTIATE_TEST_SUITE_P(, PlanNumerics, ::testing::ValuesIn(allCases()),
                          [](const auto &info) { return info.param.name; });

@@ -165,7 +165,9 @@ typedef struct cce_problem {
   float softcap;           /* > 0; INFINITY (default): none */
   /* MLIR text of a `cce.transform` that replaces bias and softcap as the element-wise
    * function of a logit; its derivative is derived. NULL (default): bias and softcap.
-   * docs/transforms.md has the rules and examples. `softcap` is its scalar parameter. */
+   * docs/transforms.md has the rules and examples. `softcap` is its scalar parameter.
+   * dbias sums the derivative with respect to the product, which is that with respect to
+   * the bias for every function of their sum. */
   const char *transform;
   /* Limit for the workspace of cce_backward in bytes; more is faster, up to a point.
    * 0 (default): 256 MiB. Too small for the smallest plan: CCE_RESOURCE_EXHAUSTED. */
