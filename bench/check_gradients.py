@@ -217,6 +217,7 @@ def main():
         print(f"{dtype}: {len(results)} cases, {len(failures)} failed", flush=True)
     if a.large:
         return finish(failures, results, a)
+    edge_cases(library, context, failures, results, generator)
     if a.device == "cuda":
         graph(library, context, failures, results, generator)
     # Options, on one awkward size.
@@ -248,6 +249,53 @@ def main():
         for name, (ee, cc, yy, options) in cases.items():
             check(library, context, f"{dtype} {name}", ee, cc, yy, failures, results, poison=not a.sanitize, **options)
     finish(failures, results, a)
+
+
+def edge_cases(library, context, failures, results, generator):
+    """No token takes part; an empty batch; labels that are no class."""
+
+    def run(e, c, y, reduction):
+        plan = Plan(library, context, e, c, y, reduction=reduction)
+        plan.forward()
+        plan.outputs()
+        plan.backward()
+        synchronize()
+        return plan
+
+    def expect(name, ok):
+        results.append(dict(name=name, ok=bool(ok), loss=0, lse=0, de=0, dc=0, dbias=0, de_row=0, dc_row=0, de_element=0, dc_element=0))
+        if not ok:
+            failures.append(name)
+            print("FAILED", name)
+
+    e, c, y = make(300, 136, 1001, torch.bfloat16, "peaked", generator)
+    nan = lambda t: bool(torch.isnan(t).all())
+    for n, labels in ((300, torch.full_like(y, -100)), (0, y[:0])):
+        for reduction in ("mean", "sum", "none"):
+            plan = run(e[:n], c, labels[:n], reduction)
+            loss_ok = nan(plan.loss) if reduction == "mean" else bool((plan.loss == 0).all())
+            zeros = bool((plan.de == 0).all() and (plan.dc == 0).all() and (plan.lse == 0).all())
+            expect(f"{n} ignored tokens, {reduction}", loss_ok and zeros)
+            plan.close()
+    good = run(e, c, torch.where(torch.arange(300, device=y.device) % 100 == 42, -100, y), "none")
+    for bad in (1001, -5, 2**40):
+        labels = torch.where(torch.arange(300, device=y.device) % 100 == 42, bad, y)
+        plan = run(e, c, labels, "none")
+        is_bad = labels == bad
+        same = torch.equal(plan.loss[~is_bad], good.loss[~is_bad]) and torch.equal(plan.dc, good.dc) and torch.equal(plan.de, good.de)
+        expect(f"label {bad}", nan(plan.loss[is_bad]) and nan(plan.lse[is_bad]) and same and plan.label_error.tolist() == [42, bad])
+        plan.close()
+        plan = run(e, c, labels, "mean")
+        expect(f"label {bad}, mean", nan(plan.loss))
+        plan.close()
+        checked = Plan(library, context, e, c, labels, check_labels=1)
+        try:
+            checked.forward()
+            expect(f"label {bad}, checked", False)
+        except RuntimeError as error:
+            expect(f"label {bad}, checked", f"at position 42, got {bad}" in str(error))
+        checked.close()
+    good.close()
 
 
 def graph(library, context, failures, results, generator):
