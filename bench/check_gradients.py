@@ -173,6 +173,7 @@ def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("library")
     parser.add_argument("--device", choices=("cuda", "cpu"), default="cuda")
+    parser.add_argument("--dtypes", help="of bf16, f16 and, on the CPU, f32; default: all")
     parser.add_argument("--quick", action="store_true")
     parser.add_argument("--sanitize", action="store_true")
     parser.add_argument("--large", action="store_true")
@@ -204,6 +205,8 @@ def main():
     dtypes = [torch.bfloat16, torch.float16] + ([torch.float32] if a.device == "cpu" else [])
     if a.sanitize:
         dtypes = dtypes[:1]
+    if a.dtypes:
+        dtypes = [{"bf16": torch.bfloat16, "f16": torch.float16, "f32": torch.float32}[name] for name in a.dtypes.split(",")]
     for dtype in dtypes:
         for n in ns:
             for v in vs:
