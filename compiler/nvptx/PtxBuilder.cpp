@@ -106,7 +106,9 @@ void PtxBuilder::barrierArrive(Value address) {
 void PtxBuilder::barrierArriveRemote(Value address, Value blockInCluster) {
   Value remote =
       NVVM::MapaOp::create(*this, ptr(Space::SharedCluster), address, blockInCluster);
-  NVVM::MBarrierArriveOp::create(*this, Type(), remote, Value(), NVVM::MemScopeKind::CLUSTER);
+  // Not the cluster scope: its release waits for all earlier stores (MEMBAR.ALL.GPU), every stage. What
+  // the arrival tells is that products have read a stage, and those were waited for.
+  NVVM::MBarrierArriveOp::create(*this, Type(), remote, Value(), NVVM::MemScopeKind::CTA);
 }
 
 void PtxBuilder::barrierArriveExpect(Value address, int64_t bytes) {
