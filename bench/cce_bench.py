@@ -8,7 +8,9 @@ on a GPU, OpenBLAS's sgemm on the CPU). Gradients are compared with float64 in t
     cce_bench.py build/release/lib/libcce.so --device cpu --dtype f32 --size 1024x512x32768 --threads 2
 
 peaked and broad are trained-like (Zipf unigrams and contextual peaks, ids shuffled), flat is an untrained head. --profile adds the time
-of each kernel (torch.profiler). --tune tunes each plan first.
+of each kernel (torch.profiler). --tune tunes each plan first. --filter: a filtered backward, for which the forward finds out what is
+needed; kept is the part of tokens x classes that it looked at, dropped the probability that a token leaves out on average, st the memory
+between forward and backward.
 """
 import argparse
 import ctypes as ct
@@ -128,7 +130,8 @@ def measure(library, context, name, data, e, c, y, a):
     row["product_ms"] = product(e, c, timer, a.iterations, a.threads)
     row["product_tflops"] = 2e-9 * n * d * v / row["product_ms"]
     start = time.perf_counter()
-    plan = Plan(library, context, e, c, y, workspace_limit=a.workspace << 20, softcap=a.softcap)
+    plan = Plan(library, context, e, c, y, workspace_limit=a.workspace << 20, softcap=a.softcap,
+                filter_eps=a.filter, filter_tail=a.filter_tail)
     if a.tune:
         library.check(library.lib.cce_plan_tune(plan.handle, None, None))
     row["plan_s"] = time.perf_counter() - start
@@ -138,6 +141,10 @@ def measure(library, context, name, data, e, c, y, a):
     row["backward_ms"] = median(timer, plan.backward, a.iterations)
     total = row["forward_ms"] + row["backward_ms"]
     row["forward_g"], row["total_g"] = row["forward_ms"] / row["product_ms"], total / row["product_ms"]
+    if a.filter:
+        row["filter_eps"], row["filter_tail"], row["filter_state_mib"] = plan.p.filter_eps, a.filter_tail, plan.state_bytes / 2**20
+        row["kept_fraction"] = plan.kept_fraction.item()
+        row["dropped_mass"] = plan.dropped_mass.double().mean().item()
     if a.check:
         ref = reference(e, c, y, softcap=a.softcap, noise=False)
         row["loss_error"] = abs(plan.loss.double() - ref["loss"]).item()
@@ -176,6 +183,9 @@ def main():
     parser.add_argument("--threads", type=int, default=os.cpu_count(), help="of the CPU target and of OpenBLAS")
     parser.add_argument("--workspace", type=int, default=0, metavar="MIB", help="limit for the backward; 0: the library's default")
     parser.add_argument("--softcap", type=float)
+    parser.add_argument("--filter", type=lambda text: text if text == "auto" else float(text), default=0, metavar="EPS",
+                        help="filtered backward: entries of p - onehot below EPS may be left out; auto: 2^-12 for bf16, 2^-15 for f16; 0: exact")
+    parser.add_argument("--filter-tail", choices=("correct", "drop"), default="correct", help="what stands for what is left out")
     parser.add_argument("--iterations", type=int, default=10)
     parser.add_argument("--no-check", dest="check", action="store_false")
     parser.add_argument("--tune", action="store_true")
@@ -191,7 +201,7 @@ def main():
     result = dict(conditions=conditions(a, description), rows=[])
     print(json.dumps(result["conditions"], indent=1))
     print(f"{'shape':12} {'data':7} {'G ms':>8} {'TFLOP/s':>8} {'fw ms':>8} {'fw/G':>6} {'bw ms':>8} {'all/G':>6} {'fw MiB':>7} {'bw MiB':>7} "
-          f"{'lse err':>8} {'dE err':>8} {'dC err':>8}")
+          f"{'lse err':>8} {'dE err':>8} {'dC err':>8}" + (f" {'kept':>8} {'dropped':>8} {'st MiB':>7}" if a.filter else ""))
     jobs = [(s, SHAPES[s], data) for s in a.shapes.split(",") if s for data in a.data.split(",")]
     if a.size:
         jobs += [(a.size, tuple(map(int, a.size.split("x"))), data) for data in a.data.split(",")]
@@ -203,7 +213,8 @@ def main():
         g = lambda key: f"{row[key]:8.1e}" if key in row else f"{'-':>8}"
         print(f"{name:12} {row['data']:7} {row['product_ms']:8.2f} {row['product_tflops']:8.2f} {row['forward_ms']:8.2f} {row['forward_g']:6.3f} "
               f"{row['backward_ms']:8.2f} {row['total_g']:6.2f} {row['forward_mib']:7.1f} {row['backward_mib']:7.1f} "
-              f"{g('lse_error')} {g('de_error')} {g('dc_error')}", flush=True)
+              f"{g('lse_error')} {g('de_error')} {g('dc_error')}" +
+              (f" {row['kept_fraction']:8.4f} {g('dropped_mass')} {row['filter_state_mib']:7.1f}" if a.filter else ""), flush=True)
         for kernel, ms in row.get("kernels_ms", {}).items():
             print(f"    {kernel:32} {ms:8.3f} ms")
         if a.json:  # after every row: an interrupted run loses nothing

@@ -8,6 +8,8 @@ import torch
 F32, BF16, F16, I32, I64 = 1, 2, 3, 4, 5
 DTYPES = {torch.float32: F32, torch.bfloat16: BF16, torch.float16: F16, torch.int32: I32, torch.int64: I64, None: 0}
 REDUCTIONS = {"none": 0, "mean": 1, "sum": 2}
+FILTER_TAILS = {"correct": 0, "drop": 1}
+AUTO_EPS = {torch.float32: 2.0**-28, torch.bfloat16: 2.0**-12, torch.float16: 2.0**-15}  # a 32nd of the epsilon of the type
 
 
 class Problem(ct.Structure):
@@ -17,18 +19,20 @@ class Problem(ct.Structure):
         ("e_strides", ct.c_int64 * 2), ("c_strides", ct.c_int64 * 2),
         ("de_strides", ct.c_int64 * 2), ("dc_strides", ct.c_int64 * 2),
         ("reduction", ct.c_int), ("ignore_index", ct.c_int64), ("shift", ct.c_int64), ("sequence", ct.c_int64),
-        ("softcap", ct.c_float), ("transform", ct.c_char_p), ("workspace_limit", ct.c_size_t), ("check_labels", ct.c_int32)]
+        ("softcap", ct.c_float), ("transform", ct.c_char_p), ("workspace_limit", ct.c_size_t), ("check_labels", ct.c_int32),
+        ("filter_eps", ct.c_float), ("filter_tail", ct.c_int)]
 
 
 class ForwardArgs(ct.Structure):
     _fields_ = [("struct_size", ct.c_size_t)] + [
-        (n, ct.c_void_p) for n in ("e", "c", "bias", "labels", "loss", "lse", "label_error", "workspace")] + [
+        (n, ct.c_void_p) for n in ("e", "c", "bias", "labels", "loss", "lse", "label_error", "filter_state", "workspace")] + [
         ("workspace_bytes", ct.c_size_t)]
 
 
 class BackwardArgs(ct.Structure):
     _fields_ = [("struct_size", ct.c_size_t)] + [
-        (n, ct.c_void_p) for n in ("e", "c", "bias", "labels", "lse", "dloss", "dlse", "de", "dc", "dbias", "workspace")] + [
+        (n, ct.c_void_p) for n in ("e", "c", "bias", "labels", "lse", "dloss", "dlse", "de", "dc", "dbias", "filter_state", "dropped_mass",
+                                   "kept_fraction", "workspace")] + [
         ("workspace_bytes", ct.c_size_t)]
 
 
@@ -43,7 +47,7 @@ class Library:
         lib.cce_last_error.restype = ct.c_char_p
         lib.cce_context_description.restype = ct.c_char_p
         lib.cce_plan_describe.restype = ct.c_char_p
-        for name in ("cce_plan_forward_workspace", "cce_plan_backward_workspace"):
+        for name in ("cce_plan_forward_workspace", "cce_plan_backward_workspace", "cce_plan_filter_state"):
             getattr(lib, name).restype = ct.c_size_t
             getattr(lib, name).argtypes = [ct.c_void_p]
         lib.cce_context_description.argtypes = lib.cce_plan_describe.argtypes = [ct.c_void_p]
@@ -70,10 +74,11 @@ def pointer(tensor):
 
 
 class Plan:
-    """A plan for given tensors; see cce.h for the options."""
+    """A plan for given tensors; see cce.h for the options. filter_eps: a number, or "auto" for what is usual for the dtype. After backward,
+    dropped_mass and kept_fraction tell what the filter has left out (None without a filter)."""
 
     def __init__(self, library, context, e, c, labels, bias=None, reduction="mean", softcap=None, ignore_index=-100,
-                 shift=0, sequence=0, workspace_limit=0, transform=None, check_labels=0):
+                 shift=0, sequence=0, workspace_limit=0, transform=None, check_labels=0, filter_eps=0, filter_tail="correct"):
         self.library, self.lib = library, library.lib
         p = Problem()
         self.lib.cce_problem_init(ct.byref(p))
@@ -84,6 +89,8 @@ class Plan:
         p.c_strides[:] = c.stride()
         p.reduction, p.ignore_index, p.shift, p.sequence = REDUCTIONS[reduction], ignore_index, shift, sequence
         p.workspace_limit, p.check_labels = workspace_limit, check_labels
+        p.filter_eps = AUTO_EPS[e.dtype] if filter_eps == "auto" else filter_eps
+        p.filter_tail = FILTER_TAILS[filter_tail]
         if softcap is not None:
             p.softcap = softcap
         if transform is not None:
@@ -93,14 +100,22 @@ class Plan:
         library.check(self.lib.cce_plan_create(context, ct.byref(p), ct.byref(self.handle)))
         self.fw_bytes = self.lib.cce_plan_forward_workspace(self.handle)
         self.bw_bytes = self.lib.cce_plan_backward_workspace(self.handle)
+        self.state_bytes = self.lib.cce_plan_filter_state(self.handle)
         device = e.device
-        size = max(self.fw_bytes, self.bw_bytes, 1)
-        memory = torch.empty(size + 256, dtype=torch.uint8, device=device)
-        self.workspace = memory[-memory.data_ptr() % 256:][:size]
+        self.workspace = self.memory(max(self.fw_bytes, self.bw_bytes, 1))
+        self.filter_state = self.memory(self.state_bytes) if self.state_bytes else None
         n = e.shape[0]
+        filtered = p.filter_eps > 0
+        self.dropped_mass = torch.full((n,), float("nan"), device=device) if filtered else None
+        self.kept_fraction = torch.full((1,), float("nan"), device=device) if filtered else None
         self.loss = torch.full((n if reduction == "none" else 1,), float("nan"), device=device)
         self.lse = torch.full((n,), float("nan"), device=device)
         self.label_error = torch.zeros(2, dtype=torch.int64, device=device)
+
+    def memory(self, size):
+        """Uninitialised bytes, 256-byte aligned."""
+        memory = torch.empty(size + 256, dtype=torch.uint8, device=self.e.device)
+        return memory[-memory.data_ptr() % 256:][:size]
 
     def describe(self):
         return self.lib.cce_plan_describe(self.handle).decode()
@@ -113,6 +128,7 @@ class Plan:
         self.lib.cce_forward_args_init(ct.byref(a))
         a.e, a.c, a.bias, a.labels = pointer(self.e), pointer(self.c), pointer(self.bias), pointer(self.labels)
         a.loss, a.lse, a.label_error = pointer(self.loss), pointer(self.lse), pointer(self.label_error)
+        a.filter_state = pointer(self.filter_state)
         a.workspace, a.workspace_bytes = pointer(self.workspace), self.workspace.numel()
         self.library.check(self.lib.cce_forward(self.handle, ct.byref(a), self.stream()))
         return self.loss, self.lse
@@ -134,6 +150,7 @@ class Plan:
         a.lse, a.dloss, a.dlse = pointer(self.lse), pointer(dloss), pointer(dlse)
         for name in want:
             setattr(a, name, pointer(getattr(self, name)))
+        a.filter_state, a.dropped_mass, a.kept_fraction = pointer(self.filter_state), pointer(self.dropped_mass), pointer(self.kept_fraction)
         a.workspace, a.workspace_bytes = pointer(self.workspace), self.workspace.numel()
         self.library.check(self.lib.cce_backward(self.handle, ct.byref(a), self.stream()))
 

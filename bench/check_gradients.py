@@ -1,14 +1,20 @@
 # Checks losses and gradients of the library, on a GPU or on the CPU, against float64, over sizes, dtypes, data and options.
 # SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
-"""usage: check_gradients.py LIBRARY [--device cuda|cpu] [--quick | --sanitize | --large] [--json FILE]
+"""usage: check_gradients.py LIBRARY [--device cuda|cpu] [--quick | --sanitize | --large | --filter] [--json FILE]
 
 --quick: fewer sizes. --large: planes and matrices of more than 2^31 elements. --sanitize: a handful of cases with the workspace left uninitialised, to run under compute-sanitizer.
+--filter: filtered backwards instead of exact ones, with --sanitize a handful of them.
 
 Bounds. Loss and lse per token: |d| <= 2e-6 (1 + |e_i| max |c_v|). Gradients: equal to float64 up to the rounding of G and of the
 result to the dtype, u each, and to what f32 costs on the way, so for every element |d| <= 1.02 (u |x| + u sum |G||c| + f). Where
 there are enough of them for rounding errors to average out (100 tokens, 100 classes, 64 columns) also the contract's relative
 Frobenius error <= 3e-3 (bf16), 4e-4 (fp16), and 4 times that for every row whose norm is not negligible. f is the f32 evaluation of
 p - onehot, underflow of p in f32 and of G in fp16, and half the smallest subnormal of the result. Ends with 'N passed, N failed'.
+
+With a filter: no entry of epsilon or more and no label may be missing among the classes that the forward has marked; gradients obey the
+bounds above against float64 gradients that leave out what is not marked (and have the same correction, within the rounding of its
+sample), so nothing else is left out; the mass left out is that of the float64 probabilities; and on trained-like data the gradients are
+within 2.5e-2 of the exact ones.
 """
 import argparse
 import datetime
@@ -46,9 +52,10 @@ def make(n, d, v, dtype, data, generator):
 
 
 def reference(e, c, labels, bias=None, softcap=None, ignore_index=-100, reduction="mean", dloss=None, dlse=None, shift=0,
-              sequence=0, rows=512, noise=True):
+              sequence=0, rows=512, noise=True, marks=None, eps=0, tail="correct"):
     """Loss (per token), lse and gradients in float64, in blocks of rows; all on the exactly rounded inputs. With `noise` also, for every
-    element of the gradients, what rounding G (_u) and evaluating it in f32 (_f) may cost."""
+    element of the gradients, what rounding G (_u) and evaluating it in f32 (_f) may cost. With `marks` (groups of 128 tokens x classes)
+    what is not listed is left out and stood for by its mean direction or, with another tail, by nothing."""
     n, v = e.shape[0], c.shape[0]
     t = sequence or n
     position = torch.arange(n, device=e.device)
@@ -71,6 +78,15 @@ def reference(e, c, labels, bias=None, softcap=None, ignore_index=-100, reductio
     step = 2.0**-126 if e.dtype != torch.float16 else 2.0**-25 / 256
     step = step * (g.abs() + h.abs()).max() if n else 0
     scale = 1 + ed.norm(dim=1) * cd.norm(dim=1).max()
+    mass, missed = torch.zeros_like(g), False
+    if marks is not None:
+        lists, heavy = listed(marks)
+        group = ((valid.cumsum(0) - 1) // 128).clamp_min(0)
+        taken = valid.nonzero()[:, 0]
+        m, size = len(taken), min(len(taken), 128)
+        in_sample = torch.zeros_like(valid)
+        in_sample[taken[torch.arange(size, device=e.device) * m // max(size, 1)]] = True
+        q = torch.zeros_like(cd[:, 0])
     for i in range(0, n, rows):
         s = slice(i, i + rows)
         x = ed[s] @ cd.T
@@ -81,13 +97,24 @@ def reference(e, c, labels, bias=None, softcap=None, ignore_index=-100, reductio
         yi = y[s].clamp(0, v - 1)[:, None]
         loss[s] = torch.where(valid[s], l - z.gather(1, yi)[:, 0], 0)
         lse[s] = torch.where(valid[s], l, 0)
-        p = torch.exp(z - l[:, None]) * (g[s] + h[s])[:, None]
+        prob = torch.exp(z - l[:, None])
+        p = prob * (g[s] + h[s])[:, None]
         parts = p.abs().scatter_add_(1, yi, g[s].abs()[:, None])  # before p - onehot cancels
         p.scatter_add_(1, yi, -g[s][:, None])
         p = torch.where(valid[s][:, None], p, 0)
-        if softcap:
-            slope = 1 - (z / softcap) ** 2
-            p, parts = p * slope, parts * slope
+        slope = 1 - (z / softcap) ** 2 if softcap else 1
+        p, parts = p * slope, parts * slope
+        if marks is not None:
+            kept, here = lists[group[s]], valid[s][:, None]
+            significant = (prob >= eps * (1 + 4e-6 * scale[s][:, None])).scatter_(1, yi, True)
+            missed = missed or bool((significant & ~marks[group[s]] & here).any())
+            left = torch.where(kept | ~here, 0, prob)
+            mass[s] = left.sum(1)
+            q += (left * slope)[in_sample[s]].sum(0)
+            p, parts = torch.where(kept, p, 0), torch.where(kept, parts, 0)
+            if noise:  # grad_classes leaves these out too
+                small = ((p.abs() < 1.01 * eps / 4 * (g[s] + h[s]).abs()[:, None]) & ~heavy).scatter_(1, yi, False)
+                dc_f += torch.where(small, p.abs(), 0).T @ ea[s]
         if noise:
             # f32 evaluates p to about 2e-6 (1 + |x|) of the parts that it is the difference of.
             f = torch.where(valid[s][:, None], parts * 2e-6 * scale[s][:, None] + step, 0)
@@ -98,8 +125,21 @@ def reference(e, c, labels, bias=None, softcap=None, ignore_index=-100, reductio
         de[s] = p @ cd
         dc += p.T @ ed[s]
         db += p.sum(0)
+    if marks is not None and tail == "correct" and q.sum() > 0:
+        weight, direction = mass * (g + h), q / q.sum()
+        mean_class, row = direction @ cd, weight @ ed
+        de += weight[:, None] * mean_class
+        dc += direction[:, None] * row
+        if noise:
+            # The sample is rounded to the dtype, fp16 with subnormals; the mass is one minus a sum in f32.
+            off = 2 * (q * UNIT[e.dtype] + (size * 2.0**-25 if e.dtype == torch.float16 else 0)) / q.sum()
+            weight_off = torch.where(valid, 4e-6 * scale * (g + h).abs(), 0)
+            reach = weight.abs() + weight_off
+            de_f += reach[:, None] * (off @ ca) + weight_off[:, None] * mean_class.abs()
+            dc_f += off[:, None] * (reach @ ea) + direction[:, None] * (weight_off @ ea)
     total = loss.sum() / count if reduction == "mean" else loss.sum()
-    result = dict(loss=loss if reduction == "none" else total[None], lse=lse, de=de, dc=dc, dbias=db, scale=scale, valid=valid, count=count)
+    result = dict(loss=loss if reduction == "none" else total[None], lse=lse, de=de, dc=dc, dbias=db, scale=scale, valid=valid, count=count,
+                  upstream=g + h, mass=mass, missed=missed)
     return result | dict(de_u=de_u, de_f=de_f, dc_u=dc_u, dc_f=dc_f) if noise else result
 
 
@@ -169,6 +209,246 @@ def check(library, context, name, e, c, labels, failures, results, dloss=None, d
     plan.close()
 
 
+def relative_error(actual, expected):
+    return ((actual.double() - expected).norm() / expected.norm().clamp_min(1e-300)).item()
+
+
+def marks_of(plan):
+    """The bits that the forward has left in the filter's state: groups of 128 tokens x classes."""
+    (n, _), v = plan.e.shape, plan.c.shape[0]
+    words = (v + 255) // 256 * 8
+    up = lambda x, granule: (x + granule - 1) // granule * granule
+    for granule in (128, 256, 512):  # of the tokens, with clusters
+        groups = up(max(n, 1), granule) // 128
+        if up(4 * groups * words, 256) + up(512 * groups, 256) == plan.state_bytes:
+            break
+    else:
+        raise RuntimeError(f"a state of {plan.state_bytes} bytes does not fit {n} tokens and {v} classes")
+    bits = plan.filter_state[:4 * groups * words].view(torch.int32).view(groups, words)
+    shifts = torch.arange(32, dtype=torch.int32, device=bits.device)
+    return ((bits[:, :, None] >> shifts) & 1).bool().view(groups, -1)[:, :v]
+
+
+def listed(marks):
+    """What is computed: what is marked, and in every group the heavy classes (runtime/plan/FilteredRun.cpp), marked in half of them."""
+    heavy = marks.sum(0) >= max(2, (marks.shape[0] + 1) // 2)
+    return marks | heavy, heavy
+
+
+def check_filtered(library, context, name, e, c, labels, failures, results, path=None, dloss=None, dlse=None, poison=True, noise=True,
+                   limit=None, want=("de", "dc"), **options):
+    """path: "filtered" or "dense", if it has to be that one. limit: for the relative errors against exact gradients."""
+    plan = Plan(library, context, e, c, labels, **options)
+    filtered_plan = plan.state_bytes > 0
+
+    def run():
+        if poison:
+            plan.workspace.fill_(0xff)
+            if filtered_plan:
+                plan.filter_state.fill_(0xff)
+        plan.forward()
+        plan.outputs()
+        plan.dropped_mass.fill_(float("nan"))
+        if poison:
+            plan.workspace.fill_(0xff)
+        plan.backward(dloss, dlse, want=want)
+        synchronize()
+        return [t.clone() for t in (plan.loss, plan.lse, plan.de, plan.dc, plan.dropped_mass, plan.kept_fraction)]
+
+    first, second = run(), run()
+    problems = [] if all(torch.equal(a.view(torch.uint8), b.view(torch.uint8)) for a, b in zip(first, second)) else ["not the same bits twice"]
+    keys = ("bias", "softcap", "ignore_index", "reduction", "shift", "sequence")
+    known = dict(dloss=dloss, dlse=dlse, **{k: v for k, v in options.items() if k in keys})
+    eps, tail, kept = plan.p.filter_eps, options.get("filter_tail", "correct"), plan.kept_fraction.item()
+    dense = kept == 1
+    if path and path != ("dense" if dense else "filtered"):
+        problems.append(f"not on the {path} path")
+    marks = marks_of(plan) if filtered_plan else None
+    if not dense:
+        part = listed(marks)[0].double().mean().item()
+        if abs(kept - part) > 1e-6:
+            problems.append(f"{part:.5f} listed, said {kept:.5f}")
+    ref = reference(e, c, labels, noise=noise, marks=marks, eps=eps, tail=tail, **known)
+    if ref["missed"]:
+        problems.append("an entry of epsilon or more, or a label, is not marked")
+    allowed = torch.zeros_like(ref["mass"]) if dense else ref["mass"]
+    mass_error = ((plan.dropped_mass.double() - allowed).abs() / ref["scale"]).max().item() if len(allowed) else 0
+    if not mass_error <= (0 if dense else 4e-6):
+        problems.append(f"mass left out is wrong by {mass_error:.1e}")
+    exact = ref if dense and marks is None else reference(e, c, labels, noise=noise and dense, **known)
+    if dense:
+        ref = exact
+    loss_scale = ref["scale"] if options.get("reduction") == "none" else ref["scale"].max()
+    if options.get("reduction") == "sum":
+        loss_scale = loss_scale * ref["count"].clamp_min(1)
+    worst = lambda a, x, s: ((a.double() - x).abs() / s).max().item()
+    loss_error, lse_error = worst(plan.loss, ref["loss"], loss_scale), worst(plan.lse, ref["lse"], ref["scale"])
+    if not (loss_error <= 2e-6 and lse_error <= 2e-6):
+        problems.append(f"loss {loss_error:.1e} lse {lse_error:.1e}")
+    averages = min(ref["count"].item(), c.shape[0]) >= 100 and c.shape[1] >= 64
+    row = dict(de=0.0, dc=0.0, de_row=0.0, dc_row=0.0, de_element=0.0, dc_element=0.0)
+    for key in want:
+        if key == "dbias":
+            # A label's probability is close to one here, so f32 evaluates p - onehot to this much of it.
+            error = relative_error(plan.dbias, ref["dbias"])
+            if not error <= max(BOUNDS[e.dtype], BOUNDS[plan.dbias.dtype], 2e-6 * ref["scale"].max().item()):
+                problems.append(f"dbias {error:.1e}")
+            continue
+        total, worst_row, element, ok = grad_errors(getattr(plan, key), ref, key, averages) if noise or dense else (0.0, 0.0, 0.0, True)
+        to_exact = relative_error(getattr(plan, key), exact[key])
+        ok = ok and (limit is None or to_exact <= limit)
+        row |= {key: total if averages else 0.0, key + "_row": worst_row if averages else 0.0, key + "_element": element, key + "_to_exact": to_exact}
+        if not ok:
+            problems.append(f"{key} {total:.1e} (row/4 {worst_row:.1e}, element/bound {element:.2f}), {to_exact:.1e} from exact")
+    if "de" in want:
+        if not bool((plan.de[~ref["valid"]] == 0).all()):
+            problems.append("dE of ignored tokens is not zero")
+        if tail == "drop" and noise and not dense:  # whatever was left out, it can not weigh more than its mass
+            known_weight = (ref["mass"] * exact["upstream"].abs()) * c.double().norm(dim=1).max()
+            rounding = 1.02 * (UNIT[e.dtype] * ref["de"].norm(dim=1) + (ref["de_u"] + ref["de_f"]).norm(dim=1)) + 1e-30
+            if not bool(((plan.de.double() - exact["de"]).norm(dim=1) <= known_weight + rounding).all()):
+                problems.append("dE is further from exact than the mass left out allows")
+    results.append(dict(name=name, ok=not problems, loss=loss_error, lse=lse_error, dbias=0.0, kept=kept, mass=plan.dropped_mass.mean().item(),
+                        **row))
+    if problems:
+        failures.append(name)
+        print(f"FAILED {name} ({'dense' if dense else f'kept {kept:.4f}'}): {'; '.join(problems)}", flush=True)
+    plan.close()
+    return results[-1]
+
+
+def make_sharp(n, d, v, dtype, generator, gain=(11, 14)):
+    """Probable labels, and a long tail that is left out."""
+    device = generator.device
+    rn = lambda *s: torch.randn(*s, generator=generator, device=device)
+    labels = (torch.rand(n, generator=generator, device=device) ** 3 * v).long()
+    c = rn(v, d) / d**0.5
+    gains = gain[0] + (gain[1] - gain[0]) * torch.rand(n, 1, generator=generator, device=device)
+    e = rn(n, d)
+    cy = c[labels] / c[labels].norm(dim=1, keepdim=True).clamp_min(1e-6)
+    e = e - (e * cy).sum(1, keepdim=True) * cy + gains * cy
+    return e.to(dtype), c.to(dtype), labels
+
+
+def check_filter(library, context, failures, results, generator, dtypes, a):
+    """Filtered backwards. On the CPU, which has none, the same calls give exact gradients."""
+    from cce_bench import generate  # which imports this file
+
+    gpu = a.device == "cuda"
+    filtered = "filtered" if gpu else "dense"
+    run = lambda name, e, c, y, **options: check_filtered(library, context, name, e, c, y, failures, results, poison=not a.sanitize, **options)
+    ns, vs, ds = (1, 127, 129, 1000), (1, 2, 255, 257, 3001, 50257), (8, 64, 136, 776)
+    if a.quick:
+        ns, vs, ds = (1, 129, 300), (2, 257, 3001), (8, 136)
+    if a.sanitize:
+        ns, vs, ds = (129,), (3001,), (72,)
+    for dtype in dtypes:
+        # A column counts if one of 128 tokens needs it, so a large epsilon makes small problems sparse enough.
+        for n in ns:
+            for v in vs:
+                for d in ds:
+                    if not gpu and n * v * d > 1e8:
+                        continue  # float64 on a few cores would take hours, and all of it is exact
+                    for eps in (2.0**-12, 2.0**-6):
+                        for tail in ("correct", "drop"):
+                            e, c, y = make_sharp(n, d, v, dtype, generator)
+                            sparse = v >= 3001 and n > 1 and eps == 2.0**-6 and d >= 64
+                            run(f"{dtype} N{n} V{v} D{d} eps {eps:.0e} {tail}", e, c, y, reduction="sum", filter_eps=eps, filter_tail=tail,
+                                path=filtered if sparse else None)
+                    if not a.sanitize:
+                        for data in ("flat", "adversarial"):
+                            e, c, y = make(n, d, v, dtype, data, generator)
+                            run(f"{dtype} N{n} V{v} D{d} {data}", e, c, y, reduction="sum", filter_eps="auto",
+                                path="dense" if data == "flat" and min(n, v) > 100 and d >= 64 else None)
+        print(f"{dtype}: {len(results)} cases, {len(failures)} failed", flush=True)
+        n, d, v = 300, 136, 3001
+        e, c, y = make_sharp(n, d, v, dtype, generator)
+        rnd = lambda *s: torch.randn(*s, generator=generator, device=a.device)
+        yi = torch.where(torch.rand(n, generator=generator, device=a.device) < 0.3, -100, y)
+        # Some tokens get each other's label, which is improbable then: less than epsilon, and yet never left out.
+        swapped = torch.arange(0, n, 5, device=a.device)
+        ys = y.clone()
+        ys[swapped] = y[swapped.flip(0)]
+        flat = make(n, d, v, dtype, "flat", generator)
+        bias = rnd(v)
+        few = dict(path=filtered)
+        cases = {
+            "mean": (e, c, y, few), "ignored": (e, c, yi, few), "int32 labels": (e, c, yi.int(), few),
+            "improbable labels": (e, c, ys, few), "improbable labels, dropped": (e, c, ys, few | dict(filter_tail="drop")),
+            "all but one ignored": (e, c, torch.where(torch.arange(n, device=a.device) == 200, y, -100), few),
+            "tail ignored": (e, c, torch.where(torch.arange(n, device=a.device) < 100, y, -100), few),
+            "sum": (e, c, yi, few | dict(reduction="sum", dloss=rnd(1))),
+            "none": (e, c, yi, few | dict(reduction="none", dloss=rnd(n))),
+            "lse gradient": (e, c, yi, few | dict(reduction="none", dloss=rnd(n), dlse=rnd(n))),
+            "mean with lse gradient": (e, c, yi, few | dict(dlse=rnd(n) / n)),
+            "softcap": (e, c, yi, few | dict(softcap=20.0)), "bias": (e, c, yi, few | dict(bias=bias)),
+            "bf16 bias and softcap": (e, c, yi, dict(bias=bias.bfloat16(), softcap=30.0)),
+            "bias gradient": (e, c, yi, dict(bias=bias, want=("de", "dc", "dbias"), path="dense")),
+            "shift": (e, c, yi, dict(shift=1, sequence=100)),
+            "dE only": (e, c, yi, few | dict(want=("de",))), "dC only": (e, c, yi, few | dict(want=("dc",))),
+            "dropped": (e, c, yi, few | dict(filter_tail="drop")),
+            "little workspace": (e, c, yi, dict(workspace_limit=5 << 19)),
+            "hardly any workspace": (e, c, yi, dict(workspace_limit=1 << 20)),
+            "flat": (*flat, dict(path="dense")), "flat, little workspace": (*flat, dict(workspace_limit=5 << 19, path="dense")),
+            "strided": (torch.cat([e, e], 1)[:, :d], torch.cat([c, c[:, :8]], 1)[:, :d], yi, few),
+            "copied": (e[:, :123].contiguous(), c[:, :123].contiguous(), yi, dict(path="dense")),
+        }
+        for name, (ee, cc, yy, options) in cases.items():
+            run(f"{dtype} {name}", ee, cc, yy, **(dict(filter_eps=2.0**-8) | options))
+    filter_edge_cases(library, context, failures, results, generator)
+    if gpu:
+        graph(library, context, failures, results, generator, filter_eps=2.0**-8)
+    if a.sanitize or a.quick or not gpu:
+        return
+    for n, d, v in ((2048, 512, 32768), (1000, 768, 50257), (4096, 2304, 65536)):
+        for data in ("peaked", "broad"):
+            for dtype in dtypes:
+                e, c, y = generate(n, d, v, data, dtype, a.device)
+                row = run(f"{dtype} N{n} D{d} V{v} {data}", e, c, y, filter_eps=2.0**-12, noise=False, limit=2.5e-2)
+                print({k: f"{row[k]:.1e}" for k in ("kept", "mass", "de_to_exact", "dc_to_exact")}, row["name"], flush=True)
+
+
+def filter_edge_cases(library, context, failures, results, generator):
+    """No token takes part; an empty batch; a label that is no class; a state that is not given."""
+    e, c, y = make_sharp(300, 136, 3001, torch.bfloat16, generator)
+    options = dict(filter_eps=2.0**-8)
+    for n, labels in ((300, torch.full_like(y, -100)), (0, y[:0])):
+        for reduction in ("mean", "sum", "none"):
+            plan = Plan(library, context, e[:n], c, labels[:n], reduction=reduction, **options)
+            plan.forward()
+            plan.outputs()
+            plan.backward()
+            synchronize()
+            loss_ok = bool(torch.isnan(plan.loss).all()) if reduction == "mean" else bool((plan.loss == 0).all())
+            zeros = all(bool((t == 0).all()) for t in (plan.de, plan.dc, plan.lse, plan.dropped_mass))
+            expect(f"{n} ignored tokens, {reduction}, filter", loss_ok and zeros and plan.kept_fraction.item() == 1, failures, results)
+            plan.close()
+    labels = torch.where(torch.arange(300, device=y.device) == 42, 3001, y)
+    good = torch.where(torch.arange(300, device=y.device) == 42, -100, y)
+    runs = []
+    for each in (labels, good):
+        plan = Plan(library, context, e, c, each, reduction="none", **options)
+        plan.forward()
+        plan.outputs()
+        plan.backward()
+        synchronize()
+        runs.append([t.clone() for t in (plan.de, plan.dc, plan.dropped_mass)])
+        plan.close()
+    expect("label 3001, filter", all(torch.equal(x, t) for x, t in zip(*runs)), failures, results)
+    plan = Plan(library, context, e, c, y, **options)
+    plain = Plan(library, context, e, c, y)
+    plan.filter_state = None
+    for each in (plan, plain):
+        each.forward()
+        each.outputs()
+        each.backward()
+    synchronize()
+    same = all(torch.equal(x, t) for x, t in ((plan.loss, plain.loss), (plan.lse, plain.lse), (plan.de, plain.de), (plan.dc, plain.dc)))
+    expect("no state", same and plan.kept_fraction.item() == 1 and bool((plan.dropped_mass == 0).all()), failures, results)
+    plan.close()
+    plain.close()
+
+
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("library")
@@ -177,6 +457,7 @@ def main():
     parser.add_argument("--quick", action="store_true")
     parser.add_argument("--sanitize", action="store_true")
     parser.add_argument("--large", action="store_true")
+    parser.add_argument("--filter", action="store_true")
     parser.add_argument("--json")
     parser.add_argument("--commit", default="", help="for the result file")
     a = parser.parse_args()
@@ -207,6 +488,9 @@ def main():
         dtypes = dtypes[:1]
     if a.dtypes:
         dtypes = [{"bf16": torch.bfloat16, "f16": torch.float16, "f32": torch.float32}[name] for name in a.dtypes.split(",")]
+    if a.filter:
+        check_filter(library, context, failures, results, generator, dtypes, a)
+        return finish(failures, results, a)
     for dtype in dtypes:
         for n in ns:
             for v in vs:
@@ -254,6 +538,13 @@ def main():
     finish(failures, results, a)
 
 
+def expect(name, ok, failures, results):
+    results.append(dict(name=name, ok=bool(ok), loss=0, lse=0, de=0, dc=0, dbias=0, de_row=0, dc_row=0, de_element=0, dc_element=0))
+    if not ok:
+        failures.append(name)
+        print("FAILED", name)
+
+
 def edge_cases(library, context, failures, results, generator):
     """No token takes part; an empty batch; labels that are no class."""
 
@@ -265,12 +556,6 @@ def edge_cases(library, context, failures, results, generator):
         synchronize()
         return plan
 
-    def expect(name, ok):
-        results.append(dict(name=name, ok=bool(ok), loss=0, lse=0, de=0, dc=0, dbias=0, de_row=0, dc_row=0, de_element=0, dc_element=0))
-        if not ok:
-            failures.append(name)
-            print("FAILED", name)
-
     e, c, y = make(300, 136, 1001, torch.bfloat16, "peaked", generator)
     nan = lambda t: bool(torch.isnan(t).all())
     for n, labels in ((300, torch.full_like(y, -100)), (0, y[:0])):
@@ -278,7 +563,7 @@ def edge_cases(library, context, failures, results, generator):
             plan = run(e[:n], c, labels[:n], reduction)
             loss_ok = nan(plan.loss) if reduction == "mean" else bool((plan.loss == 0).all())
             zeros = bool((plan.de == 0).all() and (plan.dc == 0).all() and (plan.lse == 0).all())
-            expect(f"{n} ignored tokens, {reduction}", loss_ok and zeros)
+            expect(f"{n} ignored tokens, {reduction}", loss_ok and zeros, failures, results)
             plan.close()
     good = run(e, c, torch.where(torch.arange(300, device=y.device) % 100 == 42, -100, y), "none")
     for bad in (1001, -5, 2**40):
@@ -286,25 +571,28 @@ def edge_cases(library, context, failures, results, generator):
         plan = run(e, c, labels, "none")
         is_bad = labels == bad
         same = torch.equal(plan.loss[~is_bad], good.loss[~is_bad]) and torch.equal(plan.dc, good.dc) and torch.equal(plan.de, good.de)
-        expect(f"label {bad}", nan(plan.loss[is_bad]) and nan(plan.lse[is_bad]) and same and plan.label_error.tolist() == [42, bad])
+        expect(f"label {bad}", nan(plan.loss[is_bad]) and nan(plan.lse[is_bad]) and same and plan.label_error.tolist() == [42, bad],
+               failures, results)
         plan.close()
         plan = run(e, c, labels, "mean")
-        expect(f"label {bad}, mean", nan(plan.loss))
+        expect(f"label {bad}, mean", nan(plan.loss), failures, results)
         plan.close()
         checked = Plan(library, context, e, c, labels, check_labels=1)
         try:
             checked.forward()
-            expect(f"label {bad}, checked", False)
+            expect(f"label {bad}, checked", False, failures, results)
         except RuntimeError as error:
-            expect(f"label {bad}, checked", f"at position 42, got {bad}" in str(error))
+            expect(f"label {bad}, checked", f"at position 42, got {bad}" in str(error), failures, results)
         checked.close()
     good.close()
 
 
-def graph(library, context, failures, results, generator):
-    """Forward and backward captured into a CUDA graph give the bits of the plain calls, also on new data."""
-    e, c, y = make(500, 256, 3000, torch.bfloat16, "peaked", generator)
-    plan = Plan(library, context, e, c, y)
+def graph(library, context, failures, results, generator, **options):
+    """Forward and backward captured into a CUDA graph give the bits of the plain calls, also on new data, which takes another path if
+    there is a filter."""
+    make_first = make_sharp if options else lambda *size: make(*size[:4], "peaked", size[4])
+    e, c, y = make_first(500, 256, 3000, torch.bfloat16, generator)
+    plan = Plan(library, context, e, c, y, **options)
     plan.outputs()
     plan.forward()
     plan.backward()
@@ -323,10 +611,7 @@ def graph(library, context, failures, results, generator):
     recorded.replay()
     synchronize()
     ok = all(torch.equal(x.view(torch.uint8), t.view(torch.uint8)) for x, t in zip(expected, (plan.loss, plan.lse, plan.de, plan.dc)))
-    results.append(dict(name="CUDA graph", ok=ok, loss=0, lse=0, de=0, dc=0, dbias=0, de_row=0, dc_row=0, de_element=0, dc_element=0))
-    if not ok:
-        failures.append("CUDA graph")
-        print("FAILED CUDA graph")
+    expect("CUDA graph", ok, failures, results)
     plan.close()
 
 

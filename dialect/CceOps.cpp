@@ -79,10 +79,11 @@ LogicalResult GatherOp::inferReturnTypes(MLIRContext *context, std::optional<Loc
     return emitOptionalError(location, "'cce.gather' op expected a source with an axis to index, got ",
                              source);
   // gather_c2
-  if (rows.getRank() != 1 || !rows.getElementType().isInteger(32))
-    return emitOptionalError(location, "'cce.gather' op expected rows of rank 1 and i32, got ", rows);
+  if (rows.getRank() < 1 || !rows.getElementType().isInteger(32))
+    return emitOptionalError(location, "'cce.gather' op expected rows of rank 1 or 2 and i32, got ",
+                             rows);
   SmallVector<StringAttr> axes(source.getAxes());
-  axes[0] = rows.getAxes()[0];
+  axes[0] = rows.getAxes().back();
   if (axes.size() == 2 && axes[0] == axes[1])
     return emitOptionalError(location, "'cce.gather' op expected rows along another axis than '",
                              axes[1].getValue(), "'");
@@ -93,6 +94,38 @@ LogicalResult GatherOp::inferReturnTypes(MLIRContext *context, std::optional<Loc
 LogicalResult GatherOp::verify() {
   if (isa_and_nonnull<GatherOp>(getSource().getDefiningOp()))
     return emitOpError("expected a source that is not itself gathered");
+  return success();
+}
+
+LogicalResult RowsOp::verify() {
+  // rows_c1
+  auto gather = getView().getDefiningOp<GatherOp>();
+  if (!gather)
+    return emitOpError("expected a view made by cce.gather");
+  StringAttr axis = gather.getRows().getType().getAxes().back();
+  if (getAxis(getCoord()) != axis)
+    return emitOpError("expected a coordinate of axis '") << axis.getValue() << "'";
+  // rows_c2
+  auto wanted = TileType::get(getContext(), axis, IntegerType::get(getContext(), 32));
+  if (getType() != wanted)
+    return emitOpError("expected the result to be ") << wanted << ", got " << getType();
+  return success();
+}
+
+LogicalResult MarkOp::verify() {
+  // mark_c1
+  TileType value = getValue().getType(), threshold = getThreshold().getType();
+  if (value.getRank() != 2 || !value.getElementType().isF32())
+    return emitOpError("expected a value of rank 2 and f32, got ") << value;
+  if (threshold != TileType::get(getContext(), value.getAxes()[0], value.getElementType()))
+    return emitOpError("expected a threshold of f32 over '")
+           << value.getAxes()[0].getValue() << "', got " << threshold;
+  // mark_c2
+  BufferType target = getTarget().getType();
+  if (target.getRank() != 2 || !target.getElementType().isInteger(1) ||
+      target.getAxes()[1] != value.getAxes()[1] || target.getAxes()[0] == value.getAxes()[0])
+    return emitOpError("expected a target of i1 over groups and '")
+           << value.getAxes()[1].getValue() << "', got " << target;
   return success();
 }
 

@@ -192,10 +192,13 @@ def Cce_GatherOp : Cce_Op<"gather", [Pure, DeclareOpInterfaceMethods<InferTypeOp
     | value | type |
     |---|---|
     | source | `!cce.buffer<a x b x T>` or `!cce.buffer<a x T>` |
-    | rows | `!cce.buffer<k x i32>` |
+    | rows | `!cce.buffer<k x i32>` or `!cce.buffer<g x k x i32>` |
     | result | `!cce.buffer<k x b x T>` or `!cce.buffer<k x T>` |
 
-    C1. the source has an axis to index.   C2. rows has rank 1 and element i32.
+    With rows of rank 2 there is a list for each group of tokens, one tile of them, and each list has a
+    length of its own: the view is that of the tile of tokens at hand.
+
+    C1. the source has an axis to index.   C2. rows has rank 1 or 2 and element i32.
 
     Example:
     ```mlir
@@ -212,6 +215,60 @@ def Cce_GatherOp : Cce_Op<"gather", [Pure, DeclareOpInterfaceMethods<InferTypeOp
   let arguments = (ins Cce_Buffer:$source, Cce_Buffer:$rows);
   let results = (outs Cce_Buffer:$result);
   let assemblyFormat = "$source `[` $rows `]` attr-dict `:` type($source) `,` type($rows)";
+  let hasVerifier = 1;
+}
+
+def Cce_RowsOp : Cce_Op<"rows", [Pure]> {
+  let summary = "which rows of its source a gathered view shows";
+  let description = [{
+    The entries of the list behind a `cce.gather`, for the tile at hand.
+
+    C1. the view is made by a `cce.gather`, and the coordinate is of the axis of its list.
+    C2. the result is a tile of i32 over that axis.
+
+    Example:
+    ```mlir
+    cce.kernel @positions(%x: !cce.buffer<positions x f32>, %rows: !cce.buffer<tokens x i32>,
+                          %y: !cce.buffer<tokens x i32>) {
+      %view = cce.gather %x[%rows] : !cce.buffer<positions x f32>, !cce.buffer<tokens x i32>
+      cce.parallel %i over tokens {
+        %p = cce.rows %view[%i] : !cce.buffer<tokens x f32> -> !cce.tile<tokens x i32>
+        cce.store %p, %y[%i] : !cce.tile<tokens x i32>, !cce.buffer<tokens x i32>
+      }
+    }
+    ```
+  }];
+  let arguments = (ins Cce_Buffer:$view, Cce_Coord:$coord);
+  let results = (outs Cce_Tile:$result);
+  let assemblyFormat = "$view `[` $coord `]` attr-dict `:` type($view) `->` type($result)";
+  let hasVerifier = 1;
+}
+
+def Cce_MarkOp : Cce_Op<"mark"> {
+  let summary = "remembers for which classes some token reaches its threshold";
+  let description = [{
+    Sets bit (g, b) where value[a, b] >= threshold[a] for any row a of group g: rows of one tile are a
+    group. Other bits stay. This is how the forward decides what a filtered backward must look at.
+
+    C1. the value is a tile of f32 of rank 2, the threshold one of f32 over its first axis.
+    C2. the target has rank 2 and element i1 (32 bits in a word), its last axis is the last of the value,
+    its first is another than the value's axes.
+
+    Example:
+    ```mlir
+    cce.kernel @needed(%z: !cce.buffer<tokens x vocab x f32>, %threshold: !cce.buffer<tokens x f32>,
+                       %bits: !cce.buffer<groups x vocab x i1>) {
+      cce.parallel %i, %v over tokens, vocab {
+        %x = cce.load %z[%i, %v] : !cce.buffer<tokens x vocab x f32>
+        %t = cce.load %threshold[%i] : !cce.buffer<tokens x f32>
+        cce.mark %x, %t, %bits : !cce.tile<tokens x vocab x f32>, !cce.tile<tokens x f32>, !cce.buffer<groups x vocab x i1>
+      }
+    }
+    ```
+  }];
+  let arguments = (ins Cce_Tile:$value, Cce_Tile:$threshold, Arg<Cce_Buffer, "", [MemWrite]>:$target);
+  let assemblyFormat = "$value `,` $threshold `,` $target attr-dict `:` type($value) `,` "
+                       "type($threshold) `,` type($target)";
   let hasVerifier = 1;
 }
 

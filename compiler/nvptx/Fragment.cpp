@@ -10,9 +10,13 @@ static int64_t bytesOf(Type element) {
   return isa<LseType>(element) ? 8 : element.getIntOrFloatBitWidth() / 8;
 }
 
-void FragmentEvaluator::setRows(Value row) {
-  rows[0] = row;
-  rows[1] = b.add(row, 8);
+void FragmentEvaluator::setRows(Value newGroup, Value warpRow, Value lane) {
+  group = newGroup;
+  rows[0] = b.add(warpRow, b.shr(lane, 2));
+  rows[1] = b.add(rows[0], 8);
+  if (staged)
+    for (int i = 0; i < StagedStore::rowsPerLane; ++i)
+      rows[2 + i] = b.add(warpRow, staged->rowOfLane(i));
   rowValues.clear();
 }
 
@@ -20,6 +24,7 @@ void FragmentEvaluator::setTile(Value newColumn, ArrayRef<Value> newAccumulator)
   column = newColumn;
   accumulator.assign(newAccumulator.begin(), newAccumulator.end());
   tileValues.clear();
+  rowSums.clear();
 }
 
 FragmentEvaluator::Key FragmentEvaluator::keyOf(Value tile, FragmentPosition position) {
@@ -58,9 +63,11 @@ void FragmentEvaluator::prefetchRows() {
       rowValues[keyOf(load, position)] = loadElement(load, position);
     }
   }
+  // With staging, the rows of the fragment are only needed where staging can not be used.
+  int first = staged ? 2 : 0, count = staged ? StagedStore::rowsPerLane : 2;
   for (StoreOp store : product.stores)
-    for (int half = 0; half < 2; ++half)
-      bufferRow(store.getTarget(), half);
+    for (int i = first; i < first + count; ++i)
+      bufferRow(store.getTarget(), i);
 }
 
 Value FragmentEvaluator::compute(Value tile, FragmentPosition position) {
@@ -73,6 +80,8 @@ Value FragmentEvaluator::compute(Value tile, FragmentPosition position) {
     return applyMap(map, position);
   if (isa_and_nonnull<ZeroOp>(op))
     return b.cf(0.0);
+  if (auto view = dyn_cast_or_null<RowsOp>(op); view && getAxis(view.getCoord()) == product.nAxis)
+    return listEntry(view.getView().getDefiningOp<GatherOp>(), position);
   if (auto onehot = dyn_cast_or_null<OnehotOp>(op)) {
     StringAttr axis = getAxis(onehot.getCoord());
     Value label = get(onehot.getLabels(), position);
@@ -81,7 +90,7 @@ Value FragmentEvaluator::compute(Value tile, FragmentPosition position) {
     return b.eq(label, b.add(index, arguments.origin(axis)));
   }
   emitError(tile.getLoc()) << "expected the element-wise part of a product kernel to be made of "
-                              "cce.load, cce.map, cce.zero and cce.onehot on sm_90a";
+                              "cce.load, cce.map, cce.rows, cce.zero and cce.onehot on sm_90a";
   return {};
 }
 
@@ -112,17 +121,36 @@ Value FragmentEvaluator::toF32(Value value, Type element) {
   return arith::ExtFOp::create(b, b.f32(), value);
 }
 
-std::pair<Value, Value> FragmentEvaluator::bufferRow(Value view, int half) {
+std::pair<Value, Value> FragmentEvaluator::bufferRow(Value view, int index) {
   auto gather = view.getDefiningOp<GatherOp>();
   if (!gather)
-    return {rows[half], Value()};
-  Key key{gather.getResult().getAsOpaquePointer(), -1, half, -1};
+    return {rows[index], Value()};
+  Key key{gather.getResult().getAsOpaquePointer(), -1, index, -1};
   Value &row = rowValues[key];
   if (!row) {
     Value list = arguments.pointer(gather.getRows());
-    row = b.load(b.i32(), b.offset(list, b.mul(b.sext64(rows[half]), b.c64(4))), 4);
+    row = b.load(b.i32(), b.offset(list, b.mul(b.sext64(rows[index]), b.c64(4))), 4);
   }
   return {row, b.ge(row, b.c32(0))};
+}
+
+Value FragmentEvaluator::listEntry(GatherOp gather, FragmentPosition position) {
+  Value list = gather.getRows();
+  auto keyAt = [&](int pair) {
+    return Key{list.getAsOpaquePointer(), position.group, -1, pair};
+  };
+  Value &known = tileValues[keyAt(position.pair)];
+  if (known)
+    return known;
+  // Two neighbours at once: lists hold whole tiles.
+  Value index = b.sext64(column);
+  if (cast<BufferType>(list.getType()).getRank() == 2)
+    index = b.add(index, b.mul(b.sext64(group), arguments.stride(list)));
+  Value start = b.offset(arguments.pointer(list), b.mul(index, b.c64(4)));
+  Value both = b.load(VectorType::get(2, b.i32()), b.offset(start, 32 * position.group), 8);
+  for (int pair = 0; pair < 2; ++pair)
+    tileValues[keyAt(pair)] = b.extract(both, pair);
+  return tileValues[keyAt(position.pair)];
 }
 
 Value FragmentEvaluator::scalarOf(Value scalar) {
@@ -153,10 +181,15 @@ Value FragmentEvaluator::loadElement(LoadOp load, FragmentPosition position) {
   if (type.getRank() == 1) {
     StringAttr axis = type.getAxes()[0];
     Value index, exists;
-    if (axis == product.mAxis)
+    auto gather = load.getSource().getDefiningOp<GatherOp>();
+    if (axis == product.mAxis) {
       std::tie(index, exists) = bufferRow(load.getSource(), position.half);
-    else
+    } else if (gather) {
+      index = listEntry(gather, position);
+      exists = b.ge(index, b.c32(0));
+    } else {
       index = getColumn(position.group, position.pair);
+    }
     // Beyond the extent any address within will do: nothing looks at the value.
     if (exists)
       index = b.maxs(index, b.c32(0));
@@ -197,15 +230,57 @@ Value FragmentEvaluator::loadElement(LoadOp load, FragmentPosition position) {
   return tileValues[keyOf(load, position)];
 }
 
-/// Whether the kernel also loads tiles of the product's plane from the buffer.
-bool FragmentEvaluator::isReadBack(Value buffer) {
-  return llvm::any_of(buffer.getUsers(), [](Operation *user) {
-    auto load = dyn_cast<LoadOp>(user);
-    return load && load.getSource().getType().getRank() == 2;
-  });
+/// Of `tokens` all rows exist, and hold zero beyond the extent.
+void FragmentEvaluator::rowAddresses(StoreOp store, int first, int count, Value firstColumn,
+                                     SmallVectorImpl<Value> &addresses,
+                                     SmallVectorImpl<Value> &exists) {
+  Value base = arguments.pointer(store.getTarget()), stride = arguments.stride(store.getTarget());
+  int64_t size = bytesOf(store.getTarget().getType().getElementType());
+  for (int i = first; i < first + count; ++i) {
+    auto [row, listed] = bufferRow(store.getTarget(), i);
+    if (!listed && !isTokens(product.mAxis))
+      listed = b.lt(row, arguments.extent(product.mAxis));
+    exists.push_back(listed);
+    Value index = b.add(b.mul(b.sext64(row), stride), b.sext64(firstColumn));
+    addresses.push_back(b.offset(base, b.mul(index, b.c64(size))));
+  }
 }
 
-LogicalResult FragmentEvaluator::store(StoreOp store, Value tileColumn) {
+LogicalResult FragmentEvaluator::addToRowSums(StoreOp store, FragmentPosition position) {
+  auto accumulate = store.getValue().getDefiningOp<AccumulateOp>();
+  Value value = get(accumulate.getValue(), position);
+  if (!value)
+    return failure();
+  Value &sum = rowSums[{store, position.half}][2 * (position.group % 2) + position.pair];
+  sum = sum ? b.addf(sum, value) : value;
+  return success();
+}
+
+LogicalResult FragmentEvaluator::storeRowSums(StoreOp store, Value tile, Value lane) {
+  auto accumulate = store.getValue().getDefiningOp<AccumulateOp>();
+  BufferType type = store.getTarget().getType();
+  if (!accumulate.getState().getDefiningOp<ZeroOp>() || type.getRank() != 2 ||
+      type.getAxes()[1] != product.mAxis || !isTokens(product.mAxis) || !type.getElementType().isF32())
+    return store.emitOpError("expected sums of the tile at hand, stored as f32 over tiles and 'tokens' "
+                             "on sm_90a, got ")
+           << type;
+  Value writes = b.eq(b.andi(lane, 3), b.c32(0));
+  for (int half = 0; half < 2; ++half) {
+    std::array<Value, 4> &sums = rowSums[{store, half}];
+    if (!sums[0])
+      return store.emitOpError("expected a store of a whole tile beside the sums of its rows on sm_90a");
+    Value sum = b.addf(b.addf(sums[0], sums[1]), b.addf(sums[2], sums[3]));
+    for (int64_t distance : {1, 2})
+      sum = b.addf(sum, b.shuffleXor(sum, distance));
+    Value entry = b.mul(b.sext64(tile), arguments.stride(store.getTarget()));
+    Value index = b.add(entry, b.sext64(rows[half]));
+    Value address = b.offset(arguments.pointer(store.getTarget()), b.mul(index, b.c64(4)));
+    b.ifThen(writes, [&] { b.store(sum, address, 4); });
+  }
+  return success();
+}
+
+LogicalResult FragmentEvaluator::store(StoreOp store, Value tileColumn, ArrayRef<StoreOp> sums) {
   BufferType type = store.getTarget().getType();
   Type element = type.getElementType();
   if (type.getRank() != 2 || type.getAxes()[0] != product.mAxis || type.getAxes()[1] != product.nAxis)
@@ -215,18 +290,10 @@ LogicalResult FragmentEvaluator::store(StoreOp store, Value tileColumn) {
   Value extent = arguments.extent(product.nAxis), stride = arguments.stride(store.getTarget());
   Value base = arguments.pointer(store.getTarget());
 
-  // Which rows exist. Those of `tokens` all do, and hold zero beyond the extent.
-  Value exists[2], addresses[2], keep[2];
-  for (int half = 0; half < 2; ++half) {
-    auto [row, listed] = bufferRow(store.getTarget(), half);
-    exists[half] = listed;
-    if (!listed && isTokens(product.mAxis))
-      keep[half] = b.lt(row, arguments.extent(product.mAxis));
-    else if (!listed)
-      exists[half] = b.lt(row, arguments.extent(product.mAxis));
-    Value index = b.add(b.mul(b.sext64(row), stride), b.sext64(column));
-    addresses[half] = b.offset(base, b.mul(index, b.c64(size)));
-  }
+  Value keep[2];
+  if (isTokens(product.mAxis) && !store.getTarget().getDefiningOp<GatherOp>())
+    for (int half = 0; half < 2; ++half)
+      keep[half] = b.lt(rows[half], arguments.extent(product.mAxis));
 
   auto pairType = VectorType::get(2, element);
   SmallVector<Value> pairs[2];
@@ -237,6 +304,9 @@ LogicalResult FragmentEvaluator::store(StoreOp store, Value tileColumn) {
         values[pair] = get(store.getValue(), {group, half, pair});
         if (!values[pair])
           return failure();
+        for (StoreOp sum : sums)
+          if (failed(addToRowSums(sum, {group, half, pair})))
+            return failure();
         if (keep[half])
           values[pair] = b.select(keep[half], values[pair], b.cf(0.0));
       }
@@ -246,40 +316,53 @@ LogicalResult FragmentEvaluator::store(StoreOp store, Value tileColumn) {
       pairs[half].push_back(both);
     }
 
-  auto whereRowExists = [&](int half, PtxBuilder::Body body) {
-    if (exists[half])
-      b.ifThen(exists[half], body);
-    else
-      body();
+  // What is loaded for these rows is only known here, which may be within a branch.
+  auto forEachRow = [&](llvm::function_ref<void(int, Value)> body) {
+    auto known = rowValues;
+    SmallVector<Value, 2> addresses, exists;
+    rowAddresses(store, 0, 2, column, addresses, exists);
+    for (int half = 0; half < 2; ++half) {
+      auto storeRow = [&] { body(half, addresses[half]); };
+      if (exists[half])
+        b.ifThen(exists[half], storeRow);
+      else
+        storeRow();
+    }
+    rowValues = known;
   };
   auto storePairs = [&] {
-    for (int half = 0; half < 2; ++half)
-      whereRowExists(half, [&] {
-        for (int group = 0; group < groups(); ++group)
-          b.store(pairs[half][group], b.offset(addresses[half], 8 * group * size), 2 * size);
-      });
+    forEachRow([&](int half, Value address) {
+      for (int group = 0; group < groups(); ++group)
+        b.store(pairs[half][group], b.offset(address, 8 * group * size), 2 * size);
+    });
   };
   // The library's own workspace holds whole tiles, and they are read as such.
-  if (isReadBack(store.getTarget())) {
+  if (isReadBack(store)) {
     storePairs();
     return success();
   }
-  // Neighbours go out together where the whole tile exists and pairs are aligned, which on matrices
-  // of the caller's they need not be.
+  auto storeRows = [&] {
+    SmallVector<Value, 4> laneAddresses, laneExists;
+    rowAddresses(store, 2, StagedStore::rowsPerLane, tileColumn, laneAddresses, laneExists);
+    ArrayRef<Value> halves[2] = {pairs[0], pairs[1]};
+    staged->store(halves, laneAddresses, laneExists);
+  };
+  // Only where the whole tile exists and is aligned, which in matrices of the caller's it need not be.
+  bool wholeRows = staged && size == 2;
+  int64_t unit = wholeRows ? 16 : 2 * size;
   Value full = b.cmp(arith::CmpIPredicate::sle, b.add(tileColumn, product.tileN), extent);
   Value start = LLVM::PtrToIntOp::create(b, b.i64(), base);
-  Value misfit = b.ori(b.andi(stride, b.c64(1)), b.andi(start, b.c64(2 * size - 1)));
+  Value misfit = b.andi(b.ori(start, b.mul(stride, b.c64(size))), b.c64(unit - 1));
   Value fast = b.andi(full, b.eq(misfit, b.c64(0)));
-  b.ifThenElse(fast, storePairs, [&] {
-    for (int half = 0; half < 2; ++half)
-      whereRowExists(half, [&] {
-        for (int group = 0; group < groups(); ++group)
-          for (int pair = 0; pair < 2; ++pair)
-            b.ifThen(b.lt(getColumn(group, pair), extent), [&] {
-              b.store(b.extract(pairs[half][group], pair),
-                      b.offset(addresses[half], (8 * group + pair) * size), size);
-            });
-      });
+  b.ifThenElse(fast, wholeRows ? PtxBuilder::Body(storeRows) : PtxBuilder::Body(storePairs), [&] {
+    forEachRow([&](int half, Value address) {
+      for (int group = 0; group < groups(); ++group)
+        for (int pair = 0; pair < 2; ++pair)
+          b.ifThen(b.lt(getColumn(group, pair), extent), [&] {
+            b.store(b.extract(pairs[half][group], pair),
+                    b.offset(address, (8 * group + pair) * size), size);
+          });
+    });
   });
   return success();
 }

@@ -15,6 +15,9 @@
 
 #include "compiler/nvptx/KernelArguments.h"
 #include "compiler/nvptx/ProductKernel.h"
+#include "compiler/nvptx/StagedStore.h"
+#include <array>
+#include <map>
 
 namespace mlir::cce {
 
@@ -29,8 +32,10 @@ public:
   FragmentEvaluator(PtxBuilder &builder, KernelArguments &arguments, const ProductKernel &product)
       : b(builder), arguments(arguments), product(product) {}
 
-  /// Starts a row of tiles; `row` is the thread's row of half 0.
-  void setRows(Value row);
+  /// Shared memory of this warp for stores; without it they go out in small pieces.
+  void setStaging(Value staging, Value lane) { staged.emplace(b, staging, lane); }
+  /// Starts a row of tiles, the `group`-th; `warpRow` is the first row of the warp.
+  void setRows(Value group, Value warpRow, Value lane);
   /// Starts a tile; `column` is the thread's column of group 0 and pair 0. Values known per row stay.
   void setTile(Value column, ArrayRef<Value> accumulator);
 
@@ -40,9 +45,13 @@ public:
   /// An element of a tile in the kernel's body; null, with a diagnostic, if it can not be had here.
   Value get(Value tile, FragmentPosition position);
 
-  /// Writes a tile that spans both axes of the product.
-  LogicalResult store(StoreOp store, Value tileColumn);
+  /// Writes a tile that spans both axes of the product. On the way, while its elements are at hand,
+  /// adds up the rows of `sums`: done later it would have to keep them all.
+  LogicalResult store(StoreOp store, Value tileColumn, ArrayRef<StoreOp> sums);
+  /// Writes the sums of a tile's rows, at entry `tile` of the first axis.
+  LogicalResult storeRowSums(StoreOp store, Value tile, Value lane);
 
+  Value getGroup() { return group; }
   Value getRow(int half) { return rows[half]; }
   Value getColumn(int group, int pair) { return b.add(column, 8 * group + pair); }
   int groups() const { return product.tileN / 8; }
@@ -52,22 +61,33 @@ private:
   Key keyOf(Value tile, FragmentPosition position);
   Value compute(Value tile, FragmentPosition position);
   Value loadElement(LoadOp load, FragmentPosition position);
+  /// The entry of a list along the columns.
+  Value listEntry(GatherOp gather, FragmentPosition position);
   /// A scalar of the kernel: an argument, or a constant that folding has put in its place.
   Value scalarOf(Value scalar);
   Value loadConditionally(LoadOp load, llvm::function_ref<Value()> emit);
   Value applyMap(MapOp map, FragmentPosition position);
-  static bool isReadBack(Value buffer);
+  /// Addresses of the first column of rows[first] to rows[first + count - 1], and, if one may not exist,
+  /// whether it does.
+  void rowAddresses(StoreOp store, int first, int count, Value firstColumn,
+                    SmallVectorImpl<Value> &addresses, SmallVectorImpl<Value> &exists);
+  LogicalResult addToRowSums(StoreOp store, FragmentPosition position);
   /// The row of the underlying buffer, and, if it may be none, whether it is one.
-  std::pair<Value, Value> bufferRow(Value view, int half);
+  std::pair<Value, Value> bufferRow(Value view, int index);
   Value toF32(Value value, Type element);
 
   PtxBuilder &b;
   KernelArguments &arguments;
   const ProductKernel &product;
-  Value rows[2];
+  Value group;
+  /// Of half 0 and half 1, and those that the lane stores when staged.
+  Value rows[2 + StagedStore::rowsPerLane];
+  std::optional<StagedStore> staged;
   Value column;
   SmallVector<Value> accumulator;
   std::map<Key, Value> rowValues, tileValues;
+  /// Four of each store and half, so that additions need not wait for each other.
+  std::map<std::pair<Operation *, int>, std::array<Value, 4>> rowSums;
 };
 
 /// One element of a map: its body on one element of each input. `inverse`, if given, may provide 1 / x

@@ -75,13 +75,19 @@ Value KernelArguments::stride(Value buffer) {
 
 Value KernelArguments::extent(StringAttr axis) {
   std::string key = ("extent " + axis.getValue()).str();
-  if (!isTokens(axis))
+  if (!isCounted(axis))
     return parameter(key, b.i32(), [&] { manifest.extent(axis.getValue()); });
-  return atEntry(key, [&] {
-    Value address = parameter("extent pointer tokens", b.ptr(Space::Global),
-                              [&] { manifest.extentPointer(axis.getValue()); });
-    return b.load(b.i32(), address, 4);
-  });
+  return atEntry(key, [&] { return b.load(b.i32(), extentPointer(axis), 4); });
+}
+
+Value KernelArguments::extentPointer(StringAttr axis) {
+  return parameter(("extent pointer " + axis.getValue()).str(), b.ptr(Space::Global),
+                   [&] { manifest.extentPointer(axis.getValue()); });
+}
+
+Value KernelArguments::listLength(StringAttr axis, Value group) {
+  Value index = b.mul(b.sext64(group), b.c64(4));
+  return b.load(b.i32(), b.offset(extentPointer(axis), index), 4);
 }
 
 Value KernelArguments::origin(StringAttr axis) {

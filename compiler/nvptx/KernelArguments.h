@@ -25,8 +25,11 @@ public:
   Value pointer(Value buffer);
   /// Elements between rows of a rank-2 buffer, as i64.
   Value stride(Value buffer);
-  /// Size of an axis, as i32. That of `tokens` is only known to the device.
+  /// Size of an axis, as i32. That of a counted axis is only known to the device; of an axis that has a
+  /// list per group of tokens it is what the longest may be.
   Value extent(StringAttr axis);
+  /// Length of a group's list, as i32.
+  Value listLength(StringAttr axis, Value group);
   /// Index of an axis' first element in the whole axis, as i32.
   Value origin(StringAttr axis);
   /// A scalar argument of the kernel.
@@ -42,6 +45,7 @@ private:
   /// Emits at the start of the function, behind what is there already.
   Value atEntry(StringRef key, llvm::function_ref<Value()> emit);
   StringRef nameOf(Value buffer);
+  Value extentPointer(StringAttr axis);
 
   PtxBuilder &b;
   KernelOp kernel;
@@ -53,8 +57,12 @@ private:
   SmallVector<DictionaryAttr> attributes;
 };
 
-/// The axis whose buffers hold whole tiles and whose extent is on the device (docs/architecture.md).
+/// The axis whose buffers hold whole tiles (docs/architecture.md).
 inline bool isTokens(StringAttr axis) { return axis.getValue() == "tokens"; }
+/// Axes whose extents are on the device: those of lists that the device has made.
+inline bool isCounted(StringAttr axis) {
+  return isTokens(axis) || axis.getValue() == "classes";
+}
 
 } // namespace mlir::cce
 

@@ -4,7 +4,7 @@
 // The kernel that is made, for a block of 384 threads:
 //
 //   for every item (rows m, and a column n or a range of columns) of this block:
-//     warp 0, the producer:            warpgroups 1 and 2, the consumers, 64 rows each:
+//     warpgroup 0, the producer:       warpgroups 1 and 2, the consumers, 64 rows each:
 //       for n, for k:                    for n:
 //         wait until stage is empty        for k: wait until stage is full
 //         copy A[m,k], B[n,k] to stage            acc += A.B (wgmma); release stage
@@ -44,7 +44,7 @@ struct Ring {
 
 /// One tile's worth of work, the same for all roles.
 struct Item {
-  Value m, nBegin, nEnd, part;
+  Value m, nBegin, nEnd, kBlocks, part;
 };
 
 class ProductLowering {
@@ -58,7 +58,10 @@ public:
 private:
   int64_t lhsBytes() const { return product.tileM * product.tileK * 2; }
   int64_t rhsBytes() const { return product.tileN * product.tileK * 2; }
-  int64_t barrierOffset() const { return product.stages * (lhsBytes() + rhsBytes()); }
+  int64_t stagingOffset() const { return product.stages * (lhsBytes() + rhsBytes()); }
+  int64_t barrierOffset() const {
+    return stagingOffset() + (product.stagesStores() ? consumers * 4 * StagedStore::bytes : 0);
+  }
 
   void emitPrologue();
   void emitProducer();
@@ -72,13 +75,19 @@ private:
   Value empty(Value stage) { return b.offset(emptyBarriers, byteOffset(stage, 8)); }
   Value byteOffset(Value index, int64_t size) { return b.mul(index, size); }
 
+  /// Rows of a buffer that a list names.
   struct RowList {
-    SmallVector<Value> rows; // of this lane: lane, lane + 32, ...
-    Value contiguous, first;
+    Value entries;           ///< address of the first
+    Value contiguous, first; ///< whether they are consecutive, and from where; null if they never are
   };
-  RowList loadRowList(ProductOperand operand, Value start, int64_t count);
-  void copyTile(const ProductOperand &operand, Value destination, Value tileStart, Value k,
-                int64_t tileRows, const RowList &list, Value barrier, bool isShared);
+  RowList findRows(const ProductOperand &operand, Value group, Value start, int64_t count);
+  void copyBoxes(const ProductOperand &operand, Value destination, Value tileStart, Value k,
+                 int64_t tileRows, Value listed, Value barrier, bool isShared);
+  void copyRows(const ProductOperand &operand, Value destination, Value tileStart, Value k,
+                int64_t tileRows, const RowList &list);
+  void fillStage(Ring ring, Value mStart, Value nStart, Value k, const RowList &lhsRows,
+                 const RowList &rhsRows);
+  bool gathers() const { return product.lhs.gather || product.rhs.gather; }
   void release(Value stage, Value threadInGroup);
 
   Value descriptor(Value address, bool kMajor);
@@ -124,11 +133,23 @@ Item ProductLowering::decode(Value index) {
     item.nBegin = column;
     item.nEnd = b.add(column, 1);
   }
+  item.kBlocks = kBlocks;
+  // Of a list only its length is looked at, which may end before this tile.
+  if (product.listAxis == product.nAxis) {
+    Value length = arguments.listLength(product.nAxis, item.m);
+    Value exists = b.lt(b.mul(item.nBegin, product.tileN), length);
+    item.nEnd = b.select(exists, item.nEnd, item.nBegin);
+  } else if (product.listAxis) {
+    item.kBlocks = b.ceilDiv(arguments.listLength(product.kAxis, item.m), product.tileK);
+  }
   return item;
 }
 
 void ProductLowering::forEachItem(llvm::function_ref<Ring(Item, Ring)> body) {
   Value items = b.mul(mTiles, product.reduce ? parts : nTiles);
+  // A negative count of tokens: another path was taken, and nothing is to be written.
+  if (isTokens(product.kAxis))
+    items = b.select(b.ge(arguments.extent(product.kAxis), b.c32(0)), items, b.c32(0));
   Value first = b.blockId(), step = b.gridSize();
   if (product.cluster > 1) {
     first = b.divu(first, b.c32(product.cluster));
@@ -168,7 +189,7 @@ void ProductLowering::emitPrologue() {
   parts = product.partAxis ? arguments.extent(product.partAxis) : b.c32(1);
   b.ifThen(b.eq(thread, b.c32(0)), [&] {
     for (int64_t stage = 0; stage < product.stages; ++stage) {
-      b.barrierInit(b.offset(fullBarriers, 8 * stage), 1);
+      b.barrierInit(b.offset(fullBarriers, 8 * stage), gathers() ? 1 + warpgroup : 1);
       b.barrierInit(b.offset(emptyBarriers, 8 * stage), consumers * product.cluster);
     }
     NVVM::FenceMbarrierInitOp::create(b);
@@ -183,97 +204,160 @@ void ProductLowering::emitPrologue() {
 // Producer
 //===----------------------------------------------------------------------===//
 
-/// Entries `start`.. of the list that gathers the operand, and whether they are consecutive.
-ProductLowering::RowList ProductLowering::loadRowList(ProductOperand operand, Value start,
-                                                      int64_t count) {
+/// Entries `start`.. of the list that gathers the operand, that of the group if each has one. Lists of
+/// tokens mostly name consecutive rows, lists of classes never do.
+ProductLowering::RowList ProductLowering::findRows(const ProductOperand &operand, Value group,
+                                                   Value start, int64_t count) {
+  Value rows = GatherOp(operand.gather).getRows();
+  Value index = b.sext64(start);
+  if (operand.hasListPerGroup())
+    index = b.add(index, b.mul(b.sext64(group), arguments.stride(rows)));
   RowList list;
-  Value base = arguments.pointer(operand.gather.getRows());
+  list.entries = b.offset(arguments.pointer(rows), b.mul(index, b.c64(4)));
+  if (!isTokens(cast<BufferType>(rows.getType()).getAxes().back()))
+    return list;
+  SmallVector<Value> mine;
   for (int64_t i = 0; i < count / 32; ++i) {
-    Value index = b.sext64(b.add(start, b.add(lane, 32 * i)));
-    list.rows.push_back(b.load(b.i32(), b.offset(base, b.mul(index, b.c64(4))), 4));
+    Value entry = b.offset(list.entries, b.mul(b.zext64(b.add(lane, 32 * i)), b.c64(4)));
+    mine.push_back(b.load(b.i32(), entry, 4));
   }
-  list.first = b.broadcast(list.rows[0]);
+  list.first = b.broadcast(mine[0]);
   Value consecutive = b.ge(list.first, b.c32(0));
-  for (auto [i, row] : llvm::enumerate(list.rows))
+  for (auto [i, row] : llvm::enumerate(mine))
     consecutive = b.andi(consecutive, b.eq(row, b.add(list.first, b.add(lane, 32 * i))));
   list.contiguous = b.all(consecutive);
   return list;
 }
 
-/// Tile rows `tileStart`.., contraction `k`.., of one operand; if it is shared, this block's part of
-/// them, to all blocks of the cluster.
-void ProductLowering::copyTile(const ProductOperand &operand, Value destination, Value tileStart,
-                               Value k, int64_t tileRows, const RowList &list, Value barrier,
-                               bool isShared) {
-  Value leader = b.eq(lane, b.c32(0));
+/// Tile rows `tileStart`.., contraction `k`.., of one operand as boxes that start at row `listed` of the
+/// buffer, if a list says so; if the operand is shared, this block's part of them, to all blocks of the
+/// cluster.
+void ProductLowering::copyBoxes(const ProductOperand &operand, Value destination, Value tileStart,
+                                Value k, int64_t tileRows, Value listed, Value barrier,
+                                bool isShared) {
   Value mask;
   if (isShared && product.cluster > 1) {
     tileRows /= product.cluster;
     Value start = b.mul(rank, tileRows);
     tileStart = b.add(tileStart, start);
     destination = b.offset(destination, b.mul(start, rowBytes)); // in either layout
+    if (listed && operand.kMajor)
+      listed = b.add(listed, start);
     mask = arith::ConstantOp::create(b, b.getI16IntegerAttr((1 << product.cluster) - 1));
   }
   // K-major: one box. MN-major: a box per panel of 64 tile rows.
   int64_t boxRows = operand.kMajor ? tileRows : 64;
   int64_t panels = operand.kMajor ? 1 : tileRows / 64;
-  auto copyBoxes = [&](Value row) {
-    Value map = arguments.tensorMap(operand.buffer, {boxRows, 64});
-    b.ifThen(leader, [&] {
-      for (int64_t panel = 0; panel < panels; ++panel) {
-        Value column = operand.kMajor ? k : b.add(tileStart, 64 * panel);
-        b.tmaLoad(b.offset(destination, panel * panelBytes), map, column, row, barrier, mask);
-      }
-    });
+  Value row = listed ? listed : operand.kMajor ? tileStart : k;
+  Value map = arguments.tensorMap(operand.buffer, {boxRows, 64});
+  b.ifThen(b.eq(thread, b.c32(0)), [&] {
+    for (int64_t panel = 0; panel < panels; ++panel) {
+      Value column = operand.kMajor ? k : b.add(tileStart, 64 * panel);
+      b.tmaLoad(b.offset(destination, panel * panelBytes), map, column, row, barrier, mask);
+    }
+  });
+}
+
+/// The same where rows lie anywhere: 16 bytes a thread, 8 threads a row, to where the tensor copy engine
+/// would have put them: with the 128-byte swizzle, piece p of row r lies where p ^ (r % 8) would. The
+/// engine itself takes 30 ns for a box of one row, five times as long for a tile as its products.
+void ProductLowering::copyRows(const ProductOperand &operand, Value destination, Value tileStart,
+                               Value k, int64_t tileRows, const RowList &list) {
+  Value base = arguments.pointer(operand.buffer);
+  Value stride = b.mul(arguments.stride(operand.buffer), b.c64(2));
+  Value extent = arguments.extent(cast<BufferType>(operand.buffer.getType()).getAxes()[1]);
+  Value piece = b.andi(thread, 7), firstRow = b.shr(thread, 3);
+  Value swizzled = b.mul(b.xori(piece, b.andi(firstRow, 7)), 16);
+  Value place = b.offset(destination, b.add(b.mul(firstRow, rowBytes), swizzled));
+  constexpr int64_t rowsAtOnce = warpgroup / 8;
+  int64_t rows = operand.kMajor ? tileRows : product.tileK;
+  int64_t panels = operand.kMajor ? 1 : tileRows / 64;
+  Value firstColumn = b.add(operand.kMajor ? k : tileStart, b.mul(piece, 8));
+  for (int64_t i = 0; i < rows; i += rowsAtOnce) {
+    Value index = b.zext64(b.add(firstRow, i));
+    Value row = b.load(b.i32(), b.offset(list.entries, b.mul(index, b.c64(4))), 4);
+    Value exists = b.ge(row, b.c32(0));
+    Value start = b.offset(base, b.mul(b.sext64(b.maxs(row, b.c32(0))), stride));
+    for (int64_t panel = 0; panel < panels; ++panel) {
+      Value column = b.add(firstColumn, 64 * panel);
+      Value inside = b.andi(exists, b.lt(column, extent));
+      // What does not exist is filled with zeros, and no address beyond the buffer is formed.
+      Value source = b.offset(start, b.mul(b.zext64(b.select(inside, column, b.c32(0))), b.c64(2)));
+      b.copyAsync(b.offset(place, panel * panelBytes + i * rowBytes), source,
+                  b.select(inside, b.c32(16), b.c32(0)));
+    }
+  }
+}
+
+/// One stage. Its barrier is complete when the announced bytes have come and, in a kernel that gathers,
+/// all threads of the warpgroup have arrived: with their copies, or through one of them that arrives for
+/// all.
+void ProductLowering::fillStage(Ring ring, Value mStart, Value nStart, Value k,
+                                const RowList &lhsRows, const RowList &rhsRows) {
+  Value barrier = full(ring.stage);
+  Value leader = b.eq(thread, b.c32(0));
+  Value a = b.offset(shared, byteOffset(ring.stage, lhsBytes()));
+  Value c = b.offset(b.offset(shared, product.stages * lhsBytes()),
+                     byteOffset(ring.stage, rhsBytes()));
+  auto boxBytes = [&](const ProductOperand &operand, const RowList &list, int64_t bytes) {
+    if (!operand.gather)
+      return b.c32(bytes);
+    return list.contiguous ? b.select(list.contiguous, b.c32(bytes), b.c32(0)) : b.c32(0);
   };
-  if (!operand.gather)
-    return copyBoxes(operand.kMajor ? tileStart : k);
-  auto copyRows = [&] {
-    Value map = arguments.tensorMap(operand.buffer, {1, 64});
-    for (int64_t panel = 0; panel < panels; ++panel)
-      for (auto [i, row] : llvm::enumerate(list.rows)) {
-        Value column = operand.kMajor ? k : b.add(tileStart, 64 * panel);
-        Value start = b.offset(destination, panel * panelBytes + 32 * i * rowBytes);
-        b.tmaLoad(b.offset(start, b.mul(lane, rowBytes)), map, column, row, barrier, mask);
-      }
+  Value bytes = b.add(boxBytes(product.lhs, lhsRows, lhsBytes()),
+                      boxBytes(product.rhs, rhsRows, rhsBytes()));
+  b.ifThen(leader, [&] { b.barrierArriveExpect(barrier, bytes); });
+  auto copy = [&](const ProductOperand &operand, const RowList &list, Value destination,
+                  Value tileStart, int64_t tileRows, bool isShared) {
+    auto boxes = [&] {
+      copyBoxes(operand, destination, tileStart, k, tileRows, list.first, barrier, isShared);
+    };
+    auto rows = [&] { copyRows(operand, destination, tileStart, k, tileRows, list); };
+    if (!operand.gather)
+      boxes();
+    else if (list.contiguous)
+      b.ifThenElse(list.contiguous, boxes, rows);
+    else
+      rows();
   };
-  b.ifThenElse(list.contiguous, [&] { copyBoxes(list.first); }, copyRows);
+  copy(product.lhs, lhsRows, a, mStart, product.tileM, false);
+  copy(product.rhs, rhsRows, c, nStart, product.tileN, true);
+  if (!gathers())
+    return;
+  Value allBoxes = b.eq(bytes, b.c32(lhsBytes() + rhsBytes()));
+  b.ifThenElse(
+      allBoxes, [&] { b.ifThen(leader, [&] { b.barrierArrive(barrier, warpgroup); }); },
+      [&] { b.barrierArriveBehindCopies(barrier); });
 }
 
 void ProductLowering::emitProducer() {
   NVVM::SetMaxRegisterOp::create(b, producerRegisters, NVVM::SetMaxRegisterAction::decrease);
-  b.ifThen(b.eq(warp, b.c32(0)), [&] {
+  // One thread is enough for boxes.
+  Value works = gathers() ? b.ctrue() : b.eq(warp, b.c32(0));
+  b.ifThen(works, [&] {
     forEachItem([&](Item item, Ring start) {
       Value mStart = b.mul(item.m, product.tileM);
       RowList lhsTile, rhsTile;
       if (product.lhs.gathersTile())
-        lhsTile = loadRowList(product.lhs, mStart, product.tileM);
+        lhsTile = findRows(product.lhs, item.m, mStart, product.tileM);
       auto ring = b.loop(
           item.nBegin, item.nEnd, b.c32(1), {start.stage, start.parity},
           [&](Value n, ValueRange outer) {
             Value nStart = b.mul(n, product.tileN);
             if (product.rhs.gathersTile())
-              rhsTile = loadRowList(product.rhs, nStart, product.tileN);
+              rhsTile = findRows(product.rhs, item.m, nStart, product.tileN);
             return b.loop(
-                b.c32(0), kBlocks, b.c32(1), outer,
+                b.c32(0), item.kBlocks, b.c32(1), outer,
                 [&](Value block, ValueRange inner) -> SmallVector<Value> {
                   Ring ring{inner[0], inner[1]};
                   Value k = b.mul(block, product.tileK);
-                  RowList lhsList = lhsTile, rhsList = rhsTile;
+                  RowList lhsRows = lhsTile, rhsRows = rhsTile;
                   if (product.lhs.gathersContraction())
-                    lhsList = loadRowList(product.lhs, k, product.tileK);
+                    lhsRows = findRows(product.lhs, item.m, k, product.tileK);
                   if (product.rhs.gathersContraction())
-                    rhsList = loadRowList(product.rhs, k, product.tileK);
+                    rhsRows = findRows(product.rhs, item.m, k, product.tileK);
                   b.barrierWait(empty(ring.stage), b.xori(ring.parity, b.c32(1)));
-                  Value barrier = full(ring.stage);
-                  b.ifThen(b.eq(lane, b.c32(0)), [&] {
-                    b.barrierArriveExpect(barrier, lhsBytes() + rhsBytes());
-                  });
-                  Value a = b.offset(shared, byteOffset(ring.stage, lhsBytes()));
-                  Value c = b.offset(b.offset(shared, product.stages * lhsBytes()),
-                                     byteOffset(ring.stage, rhsBytes()));
-                  copyTile(product.lhs, a, mStart, k, product.tileM, lhsList, barrier, false);
-                  copyTile(product.rhs, c, nStart, k, product.tileN, rhsList, barrier, true);
+                  fillStage(ring, mStart, nStart, k, lhsRows, rhsRows);
                   Ring next = advance(ring);
                   return {next.stage, next.parity};
                 });
@@ -370,8 +454,14 @@ void ProductLowering::emitTile(Item item, Value n, Value accumulator, OnlineLse 
       result = failure();
     return;
   }
-  for (StoreOp store : product.stores)
-    if (failed(fragment.store(store, tileColumn)))
+  ArrayRef<StoreOp> sums = product.rowSums;
+  for (StoreOp store : product.stores) {
+    if (failed(fragment.store(store, tileColumn, sums)))
+      result = failure();
+    sums = {};
+  }
+  for (StoreOp store : product.rowSums)
+    if (failed(fragment.storeRowSums(store, n, lane)))
       result = failure();
 }
 
@@ -379,14 +469,17 @@ void ProductLowering::emitConsumer() {
   NVVM::SetMaxRegisterOp::create(b, consumerRegisters, NVVM::SetMaxRegisterAction::increase);
   Value consumer = b.sub(group, b.c32(1));
   Value threadInGroup = b.andi(thread, warpgroup - 1);
-  // This thread's first row within a tile.
-  Value rowInTile = b.add(b.add(b.mul(consumer, 64), b.mul(b.shr(threadInGroup, 5), 16)),
-                          b.shr(lane, 2));
+  Value consumerWarp = b.add(b.mul(consumer, 4), b.shr(threadInGroup, 5));
+  if (product.stagesStores()) {
+    Value start = b.mul(consumerWarp, StagedStore::bytes);
+    fragment.setStaging(b.offset(b.offset(shared, stagingOffset()), start), lane);
+  }
   SmallVector<Type> registers(product.tileN / 2, b.f32());
   auto accumulatorType = LLVM::LLVMStructType::getLiteral(b.getContext(), registers);
 
   forEachItem([&](Item item, Ring start) {
-    fragment.setRows(b.add(b.mul(item.m, product.tileM), rowInTile));
+    Value warpRow = b.add(b.mul(item.m, product.tileM), b.mul(consumerWarp, StagedStore::rows));
+    fragment.setRows(item.m, warpRow, lane);
     fragment.prefetchRows();
     OnlineLse lse(b, fragment, arguments, product);
     SmallVector<Value> state{start.stage, start.parity};
@@ -395,10 +488,12 @@ void ProductLowering::emitConsumer() {
     auto final = b.loop(
         item.nBegin, item.nEnd, b.c32(1), state, [&](Value n, ValueRange outer) {
           Value zero = LLVM::ZeroOp::create(b, accumulatorType);
-          auto loop = b.loop(b.c32(0), kBlocks, b.c32(1), {outer[0], outer[1], zero},
+          auto loop = b.loop(b.c32(0), item.kBlocks, b.c32(1), {outer[0], outer[1], zero},
                              [&](Value, ValueRange inner) -> SmallVector<Value> {
                                Ring ring{inner[0], inner[1]};
                                b.barrierWait(full(ring.stage), ring.parity);
+                               if (gathers())
+                                 b.fenceAsyncProxy();
                                Value sum = waitForProduct(multiply(inner[2], ring));
                                release(ring.stage, threadInGroup);
                                Ring next = advance(ring);

@@ -21,6 +21,20 @@ SmallVector<Value> OnlineLse::initial() {
   return {none, zero, none, zero};
 }
 
+/// As a tree, so that comparisons need not wait for each other.
+static Value maximumOf(PtxBuilder &b, ArrayRef<Value> values) {
+  SmallVector<Value> maxima(values);
+  while (maxima.size() > 1) {
+    SmallVector<Value> next;
+    for (size_t i = 0; i + 1 < maxima.size(); i += 2)
+      next.push_back(b.maxf(maxima[i], maxima[i + 1]));
+    if (maxima.size() % 2)
+      next.push_back(maxima.back());
+    maxima = next;
+  }
+  return maxima[0];
+}
+
 LogicalResult OnlineLse::update(Value logits, Value tileColumn) {
   SmallVector<Value> values;
   for (int half = 0; half < 2; ++half)
@@ -44,24 +58,56 @@ LogicalResult OnlineLse::update(Value logits, Value tileColumn) {
         }
         return masked;
       });
+  for (MarkOp op : product.marks)
+    if (failed(mark(op, values, tileColumn)))
+      return failure();
   for (int half = 0; half < 2; ++half)
     updateHalf(half, ArrayRef<Value>(values).slice(half * 2 * fragment.groups(), 2 * fragment.groups()));
   return success();
 }
 
+/// Bits are set in memory, one by one and only where needed: few are, and a warp none of whose logits
+/// reaches its threshold, which the maxima tell, does nothing.
+LogicalResult OnlineLse::mark(MarkOp op, ArrayRef<Value> logits, Value tileColumn) {
+  if (op.getValue() != LseUpdateOp(product.update).getValue())
+    return op.emitOpError("expected to mark what the log-sum-exp is taken of on sm_90a");
+  int columns = 2 * fragment.groups();
+  Value thresholds[2];
+  Value any;
+  for (int half = 0; half < 2; ++half) {
+    thresholds[half] = fragment.get(op.getThreshold(), {0, half, 0});
+    if (!thresholds[half])
+      return failure();
+    Value most = maximumOf(b, logits.slice(half * columns, columns));
+    Value reaches =
+        arith::CmpFOp::create(b, arith::CmpFPredicate::OGE, most, thresholds[half]);
+    any = any ? b.ori(any, reaches) : reaches;
+  }
+  Value none = b.all(b.xori(any, b.ctrue()));
+  b.ifThen(b.xori(none, b.ctrue()), [&] {
+    Value target = op.getTarget();
+    Value row = b.mul(b.sext64(fragment.getGroup()), arguments.stride(target));
+    Value word = b.add(row, b.zext64(b.shr(tileColumn, 5)));
+    Value words = b.offset(arguments.pointer(target), b.mul(word, b.c64(4)));
+    // The thread's columns within a group of 8 start at its first column.
+    Value first = arith::ShLIOp::create(b, b.c32(1), b.sub(fragment.getColumn(0, 0), tileColumn));
+    for (int group = 0; group < fragment.groups(); ++group)
+      for (int pair = 0; pair < 2; ++pair) {
+        int column = 2 * group + pair;
+        Value mask = arith::ShLIOp::create(b, first, b.c32(8 * (group % 4) + pair));
+        b.atomicOrIfEither(b.offset(words, 4 * (group / 4)), mask,
+                           {logits[column], thresholds[0]},
+                           {logits[columns + column], thresholds[1]});
+      }
+  });
+  return success();
+}
+
 void OnlineLse::updateHalf(int half, ArrayRef<Value> logits) {
   Value scale = b.cf(std::numbers::log2e);
-  SmallVector<Value> maxima(logits);
-  while (maxima.size() > 1) {
-    SmallVector<Value> next;
-    for (size_t i = 0; i + 1 < maxima.size(); i += 2)
-      next.push_back(b.maxf(maxima[i], maxima[i + 1]));
-    if (maxima.size() % 2)
-      next.push_back(maxima.back());
-    maxima = next;
-  }
+  Value most = maximumOf(b, logits);
   Value &maximum = state[2 * half], &sum = state[2 * half + 1];
-  Value larger = b.maxf(maximum, b.mulf(maxima[0], scale));
+  Value larger = b.maxf(maximum, b.mulf(most, scale));
   Value shift = finiteMaximum(b, larger);
   Value minusShift = b.negf(shift);
   Value correction = b.ex2(b.subf(maximum, shift));

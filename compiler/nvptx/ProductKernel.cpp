@@ -2,6 +2,8 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //===----------------------------------------------------------------------===//
 #include "compiler/nvptx/ProductKernel.h"
+#include "compiler/nvptx/KernelArguments.h"
+#include "compiler/nvptx/StagedStore.h"
 
 using namespace mlir;
 using namespace mlir::cce;
@@ -12,6 +14,20 @@ static ProductOperand operandOf(Value view, StringAttr contracted) {
   operand.buffer = operand.gather ? operand.gather.getSource() : view;
   operand.kMajor = cast<BufferType>(view.getType()).getAxes()[1] == contracted;
   return operand;
+}
+
+bool mlir::cce::isReadBack(StoreOp store) {
+  return llvm::any_of(store.getTarget().getUsers(), [](Operation *user) {
+    auto load = dyn_cast<LoadOp>(user);
+    return load && load.getSource().getType().getRank() == 2;
+  });
+}
+
+bool ProductKernel::stagesStores() const {
+  return !reduce && llvm::any_of(stores, [](StoreOp store) {
+    Type element = store.getTarget().getType().getElementType();
+    return (element.isBF16() || element.isF16()) && !isReadBack(store);
+  });
 }
 
 /// What the accumulators of a warpgroup, the ring of stages and the instruction shapes allow.
@@ -27,6 +43,8 @@ static LogicalResult verifyConfig(KernelOp kernel, const ProductKernel &product)
     return kernel.emitOpError("expected cluster to be 1, or 2 with a tile_n of 128 or 256, on sm_90a, got ")
            << product.cluster << " with a tile_n of " << product.tileN;
   int64_t bytes = product.stages * (product.tileM + product.tileN) * product.tileK * 2 + 1024;
+  if (product.stagesStores())
+    bytes += 8 * StagedStore::bytes;
   if (product.stages < 2 || bytes > 232448)
     return kernel.emitOpError("expected at least 2 stages that fit into 232448 bytes of shared "
                               "memory, got ")
@@ -67,10 +85,21 @@ FailureOr<ProductKernel> ProductKernel::match(KernelOp kernel) {
     return matmul.emitOpError("expected operands of bf16 or f16 on sm_90a, got ")
            << product.elementType;
   for (ProductOperand operand : {product.lhs, product.rhs})
-    if (operand.gather && operand.gather.getRows().getType().getAxes()[0].getValue() != "tokens")
-      return operand.gather.emitOpError("expected a list along 'tokens' on sm_90a");
+    if (operand.gather && !operand.hasListPerGroup() &&
+        !isCounted(operand.gather.getRows().getType().getAxes()[0]))
+      return operand.gather.emitOpError("expected a list along 'tokens' or 'classes' on sm_90a");
+  if (product.lhs.hasListPerGroup())
+    return product.lhs.gather.emitOpError(
+        "expected lists per group of tokens for the second operand of a product on sm_90a");
+  if (product.rhs.hasListPerGroup()) {
+    product.listAxis = product.rhs.gather.getRows().getType().getAxes()[1];
+    if (!isTokens(product.mAxis))
+      return matmul.emitOpError("expected rows of 'tokens' where each group of them has a list on sm_90a");
+  }
 
-  product.stores.assign(body->getOps<StoreOp>().begin(), body->getOps<StoreOp>().end());
+  for (StoreOp store : body->getOps<StoreOp>())
+    (store.getValue().getDefiningOp<AccumulateOp>() ? product.rowSums : product.stores)
+        .push_back(store);
   if (product.reduce) {
     product.update = product.reduce.getYield().getOperand(0).getDefiningOp<LseUpdateOp>();
     if (!product.update || product.update.getState() != product.reduce.getState())
@@ -79,6 +108,7 @@ FailureOr<ProductKernel> ProductKernel::match(KernelOp kernel) {
     if (getAxis(product.reduce.getCoord()) != product.nAxis)
       return product.reduce.emitOpError("expected a reduction over the axis of the second operand, '")
              << product.nAxis.getValue() << "', on sm_90a";
+    product.marks.assign(inner->getOps<MarkOp>().begin(), inner->getOps<MarkOp>().end());
     if (Value part = product.reduce.getPart())
       product.partAxis = getAxis(part);
     for (StoreOp store : product.stores)
@@ -98,5 +128,8 @@ FailureOr<ProductKernel> ProductKernel::match(KernelOp kernel) {
   product.cluster = config ? config.getCluster() : 1;
   if (failed(verifyConfig(kernel, product)))
     return failure();
+  if (product.listAxis && product.cluster != 1)
+    return kernel.emitOpError("expected cluster to be 1 where each group of tokens has a list, because "
+                              "blocks of a cluster share the second operand");
   return product;
 }

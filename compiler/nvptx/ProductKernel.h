@@ -18,6 +18,10 @@ struct ProductOperand {
   /// Whether a list names the rows of the output tile (K-major) or of the contraction.
   bool gathersTile() const { return gather && kMajor; }
   bool gathersContraction() const { return gather && !kMajor; }
+  /// Whether every tile of the first operand's rows has a list of its own.
+  bool hasListPerGroup() const {
+    return gather && GatherOp(gather).getRows().getType().getRank() == 2;
+  }
 };
 
 /// A kernel of the form
@@ -31,15 +35,24 @@ struct ProductKernel {
   ProductOperand lhs, rhs;
   StringAttr mAxis, nAxis, kAxis;
   StringAttr partAxis; ///< null without `part`
+  StringAttr listAxis; ///< whose lists differ from one tile of rows to the next; null without
   LseUpdateOp update;  ///< of the second form
+  SmallVector<MarkOp> marks; ///< of the second form
   SmallVector<StoreOp> stores;
+  SmallVector<StoreOp> rowSums; ///< those of the first form that store a cce.accumulate of the tile
   int64_t tileM, tileN, tileK, stages;
   int64_t cluster; ///< blocks that share the tiles of the second operand
   Type elementType; ///< of both operands
 
+  /// Whether results of 16 bits go out through shared memory (StagedStore.h).
+  bool stagesStores() const;
+
   /// Reads the structure, or says at which op it is not of this form.
   static FailureOr<ProductKernel> match(KernelOp kernel);
 };
+
+/// Whether the kernel also loads tiles of the product's plane from the buffer that it stores to.
+bool isReadBack(StoreOp store);
 
 } // namespace mlir::cce
 

@@ -36,8 +36,29 @@ std::pair<Value, Value> PtxBuilder::loadPairIf(Value address, Value condition) {
   return {LLVM::ExtractValueOp::create(*this, both, 0), LLVM::ExtractValueOp::create(*this, both, 1)};
 }
 
+void PtxBuilder::atomicOrIfEither(Value address, Value bits, std::pair<Value, Value> one,
+                                  std::pair<Value, Value> other) {
+  LLVM::InlineAsmOp::create(
+      *this, TypeRange(),
+      ValueRange{address, bits, one.first, one.second, other.first, other.second},
+      "{\n\t.reg .pred p;\n\tsetp.ge.f32 p, $2, $3;\n\tsetp.ge.or.f32 p, $4, $5, p;\n\t"
+      "@p red.relaxed.gpu.global.or.b32 [$0], $1;\n\t}",
+      "l,r,f,f,f,f", /*has_side_effects=*/true, /*is_align_stack=*/false,
+      LLVM::TailCallKind::None,
+      LLVM::AsmDialectAttr::get(getContext(), LLVM::AsmDialect::AD_ATT), ArrayAttr());
+}
+
 Value PtxBuilder::all(Value condition) {
   return NVVM::VoteSyncOp::create(*this, i1(), c32(-1), condition, NVVM::VoteSyncKind::all);
+}
+
+void PtxBuilder::storeMatrix(Value address, ArrayRef<Value> pairs) {
+  SmallVector<Value> words;
+  for (Value pair : pairs)
+    words.push_back(LLVM::BitcastOp::create(*this, i32(), pair));
+  NVVM::StMatrixOp::create(*this, address, words, NVVM::MMALayout::row,
+                           NVVM::LdStMatrixShapeAttr::get(getContext(), 8, 8),
+                           NVVM::LdStMatrixEltType::B16);
 }
 
 void PtxBuilder::barrier() { NVVM::BarrierOp::create(*this); }
@@ -99,8 +120,22 @@ void PtxBuilder::barrierInit(Value address, int64_t arrivals) {
   NVVM::MBarrierInitOp::create(*this, address, c32(arrivals), Value());
 }
 
-void PtxBuilder::barrierArrive(Value address) {
-  NVVM::MBarrierArriveOp::create(*this, i64(), address, Value());
+void PtxBuilder::barrierArrive(Value address, int64_t count) {
+  NVVM::MBarrierArriveOp::create(*this, i64(), address, count == 1 ? Value() : c32(count));
+}
+
+void PtxBuilder::barrierArriveBehindCopies(Value address) {
+  NVVM::CpAsyncMBarrierArriveOp::create(*this, address, /*noinc=*/true);
+}
+
+void PtxBuilder::copyAsync(Value destination, Value source, Value bytes) {
+  NVVM::CpAsyncOp::create(*this, destination, source, 16, NVVM::LoadCacheModifierKind::CG, bytes);
+}
+
+void PtxBuilder::fenceAsyncProxy() {
+  NVVM::FenceProxyOp::create(
+      *this, NVVM::ProxyKindAttr::get(getContext(), NVVM::ProxyKind::async_shared),
+      NVVM::SharedSpaceAttr::get(getContext(), NVVM::SharedSpace::shared_cta));
 }
 
 void PtxBuilder::barrierArriveRemote(Value address, Value blockInCluster) {
@@ -111,8 +146,8 @@ void PtxBuilder::barrierArriveRemote(Value address, Value blockInCluster) {
   NVVM::MBarrierArriveOp::create(*this, Type(), remote, Value(), NVVM::MemScopeKind::CTA);
 }
 
-void PtxBuilder::barrierArriveExpect(Value address, int64_t bytes) {
-  NVVM::MBarrierArriveExpectTxOp::create(*this, TypeRange(), address, c32(bytes),
+void PtxBuilder::barrierArriveExpect(Value address, Value bytes) {
+  NVVM::MBarrierArriveExpectTxOp::create(*this, TypeRange(), address, bytes,
                                          NVVM::MemScopeKind::CTA, /*relaxed=*/false, Value());
 }
 

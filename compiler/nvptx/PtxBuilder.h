@@ -95,6 +95,10 @@ public:
   }
   /// Two neighbouring f32 of global memory, or zeros without touching it.
   std::pair<Value, Value> loadPairIf(Value address, Value condition);
+  /// Sets bits of a word of global memory if value >= threshold for one pair or the other
+  /// (red.or, §9.7.13.7): three instructions, without a branch.
+  void atomicOrIfEither(Value address, Value bits, std::pair<Value, Value> one,
+                        std::pair<Value, Value> other);
   /// {a, b} as a vector.
   Value pair(Value a, Value b);
   Value extract(Value vector, int64_t index) {
@@ -117,6 +121,11 @@ public:
   /// Whether the condition holds in all 32 lanes (vote.sync.all, §9.7.13.8).
   Value all(Value condition);
   void barrier();
+  /// Waits for the other lanes, and makes what they wrote visible.
+  void syncWarp() { NVVM::SyncWarpOp::create(*this, c32(-1)); }
+  /// Four 8 x 8 matrices of 16-bit elements, two neighbours a lane, to rows of 16 bytes in shared memory
+  /// (stmatrix.x4, §9.7.14.5.16).
+  void storeMatrix(Value address, ArrayRef<Value> pairs);
   /// Waits for all threads of the cluster.
   void clusterBarrier();
 
@@ -131,12 +140,20 @@ public:
 
   // mbarriers (§9.7.13.15), at a shared-memory address.
   void barrierInit(Value address, int64_t arrivals);
-  void barrierArrive(Value address);
+  void barrierArrive(Value address, int64_t count = 1);
+  /// Arrives for this thread when all its copyAsync have come in (§9.7.13.15.17).
+  void barrierArriveBehindCopies(Value address);
   /// The same, at that address in the shared memory of another block of the cluster.
   void barrierArriveRemote(Value address, Value blockInCluster);
-  void barrierArriveExpect(Value address, int64_t bytes);
+  void barrierArriveExpect(Value address, Value bytes);
   /// Waits until the phase with the given parity is complete.
   void barrierWait(Value address, Value parity);
+
+  /// 16 bytes of global into shared memory, the first `bytes` of them from there, the others zero
+  /// (cp.async, §9.7.9.25.3.1).
+  void copyAsync(Value destination, Value source, Value bytes);
+  /// Orders this thread's view of shared memory before what the tensor cores read next (§9.7.13.4).
+  void fenceAsyncProxy();
 
   /// Box of a 2-D tensor map into shared memory, completing on a barrier
   /// (cp.async.bulk.tensor, §9.7.9.27.1). Coordinates in elements, column first.

@@ -182,6 +182,11 @@ Status CpuBackend::zero(const BufferBinding &matrix, void *) {
   return {};
 }
 
+Status CpuBackend::fill(float *memory, float value, int64_t count, void *) {
+  std::fill_n(memory, count, value);
+  return {};
+}
+
 bool CpuBackend::supportsLayout(const BufferBinding &) const { return true; }
 
 Status CpuBackend::checkPointer(std::string_view name, const void *pointer,

@@ -28,6 +28,7 @@ public:
   Status launch(const Kernel &kernel, const Bindings &bindings, int64_t tiles,
                 void *stream) override;
   Status zero(const BufferBinding &matrix, void *stream) override;
+  Status fill(float *memory, float value, int64_t count, void *stream) override;
   bool supportsLayout(const BufferBinding &matrix) const override;
   Status checkPointer(std::string_view name, const void *pointer, size_t alignment) const override;
   Expected<void *> allocate(size_t bytes) override;

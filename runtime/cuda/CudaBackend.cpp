@@ -6,6 +6,7 @@
 #include "runtime/cuda/TensorMap.h"
 
 #include <algorithm>
+#include <bit>
 
 namespace cce::rt::cuda {
 
@@ -69,6 +70,14 @@ Status CudaBackend::zero(const BufferBinding &matrix, void *stream) {
   CCE_CUDA_RETURN_IF_ERROR(driver(), memsetD2D8Async,
                            (base, size_t(matrix.strides[0] * element), 0, size_t(columns * element),
                             size_t(matrix.sizes[0]), streamHandle(stream)));
+  return {};
+}
+
+Status CudaBackend::fill(float *memory, float value, int64_t count, void *stream) {
+  CCE_CUDA_ENTER(*gpu);
+  CCE_CUDA_RETURN_IF_ERROR(driver(), memsetD32Async,
+                           (devicePointer(memory), std::bit_cast<unsigned>(value), size_t(count),
+                            streamHandle(stream)));
   return {};
 }
 

@@ -45,6 +45,7 @@ namespace cce::rt::cuda {
   X(memcpyHtoDAsync, "cuMemcpyHtoDAsync", (DevicePointer, const void *, size_t, StreamHandle))     \
   X(memcpyDtoHAsync, "cuMemcpyDtoHAsync", (void *, DevicePointer, size_t, StreamHandle))           \
   X(memsetD8Async, "cuMemsetD8Async", (DevicePointer, unsigned char, size_t, StreamHandle))        \
+  X(memsetD32Async, "cuMemsetD32Async", (DevicePointer, unsigned, size_t, StreamHandle))           \
   X(memsetD2D8Async, "cuMemsetD2D8Async",                                                          \
     (DevicePointer, size_t, unsigned char, size_t, size_t, StreamHandle))                          \
   X(streamSynchronize, "cuStreamSynchronize", (StreamHandle))                                      \

@@ -60,6 +60,9 @@ public:
   /// Enqueues writing zeros to every element of a matrix (never between its rows).
   virtual Status zero(const BufferBinding &matrix, void *stream) = 0;
 
+  /// Enqueues writing one number to `count` places.
+  virtual Status fill(float *memory, float value, int64_t count, void *stream) = 0;
+
   /// Whether kernels can read and write matrices of these strides in place.
   virtual bool supportsLayout(const BufferBinding &matrix) const = 0;
   /// Fails if the memory can not be used by this device, or is not aligned to `alignment` bytes.

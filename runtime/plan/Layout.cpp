@@ -25,6 +25,10 @@ constexpr int64_t fixedSplits = 16;
 int64_t divideUp(int64_t a, int64_t b) { return (a + b - 1) / b; }
 int64_t roundUp(int64_t a, int64_t b) { return divideUp(a, b) * b; }
 
+/// Sums over all rows of C or E run at the speed of the memory, which several blocks a
+/// multiprocessor keep busy.
+constexpr int64_t partsPerMultiprocessor = 4;
+
 /// Chunks for the cache are at least this wide: below, the sums of dE move more bytes than g.
 constexpr int64_t smallestCachedChunk = 512;
 
@@ -37,37 +41,44 @@ public:
   explicit Allocator(int64_t start = 0) : end(start) {}
 
   /// The size is the product of the factors.
-  Slice take(std::initializer_list<int64_t> factors) {
+  Slice take(std::initializer_list<int64_t> factors) { return takeBytes(product(factors)); }
+  /// The larger of two sizes.
+  Slice takeEither(std::initializer_list<int64_t> one, std::initializer_list<int64_t> other) {
+    return takeBytes(std::max(product(one), product(other)));
+  }
+  int64_t end;
+
+private:
+  static int64_t product(std::initializer_list<int64_t> factors) {
     int64_t bytes = 1;
     for (int64_t factor : factors)
       if (__builtin_mul_overflow(bytes, factor, &bytes) || bytes > enormous)
         bytes = enormous;
+    return bytes;
+  }
+  Slice takeBytes(int64_t bytes) {
     Slice slice{end, bytes};
     end = std::min(end + roundUp(bytes, sliceAlignment), enormous);
     return slice;
   }
-  int64_t end;
 };
 
 bool convertsBias(const Problem &problem) {
   return problem.hasBias() && problem.biasDtype != CCE_F32;
 }
 
-int64_t chooseSplits(const LayoutInputs &inputs, int64_t padded, int64_t vocab) {
-  const int64_t vocabTiles = divideUp(vocab, inputs.forwardVocabTile);
-  int64_t splits = inputs.splits;
-  if (splits == 0 && inputs.multiprocessors == 0)
+/// `splits`: set by the tuner, or 0.
+int64_t chooseSplits(int64_t splits, int64_t multiprocessors, int64_t tokenTiles,
+                     int64_t classTiles) {
+  if (splits == 0 && multiprocessors == 0)
     splits = fixedSplits;
   if (splits == 0)
-    splits = inputs.multiprocessors /
-             std::min(divideUp(padded, inputs.forwardTokenTile), concurrentTokenTiles);
-  return std::clamp<int64_t>(splits, 1, std::min(vocabTiles, mostSplits));
+    splits = multiprocessors / std::min(tokenTiles, concurrentTokenTiles);
+  return std::clamp<int64_t>(splits, 1, std::min(classTiles, mostSplits));
 }
 
-/// Everything of the backward for a given chunk; sets backwardBytes.
-void placeBackward(Layout &layout, const Problem &problem, const LayoutInputs &inputs,
-                   int64_t shared, int64_t chunk) {
-  const int64_t element = dtypeSize(problem.dtype);
+/// What both backwards use, from the end of what both directions use; returns its end.
+int64_t placeTokens(Layout &layout, const Problem &problem, int64_t shared) {
   Allocator allocator(shared);
   auto &slices = layout.backward;
   slices.lse = allocator.take({4, layout.padded});
@@ -75,6 +86,15 @@ void placeBackward(Layout &layout, const Problem &problem, const LayoutInputs &i
   slices.labelWeight = allocator.take({4, layout.padded});
   slices.alpha = allocator.take({4});
   slices.dbias = allocator.take({convertsBias(problem) ? 4 : 0, problem.vocab});
+  return allocator.end;
+}
+
+/// Everything of the exact backward for a given chunk; sets backwardBytes.
+void placeBackward(Layout &layout, const Problem &problem, const LayoutInputs &inputs,
+                   int64_t start, int64_t chunk) {
+  const int64_t element = dtypeSize(problem.dtype);
+  Allocator allocator(start);
+  auto &slices = layout.backward;
   layout.chunks = divideUp(problem.vocab, chunk);
   // Chunks of the same size, so that the last one is no small rest.
   layout.chunk = roundUp(divideUp(problem.vocab, layout.chunks), inputs.vocabGranule);
@@ -90,6 +110,85 @@ void placeBackward(Layout &layout, const Problem &problem, const LayoutInputs &i
   layout.backwardBytes = allocator.end;
 }
 
+/// Everything of the filtered backward for given slots; returns its end.
+int64_t placeFiltered(Layout &layout, const Problem &problem, const LayoutInputs &inputs,
+                      int64_t start, int64_t slots) {
+  const int64_t element = dtypeSize(problem.dtype);
+  FilterLayout &filter = layout.filter;
+  const int64_t parts = filter.parts, sample = inputs.filterSample ? filter.sampleTokens : 0;
+  // Kernels read whole tiles of it, without looking where it ends.
+  const int64_t hidden = roundUp(problem.hidden, std::max<int64_t>(inputs.hiddenGranule, 256));
+  Allocator allocator(start);
+  auto &slices = filter.backward;
+  slices.heavy = allocator.take({4, filter.words});
+  slices.heavyList = allocator.take({4, slots});
+  slices.heavyCount = allocator.take({4});
+  slices.counts = allocator.take({4, filter.blocks});
+  slices.lists = allocator.take({4, filter.blocks, slots});
+  slices.ranks = allocator.take({4, filter.blocks, filter.words});
+  slices.kept = allocator.take({4, slots / slotGranule, layout.padded});
+  slices.mass = allocator.take({4, layout.padded});
+  for (Slice *slice : {&slices.sampleRows, &slices.sampleLabels, &slices.sampleLse,
+                       &slices.sampleProbWeight, &slices.sampleLabelWeight, &slices.sampleBlock})
+    *slice = allocator.take({4, sample});
+  slices.sampleCount = allocator.take({4});
+  slices.direction = allocator.take({4, roundUp(problem.vocab, 512)});
+  slices.meanClass = allocator.take({4, hidden});
+  slices.directionTotal = allocator.take({4});
+  slices.massRow = allocator.take({4, hidden});
+  slices.massTotal = allocator.take({4});
+  slices.partial = allocator.take({4, parts, problem.hidden});
+  slices.weightSums = allocator.take({4, parts});
+  // First for the sample, then for the tokens.
+  slices.g = allocator.takeEither({element, layout.padded, slots},
+                                  {element, sample, filter.sampleStride});
+  return allocator.end;
+}
+
+/// Decides whether and how there is a filtered backward, with as many slots as fit the limit;
+/// returns where the slices begin that its two paths do not share.
+int64_t chooseFilter(Layout &layout, const Problem &problem, const LayoutInputs &inputs,
+                     int64_t tokensEnd) {
+  FilterLayout &filter = layout.filter;
+  filter.blocks = divideUp(layout.padded, filterBlock);
+  filter.words = 8 * divideUp(problem.vocab, 256);
+  filter.headCapacity =
+      std::clamp<int64_t>(roundUp(divideUp(problem.vocab, 16), slotGranule), slotGranule, 16384);
+  filter.headSplits = chooseSplits(0, inputs.multiprocessors,
+                                   divideUp(layout.padded, inputs.headTokenTile),
+                                   divideUp(filter.headCapacity, inputs.headClassTile));
+  filter.sampleTokens = std::max(filterBlock, inputs.tokenGranule);
+  filter.sampleStride = roundUp(problem.vocab, 64);
+  filter.parts = inputs.filterSample ? partsPerMultiprocessor * inputs.multiprocessors : 0;
+
+  Allocator small(tokensEnd);
+  filter.countDense = small.take({4});
+  filter.countFiltered = small.take({4});
+  auto bytes = [&](int64_t granules) {
+    return placeFiltered(layout, problem, inputs, small.end, granules * slotGranule);
+  };
+  auto fits = [&](int64_t granules) {
+    return uint64_t(bytes(granules)) <= problem.workspaceLimit;
+  };
+  if (!fits(1)) {
+    filter.whyNot = "it needs a workspace of at least " + std::to_string(bytes(1)) + " bytes";
+    return tokensEnd;
+  }
+  // Beyond a third of the vocabulary the exact path is faster.
+  int64_t good = 1, bad = divideUp(divideUp(problem.vocab, 3), slotGranule) + 1;
+  while (bad - good > 1) {
+    const int64_t middle = good + (bad - good) / 2;
+    (fits(middle) ? good : bad) = middle;
+  }
+  filter.slots = good * slotGranule;
+  filter.bytes = bytes(good);
+  Allocator state;
+  filter.needed = state.take({4, filter.blocks, filter.words});
+  filter.threshold = state.take({4, layout.padded});
+  filter.stateBytes = state.end;
+  return small.end;
+}
+
 } // namespace
 
 Expected<Layout> Layout::choose(const Problem &problem, const LayoutInputs &inputs) {
@@ -98,7 +197,9 @@ Expected<Layout> Layout::choose(const Problem &problem, const LayoutInputs &inpu
   // At least one tile, so that buffers and tensor maps are never empty.
   layout.padded = roundUp(std::max<int64_t>(problem.tokens, 1), inputs.tokenGranule);
   layout.packedStride = roundUp(problem.hidden, 16 / element);
-  layout.splits = chooseSplits(inputs, layout.padded, problem.vocab);
+  layout.splits = chooseSplits(inputs.splits, inputs.multiprocessors,
+                               divideUp(layout.padded, inputs.forwardTokenTile),
+                               divideUp(problem.vocab, inputs.forwardVocabTile));
 
   Allocator shared;
   layout.count = shared.take({4});
@@ -108,11 +209,24 @@ Expected<Layout> Layout::choose(const Problem &problem, const LayoutInputs &inpu
   layout.bias = shared.take({convertsBias(problem) ? 4 : 0, problem.vocab});
   layout.packedE = shared.take({inputs.packE ? element : 0, problem.tokens, layout.packedStride});
 
+  int64_t tokensEnd = placeTokens(layout, problem, shared.end);
+  FilterLayout &filter = layout.filter;
+  if (inputs.filter)
+    tokensEnd = chooseFilter(layout, problem, inputs, tokensEnd);
+  const bool filtered = filter.slots > 0;
+
   Allocator forward(shared.end);
   layout.forward.labelLogit = forward.take({4, layout.padded});
-  layout.forward.partial = forward.take({8, layout.splits, layout.padded});
+  // First for the head, then for all classes.
+  const int64_t states = std::max(layout.splits, filtered ? filter.headSplits : 1);
+  layout.forward.partial = forward.take({8, states, layout.padded});
   layout.forward.packedC =
       forward.take({inputs.packC ? element : 0, problem.vocab, layout.packedStride});
+  if (filtered) {
+    filter.forward.bitmap = forward.take({4, filter.words});
+    filter.forward.headClasses = forward.take({4, filter.headCapacity});
+    filter.forward.headCount = forward.take({4});
+  }
   layout.forwardBytes = forward.end;
 
   // The fewest chunks that fit: every chunk reads and writes the f32 sums of dE once more.
@@ -123,11 +237,16 @@ Expected<Layout> Layout::choose(const Problem &problem, const LayoutInputs &inpu
     granules = std::min(granules, divideUp(classes, inputs.vocabGranule));
   }
   auto fits = [&](int64_t chunkGranules) {
-    placeBackward(layout, problem, inputs, shared.end, chunkGranules * inputs.vocabGranule);
+    placeBackward(layout, problem, inputs, tokensEnd, chunkGranules * inputs.vocabGranule);
     return uint64_t(layout.backwardBytes) <= problem.workspaceLimit;
   };
-  if (fits(granules))
+  auto finished = [&] {
+    if (filtered)
+      layout.backwardBytes = std::max(layout.backwardBytes, filter.bytes);
     return layout;
+  };
+  if (fits(granules))
+    return finished();
   if (!fits(1))
     return makeError(CCE_RESOURCE_EXHAUSTED,
                      "problem.workspace_limit: the backward needs at least ", layout.backwardBytes,
@@ -139,7 +258,7 @@ Expected<Layout> Layout::choose(const Problem &problem, const LayoutInputs &inpu
     (fits(middle) ? good : bad) = middle;
   }
   fits(good);
-  return layout;
+  return finished();
 }
 
 } // namespace cce::rt

@@ -7,7 +7,14 @@
 #include "runtime/plan/Problem.h"
 #include "runtime/support/Status.h"
 
+#include <string>
+
 namespace cce::rt {
+
+/// Tokens that share a list of classes in the filtered backward, and classes of a list that one
+/// tile of its kernels takes: lists are padded to it.
+constexpr int64_t filterBlock = 128;
+constexpr int64_t slotGranule = 256;
 
 /// A piece of a workspace; 0 bytes if the plan does not need it.
 struct Slice {
@@ -34,6 +41,50 @@ struct LayoutInputs {
   /// E or C do not meet the rules of the device and are copied to padded rows.
   bool packE = false;
   bool packC = false;
+  /// Whether there shall be a filtered backward, and whether it samples what it leaves out.
+  bool filter = false;
+  bool filterSample = false;
+  /// Tiles of lse_forward_head.
+  int64_t headTokenTile = 1;
+  int64_t headClassTile = 1;
+};
+
+/// What the filter needs besides the rest of a layout. docs/architecture.md has the sequence.
+struct FilterLayout {
+  /// The most classes that a block of tokens may need on the filtered path, a multiple of
+  /// slotGranule; 0: there is no filtered path.
+  int64_t slots = 0;
+  /// Why not, if there shall be one.
+  std::string whyNot;
+  int64_t blocks = 0;
+  /// 32-bit words of a bitmap over the vocabulary: whole tiles of 256 classes.
+  int64_t words = 0;
+  /// Room for classes that occur as labels; their log-sum-exp is a lower bound of the whole.
+  int64_t headCapacity = 0;
+  int64_t headSplits = 1;
+  /// Tokens of the sample with their padding, and elements between its rows of g.
+  int64_t sampleTokens = 0;
+  int64_t sampleStride = 0;
+  /// Parts of a weighted sum of rows that work at the same time.
+  int64_t parts = 0;
+
+  /// Of the caller's memory between forward and backward.
+  Slice needed, threshold;
+  int64_t stateBytes = 0;
+  /// Of the workspace of the backward that the filtered path needs.
+  int64_t bytes = 0;
+  struct {
+    Slice bitmap, headClasses, headCount;
+  } forward;
+  /// How many tokens there are for each path: n for the one that was chosen, -1 for the other.
+  Slice countDense, countFiltered;
+  /// The filtered path's own. The exact path uses the same memory behind it.
+  struct {
+    Slice heavy, heavyList, heavyCount, counts, lists, ranks, kept, mass, g;
+    Slice sampleRows, sampleLabels, sampleLse, sampleProbWeight, sampleLabelWeight, sampleBlock,
+        sampleCount;
+    Slice direction, meanClass, directionTotal, massRow, massTotal, partial, weightSums;
+  } backward;
 };
 
 struct Layout {
@@ -57,6 +108,7 @@ struct Layout {
   } backward;
   int64_t forwardBytes = 0;
   int64_t backwardBytes = 0;
+  FilterLayout filter;
 
   /// Fails with CCE_RESOURCE_EXHAUSTED if not even one tile of classes fits the limit.
   static Expected<Layout> choose(const Problem &problem, const LayoutInputs &inputs);

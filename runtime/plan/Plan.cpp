@@ -21,6 +21,15 @@ std::string tilesText(const Manifest &manifest) {
   return text.empty() ? "no tiles" : text;
 }
 
+/// The kernel whose tuned configuration a kernel gets: its own, or that of the nearest one that is
+/// tuned.
+std::string tunedAs(const std::string &kernel) {
+  for (const char *tuned : {"lse_forward", "logit_grad", "grad_embedding"})
+    if (kernel.starts_with(tuned))
+      return tuned;
+  return kernel;
+}
+
 std::string megabytes(int64_t bytes) {
   std::ostringstream stream;
   stream.precision(1);
@@ -63,14 +72,30 @@ KernelRequest Plan::requestFor(const std::string &kernel) const {
   KernelRequest request;
   request.kernel = kernel;
   request.target = backend->target();
-  const bool hasLogits =
-      kernel == "indexed_matmul" || kernel == "lse_forward" || kernel == "logit_grad";
-  if (hasLogits || kernel.starts_with("grad_"))
+  const bool hasLogits = kernel == "indexed_matmul" || kernel.starts_with("lse_forward") ||
+                         kernel.starts_with("logit_grad");
+  // grad_classes is none of the compiler's: its element type is part of the name.
+  if (hasLogits || (kernel.starts_with("grad_") && !kernel.starts_with("grad_classes_")))
     request.dtype = problem.dtype;
   if (hasLogits)
     request.transform = problem.transform;
-  request.config = choices.compilerConfig(kernel);
+  request.config = choices.compilerConfig(tunedAs(kernel));
+  // Its sums of what is kept are by tiles of this width.
+  if (auto width = request.config.find("tile_n"); kernel == "logit_grad_listed" &&
+                                                  width != request.config.end() &&
+                                                  width->second != slotGranule)
+    request.config.clear();
   return request;
+}
+
+Expected<KernelPtr> Plan::loadKernel(const std::string &kernel) const {
+  KernelRequest request = requestFor(kernel);
+  Expected<KernelPtr> loaded = backend->loadKernel(request);
+  // A configuration that was timed with another kernel need not fit this one.
+  if (loaded.ok() || request.config.empty() || tunedAs(kernel) == kernel)
+    return loaded;
+  request.config.clear();
+  return backend->loadKernel(request);
 }
 
 Status Plan::loadAll(const std::vector<std::pair<std::string, KernelPtr *>> &kernels) {
@@ -78,7 +103,7 @@ Status Plan::loadAll(const std::vector<std::pair<std::string, KernelPtr *>> &ker
   std::vector<std::future<Status>> loads;
   for (const auto &[name, kernel] : kernels) {
     auto load = [this, &name = name, kernel = kernel]() -> Status {
-      CCE_ASSIGN_OR_RETURN(*kernel, backend->loadKernel(requestFor(name)));
+      CCE_ASSIGN_OR_RETURN(*kernel, loadKernel(name));
       return {};
     };
     try {
@@ -114,6 +139,28 @@ Status Plan::build() {
   }
   if (packE || packC)
     kernels.emplace_back("pack_rows", &packRows);
+  const bool filter = whyNoFilter().empty() && problem.filterEps > 0;
+  if (filter) {
+    const std::string type = dtypeName(problem.dtype);
+    auto &k = filterKernels;
+    kernels.insert(kernels.end(), {{"head_classes", &k.headClasses},
+                                   {"lse_forward_head", &k.lseForwardHead},
+                                   {"filter_threshold", &k.threshold},
+                                   {"lse_forward_filter", &k.lseForward},
+                                   {"heavy_classes", &k.heavyClasses},
+                                   {"list_classes", &k.listClasses},
+                                   {"choose_path", &k.choosePath},
+                                   {"logit_grad_listed", &k.logitGrad},
+                                   {"dropped_mass", &k.droppedMass},
+                                   {"grad_embedding_listed", &k.gradEmbedding},
+                                   {"grad_classifier_heavy", &k.gradClassifier},
+                                   {"grad_classes_" + type, &k.gradClasses}});
+    if (problem.filterTail == CCE_FILTER_TAIL_CORRECT)
+      kernels.insert(kernels.end(), {{"sample_tokens", &k.sampleTokens},
+                                     {"tail_direction_" + type, &k.tailDirection},
+                                     {"weighted_rows_" + type, &k.weightedRows},
+                                     {"sum_parts", &k.sumParts}});
+  }
   CCE_RETURN_IF_ERROR(loadAll(kernels));
 
   // A transform of the user's may ask for a bias that the problem has not got.
@@ -130,13 +177,17 @@ Status Plan::build() {
   LayoutInputs inputs;
   inputs.tokenGranule = onGpu ? gpuTokenGranule : 1;
   for (const KernelPtr *kernel :
-       {&indexedMatmul, &lseForward, &logitGrad, &gradEmbedding, &gradClassifier, &gradBias})
+       {&indexedMatmul, &lseForward, &logitGrad, &gradEmbedding, &gradClassifier, &gradBias,
+        &filterKernels.lseForwardHead, &filterKernels.lseForward, &filterKernels.logitGrad,
+        &filterKernels.gradEmbedding, &filterKernels.gradClassifier})
     if (*kernel) {
       const Manifest &manifest = (*kernel)->manifest();
       // Blocks of a cluster take tiles of their own, all of them.
-      inputs.tokenGranule = std::lcm(inputs.tokenGranule,
-                                     manifest.tile("tokens", 1) * std::max<int64_t>(manifest.cluster, 1));
-      if (kernel != &indexedMatmul && kernel != &lseForward)
+      inputs.tokenGranule =
+          std::lcm(inputs.tokenGranule,
+                   manifest.tile("tokens", 1) * std::max<int64_t>(manifest.cluster, 1));
+      if (kernel == &logitGrad || kernel == &gradClassifier || kernel == &gradBias ||
+          kernel == &gradEmbedding)
         inputs.vocabGranule = std::lcm(inputs.vocabGranule, manifest.tile("vocab", 1));
     }
   // grad_embedding_partial will have the same tiles.
@@ -151,19 +202,26 @@ Status Plan::build() {
   inputs.cachedChunkBytes = onGpu ? 0 : int64_t(4) << 20;
   inputs.packE = packE;
   inputs.packC = packC;
+  if (filter) {
+    inputs.filter = true;
+    inputs.filterSample = problem.filterTail == CCE_FILTER_TAIL_CORRECT;
+    inputs.headTokenTile = filterKernels.lseForwardHead->manifest().tile("tokens", 1);
+    inputs.headClassTile = filterKernels.lseForwardHead->manifest().tile("classes", 1);
+  }
   CCE_ASSIGN_OR_RETURN(layout, Layout::choose(problem, inputs));
   if (layout.chunks > 1) {
     // The same tiles as grad_embedding, whose sums it begins.
-    KernelRequest request = requestFor("grad_embedding_partial");
-    request.config = choices.compilerConfig("grad_embedding");
-    CCE_ASSIGN_OR_RETURN(gradEmbeddingPartial, backend->loadKernel(request));
+    CCE_ASSIGN_OR_RETURN(gradEmbeddingPartial,
+                         backend->loadKernel(requestFor("grad_embedding_partial")));
   }
 
   // Results stay where the caller wants them, so a kernel that stores through a tensor map can
   // only be used with results that meet its rules.
   for (const auto &[kernel, buffer, matrix] :
        {std::tuple(&gradEmbedding, "de", problem.de(nullptr)),
-        std::tuple(&gradClassifier, "dc", problem.dc(nullptr))})
+        std::tuple(&gradClassifier, "dc", problem.dc(nullptr)),
+        std::tuple(filter ? &filterKernels.gradEmbedding : &gradEmbedding, "de",
+                   problem.de(nullptr))})
     for (const ManifestArgument &argument : (*kernel)->manifest().arguments)
       if (argument.kind == ArgumentKind::TensorMap && argument.name == buffer &&
           !backend->supportsLayout(matrix))
@@ -172,6 +230,14 @@ Status Plan::build() {
                          "results, got a row stride of ",
                          matrix.strides[0], " elements");
   return {};
+}
+
+std::string Plan::whyNoFilter() const {
+  if (backend->device() != CCE_DEVICE_CUDA)
+    return "the CPU target has none";
+  if (packE || packC)
+    return "E or C has to be copied to padded rows";
+  return layout.filter.whyNot;
 }
 
 std::string Plan::describeInWords() const {
@@ -206,6 +272,26 @@ std::string Plan::describeInWords() const {
   line("grad_embedding", gradEmbedding);
   line("grad_classifier", gradClassifier);
   line("grad_bias", gradBias);
+  if (problem.filterEps > 0) {
+    const FilterLayout &filter = layout.filter;
+    out << "filter: entries of p - onehot below " << problem.filterEps << " may be left out";
+    if (filter.slots == 0) {
+      out << ", but there is no filtered path: " << whyNoFilter() << "; exact\n";
+    } else {
+      out << ", "
+          << (problem.filterTail == CCE_FILTER_TAIL_CORRECT ? "corrected by their mean direction"
+                                                            : "without a correction")
+          << "; " << megabytes(filter.stateBytes) << " from forward to backward, up to "
+          << filter.slots << " classes for " << filterBlock << " tokens in "
+          << megabytes(filter.bytes) << "; exact where more are needed"
+          << (problem.hasBias() ? " or for dbias" : "") << "\n";
+      line("lse_forward_head", filterKernels.lseForwardHead);
+      line("lse_forward_filter", filterKernels.lseForward);
+      line("logit_grad_listed", filterKernels.logitGrad);
+      line("grad_embedding_listed", filterKernels.gradEmbedding);
+      line("grad_classifier_heavy", filterKernels.gradClassifier);
+    }
+  }
   if (packE || packC)
     out << "copied to padded rows first, because the tensor copy engine needs rows a multiple of "
            "16 "

@@ -27,6 +27,7 @@ public:
 
   size_t forwardWorkspace() const { return size_t(layout.forwardBytes); }
   size_t backwardWorkspace() const { return size_t(layout.backwardBytes); }
+  size_t filterState() const { return size_t(layout.filter.stateBytes); }
   const std::string &describe() const { return description; }
 
   Backend &device() const { return *backend; }
@@ -42,6 +43,9 @@ private:
   Status checkDeviceRules();
   Status loadAll(const std::vector<std::pair<std::string, KernelPtr *>> &kernels);
   KernelRequest requestFor(const std::string &kernel) const;
+  Expected<KernelPtr> loadKernel(const std::string &kernel) const;
+  /// Why there is no filtered path; empty if there is, or if the layout has yet to decide.
+  std::string whyNoFilter() const;
   std::string describeInWords() const;
 
   /// E or C as kernels see it: in place, or packed into the workspace.
@@ -56,13 +60,31 @@ private:
   Status begin(const void *labels, const void *&bias, char *workspace, int64_t *error, float *loss,
                float *lse, void *stream) const;
 
+  /// All tokens that take part, `count` of them.
+  struct Tokens;
+  Tokens allTokens(char *workspace, const int32_t *count) const;
+
   /// Buffers and extents that every matrix kernel may ask for.
-  Bindings common(char *workspace, const BufferBinding &e) const;
+  Bindings common(const Tokens &tokens, const BufferBinding &e) const;
   void bindClasses(Bindings &bindings, const BufferBinding &c, const float *bias, int64_t origin,
                    int64_t classes) const;
 
   struct BackwardCall;
-  Status backwardChunk(const BackwardCall &call, int64_t chunk, void *stream) const;
+  Status backwardChunk(const BackwardCall &call, const Tokens &tokens, int64_t chunk,
+                       void *stream) const;
+
+  /// FilteredRun.cpp. Before lse_forward_filter: `bindings`, which has all else for it, gets its
+  /// thresholds and the bitmaps that it fills.
+  Status beginFilter(char *workspace, char *state, const BufferBinding &e, const BufferBinding &c,
+                     const float *bias, Bindings &bindings, void *stream) const;
+  /// Chooses the path, and runs the filtered one if it is that.
+  Status backwardFiltered(const BackwardCall &call, void *stream) const;
+  Status choosePath(const BackwardCall &call, void *stream) const;
+  Status sampleTail(const BackwardCall &call, const BufferBinding &c, void *stream) const;
+  Status weightedRows(char *workspace, const float *weights, int64_t n, const int32_t *count,
+                      const int32_t *rows, const BufferBinding &matrix, bool normalise,
+                      float *result, float *total, void *stream) const;
+  Status gradClasses(const BackwardCall &call, void *stream) const;
 
   std::shared_ptr<Backend> backend;
   Problem problem;
@@ -76,6 +98,12 @@ private:
   KernelPtr tokenWeights, logitGrad, gradEmbeddingPartial, gradEmbedding, gradClassifier, gradBias;
   /// Null if not needed.
   KernelPtr biasToFloat, floatToBias, packRows;
+  /// Null if there is no filtered path.
+  struct {
+    KernelPtr headClasses, lseForwardHead, threshold, lseForward;
+    KernelPtr heavyClasses, listClasses, choosePath, sampleTokens, tailDirection, weightedRows, sumParts;
+    KernelPtr logitGrad, droppedMass, gradEmbedding, gradClassifier, gradClasses;
+  } filterKernels;
 };
 
 } // namespace cce::rt

@@ -135,6 +135,12 @@ Expected<Problem> Problem::check(const cce_problem &from) {
   }
   to.workspaceLimit = from.workspace_limit ? from.workspace_limit : defaultWorkspaceLimit;
   to.checkLabels = from.check_labels != 0;
+  if (!(from.filter_eps >= 0 && from.filter_eps < 1))
+    return wrong("filter_eps", "a number in [0, 1)", from.filter_eps);
+  to.filterEps = from.filter_eps;
+  if (from.filter_tail != CCE_FILTER_TAIL_CORRECT && from.filter_tail != CCE_FILTER_TAIL_DROP)
+    return wrong("filter_tail", "correct (0) or drop (1)", int(from.filter_tail));
+  to.filterTail = from.filter_tail;
   return to;
 }
 

@@ -32,6 +32,9 @@ struct Problem {
   std::string transform;
   size_t workspaceLimit = 0;
   bool checkLabels = false;
+  /// 0: exact.
+  float filterEps = 0;
+  cce_filter_tail filterTail = CCE_FILTER_TAIL_CORRECT;
 
   bool hasBias() const { return biasDtype != CCE_DTYPE_NONE; }
 

@@ -1,7 +1,7 @@
 //===- Run.cpp - the launches of the forward and the backward -------------===//
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //===----------------------------------------------------------------------===//
-#include "runtime/plan/Plan.h"
+#include "runtime/plan/RunSupport.h"
 
 #include <algorithm>
 
@@ -10,22 +10,7 @@ namespace cce::rt {
 namespace {
 
 constexpr size_t workspaceAlignment = 256;
-
-template <typename T> T *at(char *workspace, const Slice &slice) {
-  return slice.bytes ? reinterpret_cast<T *>(workspace + slice.offset) : nullptr;
-}
-
-int64_t divideUp(int64_t a, int64_t b) { return (a + b - 1) / b; }
-
-/// Tiles of an axis of this length.
-int64_t tilesOf(const Kernel &kernel, const char *axis, int64_t extent) {
-  return divideUp(extent, kernel.manifest().tile(axis, 1));
-}
-
-void addMatrix(Bindings &bindings, std::string_view name, const BufferBinding &buffer) {
-  bindings.matrix(name, buffer.base, buffer.dtype, buffer.sizes[0], buffer.sizes[1],
-                  buffer.strides[0], buffer.strides[1]);
-}
+constexpr size_t filterStateAlignment = 256;
 
 /// Rows [first, first + rows) of a matrix.
 BufferBinding rowsOf(BufferBinding matrix, int64_t first, int64_t rows) {
@@ -101,19 +86,22 @@ Status Plan::begin(const void *labels, const void *&bias, char *workspace, int64
   return backend->launch(*biasToFloat, conversion, divideUp(problem.vocab, 1024), stream);
 }
 
-Bindings Plan::common(char *workspace, const BufferBinding &e) const {
-  const auto *count = at<int32_t>(workspace, layout.count);
+Plan::Tokens Plan::allTokens(char *workspace, const int32_t *count) const {
+  return {at<void>(workspace, layout.rows), at<void>(workspace, layout.labels), count,
+          layout.padded};
+}
+
+Bindings Plan::common(const Tokens &tokens, const BufferBinding &e) const {
   Bindings bindings;
   addMatrix(bindings, "e", e);
-  bindings.vector("rows", at<void>(workspace, layout.rows), CCE_I32, layout.padded)
-      .vector("labels", at<void>(workspace, layout.labels), CCE_I32, layout.padded)
+  bindings.vector("rows", tokens.rows, CCE_I32, tokens.padded)
+      .vector("labels", tokens.labels, CCE_I32, tokens.padded)
       .scalar("param", problem.softcap)
       .extent("positions", problem.tokens)
       // Behind an asynchronous launch the host does not know the count; kernels then read it.
-      .extent("tokens", backend->synchronous() ? *count : layout.padded)
-      .extentPointer("tokens", count)
-      .extent("hidden", problem.hidden)
-      .extent("splits", layout.splits);
+      .extent("tokens", backend->synchronous() ? *tokens.count : tokens.padded)
+      .extentPointer("tokens", tokens.count)
+      .extent("hidden", problem.hidden);
   return bindings;
 }
 
@@ -142,6 +130,10 @@ Status Plan::forward(const cce_forward_args &args, void *stream) const {
   if (args.label_error)
     CCE_RETURN_IF_ERROR(
         backend->checkPointer("args.label_error", args.label_error, sizeof(int64_t)));
+  const bool filtered = args.filter_state && layout.filter.slots > 0 && problem.tokens > 0;
+  if (filtered)
+    CCE_RETURN_IF_ERROR(
+        backend->checkPointer("args.filter_state", args.filter_state, filterStateAlignment));
   const BufferBinding e = problem.e(args.e), c = problem.c(args.c);
   if (problem.tokens > 0) {
     CCE_RETURN_IF_ERROR(
@@ -168,15 +160,20 @@ Status Plan::forward(const cce_forward_args &args, void *stream) const {
       CCE_RETURN_IF_ERROR(pack(e, eIn, stream));
     if (packC)
       CCE_RETURN_IF_ERROR(pack(c, cIn, stream));
-    Bindings bindings = common(workspace, eIn);
-    bindClasses(bindings, cIn, static_cast<const float *>(bias), 0, problem.vocab);
-    bindings.vector("label_logit", labelLogit, CCE_F32, layout.padded)
+    const auto *biasIn = static_cast<const float *>(bias);
+    Bindings bindings = common(allTokens(workspace, at<int32_t>(workspace, layout.count)), eIn);
+    bindClasses(bindings, cIn, biasIn, 0, problem.vocab);
+    bindings.extent("splits", layout.splits)
+        .vector("label_logit", labelLogit, CCE_F32, layout.padded)
         .matrix("partial", partial, CCE_I64, layout.splits, layout.padded, layout.padded);
     CCE_RETURN_IF_ERROR(backend->launch(*indexedMatmul, bindings,
                                         tilesOf(*indexedMatmul, "tokens", layout.padded), stream));
-    CCE_RETURN_IF_ERROR(
-        backend->launch(*lseForward, bindings,
-                        tilesOf(*lseForward, "tokens", layout.padded) * layout.splits, stream));
+    if (filtered)
+      CCE_RETURN_IF_ERROR(beginFilter(workspace, static_cast<char *>(args.filter_state), eIn, cIn,
+                                      biasIn, bindings, stream));
+    const Kernel &lse = filtered ? *filterKernels.lseForward : *lseForward;
+    CCE_RETURN_IF_ERROR(backend->launch(
+        lse, bindings, tilesOf(lse, "tokens", layout.padded) * layout.splits, stream));
   }
 
   Bindings bindings;
@@ -202,15 +199,6 @@ Status Plan::forward(const cce_forward_args &args, void *stream) const {
   }
   return {};
 }
-
-/// What all chunks of a backward share.
-struct Plan::BackwardCall {
-  const cce_backward_args &args;
-  char *workspace;
-  BufferBinding e;   ///< as kernels see it
-  const float *bias; ///< f32 or null
-  float *dbias;      ///< f32 or null
-};
 
 Status Plan::backward(const cce_backward_args &args, void *stream) const {
   if (args.struct_size != sizeof(cce_backward_args))
@@ -251,7 +239,23 @@ Status Plan::backward(const cce_backward_args &args, void *stream) const {
   if (args.dbias)
     CCE_RETURN_IF_ERROR(
         backend->checkPointer("args.dbias", args.dbias, size_t(dtypeSize(problem.biasDtype))));
+  const bool filtered =
+      args.filter_state && !args.dbias && layout.filter.slots > 0 && anyTokens;
+  if (filtered)
+    CCE_RETURN_IF_ERROR(
+        backend->checkPointer("args.filter_state", args.filter_state, filterStateAlignment));
+  if (args.dropped_mass && anyTokens)
+    CCE_RETURN_IF_ERROR(
+        backend->checkPointer("args.dropped_mass", args.dropped_mass, sizeof(float)));
+  if (args.kept_fraction)
+    CCE_RETURN_IF_ERROR(
+        backend->checkPointer("args.kept_fraction", args.kept_fraction, sizeof(float)));
 
+  // The filtered path writes over these where it leaves something out.
+  if (args.dropped_mass && anyTokens)
+    CCE_RETURN_IF_ERROR(backend->fill(args.dropped_mass, 0, problem.tokens, stream));
+  if (args.kept_fraction && !filtered)
+    CCE_RETURN_IF_ERROR(backend->fill(args.kept_fraction, 1, 1, stream));
   if (!anyTokens) {
     if (args.dc)
       CCE_RETURN_IF_ERROR(backend->zero(problem.dc(args.dc), stream));
@@ -260,7 +264,8 @@ Status Plan::backward(const cce_backward_args &args, void *stream) const {
           backend->zero({args.dbias, problem.biasDtype, 1, {problem.vocab, 0}, {1, 0}}, stream));
     return {};
   }
-  if (!args.de && !args.dc && !args.dbias)
+  const bool anyGradient = args.de || args.dc || args.dbias;
+  if (!anyGradient && !(filtered && (args.dropped_mass || args.kept_fraction)))
     return {};
 
   auto *workspace = static_cast<char *>(args.workspace);
@@ -291,8 +296,15 @@ Status Plan::backward(const cce_backward_args &args, void *stream) const {
                                 : static_cast<float *>(args.dbias)};
   if (packE)
     CCE_RETURN_IF_ERROR(pack(e, call.e, stream));
-  for (int64_t chunk = 0; chunk < layout.chunks; ++chunk)
-    CCE_RETURN_IF_ERROR(backwardChunk(call, chunk, stream));
+  auto *count = at<int32_t>(workspace, layout.count);
+  if (filtered) {
+    CCE_RETURN_IF_ERROR(backwardFiltered(call, stream));
+    // What follows does nothing if it was that path.
+    count = at<int32_t>(workspace, layout.filter.countDense);
+  }
+  const Tokens tokens = allTokens(workspace, count);
+  for (int64_t chunk = 0; anyGradient && chunk < layout.chunks; ++chunk)
+    CCE_RETURN_IF_ERROR(backwardChunk(call, tokens, chunk, stream));
 
   if (args.dbias && floatToBias) {
     Bindings conversion;
@@ -305,7 +317,8 @@ Status Plan::backward(const cce_backward_args &args, void *stream) const {
   return {};
 }
 
-Status Plan::backwardChunk(const BackwardCall &call, int64_t chunk, void *stream) const {
+Status Plan::backwardChunk(const BackwardCall &call, const Tokens &tokens, int64_t chunk,
+                           void *stream) const {
   const auto &[args, workspace, e, bias, dbias] = call;
   const auto &slices = layout.backward;
   const int64_t first = chunk * layout.chunk;
@@ -317,7 +330,7 @@ Status Plan::backwardChunk(const BackwardCall &call, int64_t chunk, void *stream
   if (packC)
     CCE_RETURN_IF_ERROR(pack(cSource, c, stream));
 
-  Bindings bindings = common(workspace, e);
+  Bindings bindings = common(tokens, e);
   bindClasses(bindings, c, bias ? bias + first : nullptr, first, classes);
   addMatrix(bindings, "de", problem.de(args.de));
   addMatrix(bindings, "dc",

@@ -164,7 +164,7 @@ cce.kernel @gather_c1(%x: !cce.buffer<f32>, %rows: !cce.buffer<tokens x i32>) {
 
 cce.kernel @gather_c2(%x: !cce.buffer<positions x f32>, %rows: !cce.buffer<tokens x i64>) {
   // A list of another type than i32.
-  // expected-error@+1 {{'cce.gather' op expected rows of rank 1 and i32, got '!cce.buffer<tokens x i64>'}}
+  // expected-error@+1 {{'cce.gather' op expected rows of rank 1 or 2 and i32, got '!cce.buffer<tokens x i64>'}}
   %view = cce.gather %x[%rows] : !cce.buffer<positions x f32>, !cce.buffer<tokens x i64>
   cce.parallel %i over tokens {
   }

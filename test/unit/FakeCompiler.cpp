@@ -9,6 +9,7 @@
 #include <cmath>
 #include <limits>
 #include <map>
+#include <sstream>
 
 namespace cce::rt::test {
 
@@ -308,10 +309,80 @@ std::vector<ManifestArgument> cpuArguments(const std::string &kernel) {
   return a.list;
 }
 
+/// The arguments of the filter's kernels as docs/architecture.md has them: "name" is a pointer,
+/// "name:kind" another kind or the type of a scalar.
+const std::map<std::string, std::string> filterArguments = {
+    {"head_classes", "labels count vocab:i32 words:i32 bitmap classes capacity:i32 head_count "
+                     "needed"},
+    {"filter_threshold", "partial splits:i32 padded:i32 label_logit count log_epsilon:f32 "
+                         "threshold"},
+    {"heavy_classes", "needed blocks:i32 words:i32 least:i32 heavy"},
+    {"list_classes", "needed heavy blocks:i32 words:i32 slots:i32 lists counts ranks heavy_list "
+                     "heavy_count"},
+    {"choose_path", "counts blocks:i32 slots:i32 limit:i64 threshold log_epsilon:f32 lse count "
+                    "vocab:i32 least_head_mass:f32 count_dense count_filtered kept_or_null"},
+    {"sample_tokens", "rows lse count_filtered sample_rows sample_labels sample_lse "
+                      "sample_prob_weight sample_label_weight sample_block sample_count"},
+    {"tail_direction", "g_sample stride:i64 needed words:i32 sample_block sample_count vocab:i32 "
+                       "direction"},
+    {"weighted_rows", "weights n:i32 count_or_null rows_or_null matrix stride:i64 columns:i32 "
+                      "parts:i32 partial weight_sums"},
+    {"sum_parts", "partial weight_sums parts:i32 columns:i32 normalise:i32 result total"},
+    {"dropped_mass", "kept padded:i32 counts prob_weight rows count_filtered enabled:i32 mass "
+                     "dropped_or_null"},
+    {"grad_classes", "needed ranks heavy words:i32 slots:i32 blocks:i32 g g_stride:i64 e e_stride:i64 "
+                     "rows labels prob_weight count_filtered hidden:i32 vocab:i32 limit:f32 direction "
+                     "total tail correct:i32 alpha dc dc_stride:i64"},
+    {"lse_forward_head", "e:map rows c:map classes classes:extent classes:count bias param:f32 "
+                         "hidden:extent tokens:count splits:extent partial partial:stride"},
+    {"lse_forward_filter", "e:map rows c:map bias param:f32 hidden:extent vocab:extent "
+                           "tokens:count splits:extent threshold needed needed:stride partial partial:stride"},
+    {"logit_grad_listed", "e:map rows c:map bias param:f32 hidden:extent tokens:count lists "
+                          "lists:stride slots:extent slots:count labels lse prob_weight "
+                          "label_weight g:map kept kept:stride"},
+    {"grad_embedding_listed", "g:map c:map lists lists:stride slots:extent slots:count "
+                              "hidden:extent tokens:count mass tail alpha rows de de:stride"},
+    {"grad_classifier_heavy", "tokens:count classes:count hidden:extent classes:extent g:map e:map "
+                              "rows heavy alpha dc dc:stride"}};
+
+/// False if it is none of the filter's kernels.
+bool describeFilterKernel(const KernelRequest &request, Manifest &manifest) {
+  std::string name = request.kernel;
+  if (name.ends_with("_bf16") || name.ends_with("_f16"))
+    name.erase(name.rfind('_'));
+  auto it = filterArguments.find(name);
+  if (it == filterArguments.end())
+    return false;
+  static const std::map<std::string, ArgumentKind> kinds = {{"map", ArgumentKind::TensorMap},
+                                                            {"stride", ArgumentKind::Stride},
+                                                            {"extent", ArgumentKind::Extent},
+                                                            {"count", ArgumentKind::ExtentPointer}};
+  static const std::map<std::string, ScalarType> types = {
+      {"f32", ScalarType::F32}, {"i32", ScalarType::I32}, {"i64", ScalarType::I64}};
+  std::istringstream words(it->second);
+  for (std::string word; words >> word;) {
+    ManifestArgument argument;
+    const size_t colon = word.find(':');
+    argument.name = word.substr(0, colon);
+    const std::string suffix = colon == std::string::npos ? "" : word.substr(colon + 1);
+    if (auto type = types.find(suffix); type != types.end()) {
+      argument.kind = ArgumentKind::Scalar;
+      argument.scalarType = type->second;
+    } else if (auto kind = kinds.find(suffix); kind != kinds.end()) {
+      argument.kind = kind->second;
+    }
+    argument.box = {128, 64};
+    argument.swizzle = 128;
+    manifest.arguments.push_back(argument);
+  }
+  return true;
+}
+
 void describeForGpu(const KernelRequest &request, Manifest &manifest) {
   manifest.threads = 384;
   manifest.sharedBytes = 1 << 17;
-  manifest.tiles = {{"tokens", 128}, {"vocab", 256}, {"hidden", 256}};
+  manifest.tiles = {
+      {"tokens", 128}, {"vocab", 256}, {"hidden", 256}, {"classes", 256}, {"slots", 256}};
   ManifestArgument argument;
   auto map = [&](const char *name) {
     argument = {};
@@ -332,6 +403,8 @@ void describeForGpu(const KernelRequest &request, Manifest &manifest) {
     manifest.threads = 1024;
     manifest.sharedBytes = 0;
     manifest.tiles.clear();
+    if (describeFilterKernel(request, manifest))
+      return;
     if (request.kernel.starts_with("select_tokens")) {
       manifest.blocks = 1;
       add(ArgumentKind::Pointer, "labels_in");
@@ -340,6 +413,8 @@ void describeForGpu(const KernelRequest &request, Manifest &manifest) {
     }
     return;
   }
+  if (describeFilterKernel(request, manifest))
+    return;
   if (request.kernel == "indexed_matmul" || request.kernel == "lse_forward" ||
       request.kernel == "logit_grad") {
     map("e");

@@ -3,6 +3,8 @@
 //===----------------------------------------------------------------------===//
 #include "test/unit/FakeDriver.h"
 
+#include "runtime/kernels/Bindings.h"
+
 #include <cstdlib>
 #include <cstring>
 #include <mutex>
@@ -144,7 +146,7 @@ Result launchKernelEx(const LaunchConfig *config, FunctionHandle function, void 
   launch.stream = config->stream;
   if (config->numAttributes == 1 && config->attributes->id == launchAttributeClusterDimension)
     launch.cluster = config->attributes->value.clusterDim.x;
-  launch.parameters.assign(parameters, parameters + 16);
+  launch.parameters.assign(parameters, parameters + maxArguments);
   if (state.onLaunch)
     state.onLaunch(launch);
   state.launches.push_back(launch);
@@ -185,6 +187,12 @@ Result memcpyDtoHAsync(void *destination, DevicePointer source, size_t bytes, St
 Result memsetD8Async(DevicePointer pointer, unsigned char value, size_t bytes, StreamHandle) {
   CCE_FAKE("cuMemsetD8Async", true)
   std::memset(reinterpret_cast<void *>(uintptr_t(pointer)), value, bytes);
+  return success;
+}
+Result memsetD32Async(DevicePointer pointer, unsigned value, size_t count, StreamHandle) {
+  CCE_FAKE("cuMemsetD32Async", true)
+  for (size_t i = 0; i < count; ++i)
+    std::memcpy(reinterpret_cast<void *>(uintptr_t(pointer + 4 * i)), &value, 4);
   return success;
 }
 Result memsetD2D8Async(DevicePointer pointer, size_t pitch, unsigned char value, size_t width,

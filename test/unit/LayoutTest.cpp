@@ -6,6 +6,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
 namespace cce::rt {
 namespace {
 
@@ -119,6 +121,177 @@ TEST_F(LayoutTest, slicesDoNotOverlap) {
   EXPECT_GE(b.packedC.bytes, 2 * std::min(layout.chunk, problem.vocab) * 40);
   EXPECT_GE(b.g.bytes, 2 * layout.padded * layout.gStride);
   EXPECT_GE(layout.packedE.bytes, 2 * problem.tokens * 40);
+}
+
+/// The same problem with a filtered path.
+class FilterLayoutTest : public LayoutTest {
+protected:
+  FilterLayoutTest() {
+    inputs.hiddenGranule = 256;
+    inputs.filter = inputs.filterSample = true;
+    inputs.headTokenTile = 128;
+    inputs.headClassTile = 256;
+  }
+  std::vector<Slice> slicesOf(const FilterLayout &filter) {
+    const auto &f = filter.backward;
+    return {f.heavy,            f.heavyList,         f.heavyCount,     f.counts,
+            f.lists,            f.ranks,             f.kept,
+            f.mass,             f.sampleRows,        f.sampleLabels,   f.sampleLse,
+            f.sampleProbWeight, f.sampleLabelWeight, f.sampleBlock,    f.sampleCount,
+            f.direction,        f.meanClass,         f.directionTotal, f.massRow,
+            f.massTotal,        f.partial,           f.weightSums,     f.g};
+  }
+};
+
+TEST_F(FilterLayoutTest, isOnlyThereWhenAskedFor) {
+  const int64_t forwardBytes = choose().forwardBytes, backwardBytes = choose().backwardBytes;
+  inputs.filter = false;
+  const Layout exact = choose();
+  EXPECT_EQ(exact.filter.slots, 0);
+  EXPECT_EQ(exact.filter.stateBytes, 0);
+  EXPECT_EQ(exact.filter.countDense.bytes, 0);
+  EXPECT_LT(exact.forwardBytes, forwardBytes);
+  EXPECT_LE(exact.backwardBytes, backwardBytes);
+}
+
+TEST_F(FilterLayoutTest, theForwardStaysSmall) {
+  const Layout layout = choose();
+  EXPECT_EQ(layout.filter.blocks, 64);
+  EXPECT_EQ(layout.filter.words, 8000);
+  EXPECT_EQ(layout.filter.headCapacity, 16128);
+  EXPECT_EQ(layout.filter.headSplits, 8);
+  EXPECT_EQ(layout.filter.needed.bytes, 64 * 8000 * 4);
+  EXPECT_EQ(layout.filter.threshold.bytes, 4 * 8192);
+  EXPECT_LE(layout.filter.stateBytes + layout.forwardBytes, 4000000);
+}
+
+TEST_F(FilterLayoutTest, headOfAnyVocabulary) {
+  for (auto [vocab, capacity] :
+       {std::pair(1, 256), std::pair(5000, 512), std::pair(1 << 20, 16384)}) {
+    problem.vocab = vocab;
+    EXPECT_EQ(choose().filter.headCapacity, capacity) << vocab;
+  }
+  // More splits than the whole vocabulary has: the states of both fit.
+  problem.tokens = 1;
+  problem.vocab = 600;
+  inputs.headClassTile = 64;
+  const Layout layout = choose();
+  EXPECT_EQ(layout.splits, 3);
+  EXPECT_EQ(layout.filter.headSplits, 4);
+  EXPECT_EQ(layout.forward.partial.bytes, 8 * 4 * 128);
+}
+
+TEST_F(FilterLayoutTest, slotsFillTheLimit) {
+  int64_t last = 0;
+  for (size_t megabytes : {140, 256, 512, 1000, 5000}) {
+    problem.workspaceLimit = megabytes << 20;
+    const Layout layout = choose();
+    const FilterLayout &filter = layout.filter;
+    EXPECT_LE(size_t(layout.backwardBytes), problem.workspaceLimit);
+    EXPECT_LE(filter.bytes, layout.backwardBytes);
+    ASSERT_GT(filter.slots, 0);
+    EXPECT_EQ(filter.slots % 256, 0);
+    EXPECT_GE(filter.slots, last);
+    last = filter.slots;
+    EXPECT_GE(filter.backward.g.bytes, 2 * layout.padded * filter.slots);
+    EXPECT_GE(filter.backward.g.bytes, 2 * 128 * filter.sampleStride);
+    EXPECT_EQ(filter.backward.lists.bytes, 4 * 64 * filter.slots);
+    EXPECT_EQ(filter.backward.kept.bytes, 4 * filter.slots / 256 * layout.padded);
+    EXPECT_EQ(filter.backward.ranks.bytes, filter.needed.bytes);
+    if (filter.slots < 85504) // a third of the vocabulary
+      EXPECT_GT(filter.bytes + 256 * (2 * layout.padded + 4 * 64) + 4 * layout.padded,
+                int64_t(problem.workspaceLimit) - 512);
+  }
+  EXPECT_EQ(last, 85504);
+  problem.workspaceLimit = size_t(256) << 20;
+  EXPECT_GT(choose().filter.slots, 14000);
+}
+
+TEST_F(FilterLayoutTest, theSampleMayNeedMoreThanTheTokens) {
+  problem.tokens = 128;
+  const Layout layout = choose();
+  EXPECT_EQ(layout.filter.slots, 85504);
+  EXPECT_EQ(layout.filter.backward.g.bytes, 2 * 128 * 256000);
+  inputs.filterSample = false;
+  const Layout dropping = choose();
+  EXPECT_EQ(dropping.filter.backward.g.bytes, 2 * 128 * 85504);
+  EXPECT_EQ(dropping.filter.backward.sampleRows.bytes, 0);
+  EXPECT_EQ(dropping.filter.parts, 0);
+}
+
+TEST_F(FilterLayoutTest, noRoomIsNoError) {
+  // The sample alone is 128 x 256000 elements.
+  problem.workspaceLimit = size_t(64) << 20;
+  problem.tokens = 1024;
+  const Layout layout = choose();
+  EXPECT_EQ(layout.filter.slots, 0);
+  EXPECT_EQ(layout.filter.stateBytes, 0);
+  EXPECT_EQ(layout.filter.forward.bitmap.bytes, 0);
+  EXPECT_THAT(layout.filter.whyNot, testing::StartsWith("it needs a workspace of at least 7"));
+  EXPECT_LE(size_t(layout.backwardBytes), problem.workspaceLimit);
+  inputs.filterSample = false;
+  EXPECT_GT(choose().filter.slots, 0);
+}
+
+TEST_F(FilterLayoutTest, smallVocabularies) {
+  for (int64_t vocab : {1, 2, 255, 257, 1000}) {
+    problem.vocab = vocab;
+    const Layout layout = choose();
+    EXPECT_EQ(layout.filter.slots, vocab < 1000 ? 256 : 512) << vocab;
+    EXPECT_EQ(layout.filter.words, (vocab + 255) / 256 * 8);
+  }
+}
+
+TEST_F(FilterLayoutTest, slicesDoNotOverlap) {
+  problem.biasDtype = CCE_F16;
+  problem.hidden = 37;
+  for (int64_t granule : {128, 256}) {
+    inputs.tokenGranule = granule;
+    const Layout layout = choose();
+    const FilterLayout &filter = layout.filter;
+    auto check = [](std::vector<Slice> slices, int64_t total) {
+      std::sort(slices.begin(), slices.end(),
+                [](const Slice &a, const Slice &b) { return a.offset < b.offset; });
+      int64_t end = 0;
+      for (const Slice &slice : slices) {
+        EXPECT_GT(slice.bytes, 0);
+        EXPECT_EQ(slice.offset % 256, 0);
+        EXPECT_GE(slice.offset, end);
+        end = slice.offset + slice.bytes;
+      }
+      EXPECT_LE(end, total);
+    };
+    check({layout.count, layout.error, layout.rows, layout.labels, layout.bias,
+           layout.forward.labelLogit, layout.forward.partial, filter.forward.bitmap,
+           filter.forward.headClasses, filter.forward.headCount},
+          layout.forwardBytes);
+    check({filter.needed, filter.threshold}, filter.stateBytes);
+    // What both paths of the backward read, and what each of them has for itself.
+    const auto &b = layout.backward;
+    const std::vector<Slice> shared = {layout.count,  layout.error, layout.rows,
+                                       layout.labels, layout.bias,  b.lse,
+                                       b.probWeight,  b.labelWeight, b.alpha,
+                                       b.dbias,       filter.countDense, filter.countFiltered};
+    std::vector<Slice> exact = shared, filtered = shared;
+    exact.insert(exact.end(), {b.sum, b.g});
+    const std::vector<Slice> own = slicesOf(filter);
+    filtered.insert(filtered.end(), own.begin(), own.end());
+    check(exact, layout.backwardBytes);
+    check(filtered, layout.backwardBytes);
+    EXPECT_EQ(filter.sampleTokens, granule);
+    // Tiles of 256 columns read it to their end.
+    EXPECT_GE(filter.backward.meanClass.bytes, 4 * 256);
+  }
+}
+
+TEST_F(FilterLayoutTest, enormousProblemsDoNotOverflow) {
+  problem.tokens = 2000000000;
+  problem.vocab = 2000000000;
+  problem.hidden = 1;
+  problem.workspaceLimit = size_t(1) << 62;
+  const Layout layout = choose();
+  EXPECT_GE(layout.filter.needed.bytes, int64_t(1) << 50);
+  EXPECT_GE(layout.backwardBytes, layout.filter.bytes);
 }
 
 TEST_F(LayoutTest, moreThanAnyMemoryStaysMoreThanAnyMemory) {

@@ -124,6 +124,14 @@ TEST_F(PlanValidation, problemsThatMakeNoSense) {
   EXPECT_EQ(error([](cce_problem &p) { p.transform = ""; }),
             "INVALID_ARGUMENT: problem.transform: expected NULL or the text of a cce.transform, "
             "got an empty string");
+  for (float eps : {-0x1p-12f, 1.0f, INFINITY})
+    EXPECT_THAT(error([=](cce_problem &p) { p.filter_eps = eps; }),
+                HasSubstr("INVALID_ARGUMENT: problem.filter_eps: expected a number in [0, 1), "));
+  EXPECT_EQ(error([](cce_problem &p) { p.filter_eps = NAN; }),
+            "INVALID_ARGUMENT: problem.filter_eps: expected a number in [0, 1), got nan");
+  EXPECT_EQ(error([](cce_problem &p) { p.filter_eps = 0.5f; }), "");
+  EXPECT_EQ(error([](cce_problem &p) { p.filter_tail = static_cast<cce_filter_tail>(2); }),
+            "INVALID_ARGUMENT: problem.filter_tail: expected correct (0) or drop (1), got 2");
   EXPECT_EQ(planError({}).substr(0, 40), "INVALID_ARGUMENT: problem.struct_size: e");
 }
 
@@ -199,7 +207,7 @@ TEST_F(PlanValidation, wrongCallsLaunchNothing) {
     return runForward();
   };
   EXPECT_EQ(forwardError([](auto &a) { a.struct_size = 8; }),
-            "args.struct_size: expected 80 (call cce_forward_args_init first), got 8");
+            "args.struct_size: expected 88 (call cce_forward_args_init first), got 8");
   EXPECT_EQ(forwardError([](auto &a) { a.e = nullptr; }), "args.e: expected memory, got NULL");
   EXPECT_EQ(forwardError([](auto &a) { a.c = nullptr; }), "args.c: expected memory, got NULL");
   EXPECT_EQ(forwardError([](auto &a) { a.bias = nullptr; }),
@@ -227,7 +235,7 @@ TEST_F(PlanValidation, wrongCallsLaunchNothing) {
     return runBackward();
   };
   EXPECT_EQ(backwardError([](auto &a) { a.struct_size = 8; }),
-            "args.struct_size: expected 104 (call cce_backward_args_init first), got 8");
+            "args.struct_size: expected 128 (call cce_backward_args_init first), got 8");
   EXPECT_EQ(backwardError([](auto &a) { a.lse = nullptr; }), "args.lse: expected memory, got NULL");
   EXPECT_EQ(backwardError([](auto &a) { a.bias = nullptr; }),
             "args.bias: expected memory, got NULL");
@@ -238,6 +246,40 @@ TEST_F(PlanValidation, wrongCallsLaunchNothing) {
   EXPECT_EQ(de[0], -7);
   EXPECT_EQ(backwardError([](auto &a) { a.de = a.dc = a.dbias = nullptr; }), "");
   EXPECT_EQ(backwardError([](auto &) {}), "");
+}
+
+TEST_F(PlanValidation, theFilterOfTheCpuIsExact) {
+  ASSERT_NO_FATAL_FAILURE(makePlan());
+  EXPECT_EQ(runForward(), "");
+  EXPECT_EQ(runBackward(), "");
+  const std::vector<float> exactDe = de, exactDc = dc;
+  cce_plan_destroy(plan);
+  problem.filter_eps = 0.25f;
+  ASSERT_NO_FATAL_FAILURE(makePlan());
+  EXPECT_EQ(cce_plan_filter_state(plan), 0u);
+  EXPECT_THAT(cce_plan_describe(plan),
+              HasSubstr("filter: entries of p - onehot below 0.25 may be left out, but there is no "
+                        "filtered path: the CPU target has none; exact\n"));
+  std::vector<float> dropped(6, -7);
+  float kept = -7;
+  backward.dropped_mass = dropped.data();
+  backward.kept_fraction = &kept;
+  EXPECT_EQ(runForward(), "");
+  EXPECT_EQ(runBackward(), "");
+  EXPECT_EQ(de, exactDe);
+  EXPECT_EQ(dc, exactDc);
+  EXPECT_THAT(dropped, Each(0.0f));
+  EXPECT_EQ(kept, 1);
+  // Not only beside gradients.
+  kept = -7;
+  dropped.assign(6, -7);
+  backward.de = backward.dc = nullptr;
+  EXPECT_EQ(runBackward(), "");
+  EXPECT_THAT(dropped, Each(0.0f));
+  EXPECT_EQ(kept, 1);
+  backward.kept_fraction = reinterpret_cast<float *>(2);
+  EXPECT_THAT(runBackward(),
+              HasSubstr("args.kept_fraction: expected an address that is a multiple of 4 bytes"));
 }
 
 TEST_F(PlanValidation, biasOnlyWhereThereIsOne) {

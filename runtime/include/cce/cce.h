@@ -13,7 +13,8 @@
  *
  * for E (tokens x hidden) and C (vocab x hidden), without ever storing the logits
  * z (Wijmans et al., "Cut Your Losses in Large-Vocabulary Language Models", ICLR
- * 2025, arXiv 2411.09009; the exact form of Algorithms 1 to 4).
+ * 2025, arXiv 2411.09009; Algorithms 1 to 4, exactly unless cce_problem::filter_eps
+ * says otherwise).
  *
  * Life of a caller:
  *
@@ -142,6 +143,15 @@ typedef enum cce_reduction {
   CCE_REDUCTION_SUM = 2   /* 0 if there are no tokens that are not ignored */
 } cce_reduction;
 
+/* What a filtered backward does about the entries that it leaves out. */
+typedef enum cce_filter_tail {
+  /* Adds an estimate of their sum: what a token leaves out is taken to point in the mean
+   * direction of all that is left out. A rank-one product, so it costs little, and it
+   * removes most of the filter's error. */
+  CCE_FILTER_TAIL_CORRECT = 0,
+  CCE_FILTER_TAIL_DROP = 1 /* nothing: they count as zero */
+} cce_filter_tail;
+
 /* What to compute. Fill with cce_problem_init, then set tokens, hidden, vocab and
  * what differs from the defaults. */
 typedef struct cce_problem {
@@ -177,6 +187,15 @@ typedef struct cce_problem {
    * ignore_index. 0 (default): no wait; the loss and lse of such a token are NaN, its
    * gradient is zero, and cce_forward_args::label_error tells. */
   int32_t check_labels;
+  /* 0 (default): exact gradients. Larger: entries of p - onehot (p the softmax) below it
+   * may be left out of the backward, which then is several times faster where the softmax
+   * is peaked; never one that is as large, and never the one of the label. Finite and < 1;
+   * 2^-12 is usual for bf16, 2^-15 for f16. Needs cce_forward_args::filter_state. The exact
+   * path, which keeps the same promise, runs where it is faster (the device decides, call by
+   * call), on the CPU, for dbias, where E or C have to be copied because of their strides, and
+   * where workspace_limit is too small; cce_plan_describe says so. */
+  float filter_eps;
+  cce_filter_tail filter_tail; /* default CCE_FILTER_TAIL_CORRECT */
 } cce_problem;
 
 CCE_API void cce_problem_init(cce_problem *problem);
@@ -193,6 +212,10 @@ CCE_API void cce_plan_destroy(cce_plan *plan);
  * 256-byte aligned, contents need not be kept between calls. */
 CCE_API size_t cce_plan_forward_workspace(const cce_plan *plan);
 CCE_API size_t cce_plan_backward_workspace(const cce_plan *plan);
+
+/* Bytes of device memory, 256-byte aligned, that carry what the filter has found from
+ * cce_forward to cce_backward; 0 if this plan has no filtered path. */
+CCE_API size_t cce_plan_filter_state(const cce_plan *plan);
 
 /* The plan in words: kernels, tile sizes, chunks, workspace and why; valid as long
  * as the plan. */
@@ -220,6 +243,9 @@ typedef struct cce_forward_args {
   float *lse;             /* tokens, 0 where ignored; may be NULL if not wanted */
   /* Optional, 2 numbers: position and label of the first bad label, or {-1, 0}. */
   int64_t *label_error;
+  /* cce_plan_filter_state() bytes, 256-byte aligned, to be kept for cce_backward; not used
+   * if that is 0. NULL: the filter finds nothing, and the backward has to be exact. */
+  void *filter_state;
   void *workspace;
   size_t workspace_bytes; /* at least cce_plan_forward_workspace() */
 } cce_forward_args;
@@ -245,6 +271,16 @@ typedef struct cce_backward_args {
   void *de;               /* tokens x hidden */
   void *dc;               /* vocab x hidden */
   void *dbias;            /* vocab */
+  /* As cce_forward wrote it, for the same E, C, bias and labels. NULL: exact. Wanting dbias
+   * makes all of the call exact too. */
+  const void *filter_state;
+  /* What the filter has left out; both optional. dropped_mass: tokens; by token the part of
+   * its probability that the entries left out have together (with CCE_FILTER_TAIL_CORRECT
+   * an estimate stands for them), at most 1; 0 on the exact path and for tokens that take
+   * no part. kept_fraction: 1 number; the part of all tokens x vocab entries that was
+   * looked at, in whole columns of 128 tokens; 1 on the exact path. */
+  float *dropped_mass;
+  float *kept_fraction;
   void *workspace;
   size_t workspace_bytes; /* at least cce_plan_backward_workspace() */
 } cce_backward_args;

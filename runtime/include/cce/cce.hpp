@@ -143,6 +143,8 @@ public:
   size_t workspace() const {
     return forwardWorkspace() > backwardWorkspace() ? forwardWorkspace() : backwardWorkspace();
   }
+  /// Of the memory for filter_state; 0: none is needed.
+  size_t filterState() const { return cce_plan_filter_state(get()); }
   std::string describe() const { return cce_plan_describe(get()); }
 
   void forward(const cce_forward_args &args, void *stream = nullptr) const {

@@ -1,0 +1,372 @@
+//===- FilteredRun.cpp - the launches that the filter adds ----------------===//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//===----------------------------------------------------------------------===//
+//
+// The forward finds out which classes a block of tokens needs; the backward lists them, decides on
+// the device whether the lists are short enough, and if so computes only what they name. The host
+// never knows which path it is: it enqueues both, and the kernels of one of them find a count of -1.
+//
+//===----------------------------------------------------------------------===//
+#include "runtime/plan/RunSupport.h"
+
+#include <cmath>
+
+namespace cce::rt {
+
+namespace {
+
+/// The filtered path is taken if it looks at no more than this many tenths of all tokens x classes:
+/// beyond, gathering costs more than it saves.
+constexpr int64_t mostKeptTenths = 3;
+
+/// ... and if the classes that occur as labels have at least this part of the probability, on
+/// average: with less, thresholds are loose and what is left out has no common direction.
+constexpr float leastHeadMass = 0.35f;
+
+/// A class that one in so many blocks needs is heavy: its dC comes out of a dense product.
+constexpr int64_t heavyShare = 2;
+
+/// grad_classes skips what is this much smaller than epsilon in a token whose block needs the class
+/// for another token.
+constexpr float negligible = 0.25f;
+
+/// Items of the kernels without a matrix product.
+constexpr int64_t tokensAnItem = 256;
+constexpr int64_t wordsAnItem = 8;
+constexpr int64_t directionClassesAnItem = 512;
+constexpr int64_t sumColumnsAnItem = 2048;
+constexpr int64_t partColumnsAnItem = 256;
+constexpr int64_t gradClassesAnItem = 4;
+constexpr int64_t gradColumnsAnItem = 1024;
+
+BufferBinding words(void *base, int64_t count) { return {base, CCE_I32, 1, {count, 0}, {1, 0}}; }
+
+} // namespace
+
+Status Plan::beginFilter(char *workspace, char *state, const BufferBinding &e,
+                         const BufferBinding &c, const float *bias, Bindings &bindings,
+                         void *stream) const {
+  const FilterLayout &filter = layout.filter;
+  const auto &slices = filter.forward;
+  const auto *count = at<int32_t>(workspace, layout.count);
+  auto *bitmap = at<void>(workspace, slices.bitmap);
+  auto *classes = at<void>(workspace, slices.headClasses);
+  auto *headCount = at<int32_t>(workspace, slices.headCount);
+  auto *partial = at<void>(workspace, layout.forward.partial);
+  auto *needed = at<void>(state, filter.needed);
+  auto *threshold = at<void>(state, filter.threshold);
+  CCE_RETURN_IF_ERROR(backend->zero(words(needed, filter.blocks * filter.words), stream));
+  CCE_RETURN_IF_ERROR(backend->zero(words(bitmap, filter.words), stream));
+
+  Bindings list;
+  list.vector("labels", at<void>(workspace, layout.labels), CCE_I32, layout.padded)
+      .scalarBuffer("count", count, CCE_I32)
+      .scalar("vocab", problem.vocab)
+      .scalar("words", filter.words)
+      .vector("bitmap", bitmap, CCE_I32, filter.words)
+      .vector("classes", classes, CCE_I32, filter.headCapacity)
+      .scalar("capacity", filter.headCapacity)
+      .scalarBuffer("head_count", headCount, CCE_I32)
+      .matrix("needed", needed, CCE_I32, filter.blocks, filter.words, filter.words);
+  CCE_RETURN_IF_ERROR(backend->launch(*filterKernels.headClasses, list, 1, stream));
+
+  const Kernel &lseHead = *filterKernels.lseForwardHead;
+  Bindings head = common(allTokens(workspace, count), e);
+  bindClasses(head, c, bias, 0, problem.vocab);
+  head.extent("splits", filter.headSplits)
+      .vector("classes", classes, CCE_I32, filter.headCapacity)
+      .extent("classes", filter.headCapacity)
+      .extentPointer("classes", headCount)
+      .matrix("partial", partial, CCE_I64, filter.headSplits, layout.padded, layout.padded);
+  CCE_RETURN_IF_ERROR(backend->launch(
+      lseHead, head, tilesOf(lseHead, "tokens", layout.padded) * filter.headSplits, stream));
+
+  Bindings merge;
+  merge.matrix("partial", partial, CCE_I64, filter.headSplits, layout.padded, layout.padded)
+      .scalar("splits", filter.headSplits)
+      .scalar("padded", layout.padded)
+      .vector("label_logit", at<void>(workspace, layout.forward.labelLogit), CCE_F32,
+              layout.padded)
+      .scalarBuffer("count", count, CCE_I32)
+      .scalar("log_epsilon", std::log(problem.filterEps))
+      .vector("threshold", threshold, CCE_F32, layout.padded);
+  CCE_RETURN_IF_ERROR(backend->launch(*filterKernels.threshold, merge,
+                                      divideUp(layout.padded, tokensAnItem), stream));
+
+  bindings.vector("threshold", threshold, CCE_F32, layout.padded)
+      .matrix("needed", needed, CCE_I32, filter.blocks, filter.words, filter.words);
+  return {};
+}
+
+Status Plan::choosePath(const BackwardCall &call, void *stream) const {
+  const FilterLayout &filter = layout.filter;
+  const auto &slices = filter.backward;
+  char *workspace = call.workspace;
+  // Only read here, but bindings know one kind of pointer.
+  auto *state = static_cast<char *>(const_cast<void *>(call.args.filter_state));
+  Bindings usage;
+  usage
+      .matrix("needed", at<void>(state, filter.needed), CCE_I32, filter.blocks, filter.words,
+              filter.words)
+      .scalar("blocks", filter.blocks)
+      .scalar("words", filter.words)
+      .scalar("least", std::max<int64_t>(2, divideUp(filter.blocks, heavyShare)))
+      .vector("heavy", at<void>(workspace, slices.heavy), CCE_I32, filter.words);
+  CCE_RETURN_IF_ERROR(backend->launch(*filterKernels.heavyClasses, usage,
+                                      filter.words / wordsAnItem, stream));
+
+  Bindings list;
+  list.matrix("needed", at<void>(state, filter.needed), CCE_I32, filter.blocks, filter.words,
+              filter.words)
+      .vector("heavy", at<void>(workspace, slices.heavy), CCE_I32, filter.words)
+      .vector("heavy_list", at<void>(workspace, slices.heavyList), CCE_I32, filter.slots)
+      .scalarBuffer("heavy_count", at<void>(workspace, slices.heavyCount), CCE_I32)
+      .scalar("blocks", filter.blocks)
+      .scalar("words", filter.words)
+      .scalar("slots", filter.slots)
+      .matrix("lists", at<void>(workspace, slices.lists), CCE_I32, filter.blocks, filter.slots,
+              filter.slots)
+      .vector("counts", at<void>(workspace, slices.counts), CCE_I32, filter.blocks)
+      .matrix("ranks", at<void>(workspace, slices.ranks), CCE_I32, filter.blocks, filter.words,
+              filter.words);
+  // One more item: the list of the heavy ones.
+  CCE_RETURN_IF_ERROR(
+      backend->launch(*filterKernels.listClasses, list, filter.blocks + 1, stream));
+
+  Bindings choice;
+  choice.vector("counts", at<void>(workspace, slices.counts), CCE_I32, filter.blocks)
+      .scalar("blocks", filter.blocks)
+      .scalar("slots", filter.slots)
+      .scalar("limit", filter.blocks * problem.vocab * mostKeptTenths / 10)
+      .vector("threshold", at<void>(state, filter.threshold), CCE_F32, layout.padded)
+      .scalar("log_epsilon", std::log(problem.filterEps))
+      .vector("lse", at<void>(workspace, layout.backward.lse), CCE_F32, layout.padded)
+      .scalarBuffer("count", at<void>(workspace, layout.count), CCE_I32)
+      .scalar("vocab", problem.vocab)
+      .scalar("least_head_mass", leastHeadMass)
+      .scalarBuffer("count_dense", at<void>(workspace, filter.countDense), CCE_I32)
+      .scalarBuffer("count_filtered", at<void>(workspace, filter.countFiltered), CCE_I32)
+      .scalarBuffer("kept_or_null", call.args.kept_fraction, CCE_F32);
+  return backend->launch(*filterKernels.choosePath, choice, 1, stream);
+}
+
+Status Plan::weightedRows(char *workspace, const float *weights, int64_t n, const int32_t *count,
+                          const int32_t *rows, const BufferBinding &matrix, bool normalise,
+                          float *result, float *total, void *stream) const {
+  const FilterLayout &filter = layout.filter;
+  auto *partial = at<void>(workspace, filter.backward.partial);
+  auto *sums = at<void>(workspace, filter.backward.weightSums);
+  const int64_t columns = matrix.sizes[1];
+  Bindings parts;
+  parts.vector("weights", weights, CCE_F32, n)
+      .scalar("n", n)
+      .scalarBuffer("count_or_null", count, CCE_I32)
+      .vector("rows_or_null", rows, CCE_I32, n)
+      .vector("matrix", matrix.base, matrix.dtype, 0)
+      .scalar("stride", matrix.strides[0])
+      .scalar("columns", columns)
+      .scalar("parts", filter.parts)
+      .matrix("partial", partial, CCE_F32, filter.parts, columns, columns)
+      .vector("weight_sums", sums, CCE_F32, filter.parts);
+  CCE_RETURN_IF_ERROR(backend->launch(*filterKernels.weightedRows, parts,
+                                      filter.parts * divideUp(columns, sumColumnsAnItem), stream));
+  Bindings sum;
+  sum.matrix("partial", partial, CCE_F32, filter.parts, columns, columns)
+      .vector("weight_sums", sums, CCE_F32, filter.parts)
+      .scalar("parts", filter.parts)
+      .scalar("columns", columns)
+      .scalar("normalise", int64_t(normalise))
+      .vector("result", result, CCE_F32, columns)
+      .scalarBuffer("total", total, CCE_F32);
+  return backend->launch(*filterKernels.sumParts, sum, divideUp(columns, partColumnsAnItem),
+                         stream);
+}
+
+Status Plan::sampleTail(const BackwardCall &call, const BufferBinding &c, void *stream) const {
+  const FilterLayout &filter = layout.filter;
+  const auto &slices = filter.backward;
+  char *workspace = call.workspace;
+  const int64_t tokens = filter.sampleTokens;
+  auto vector = [&](const Slice &slice) { return at<void>(workspace, slice); };
+  auto *count = at<int32_t>(workspace, slices.sampleCount);
+
+  // sample_tokens fills one block; behind it, where larger tiles of logit_grad look too, the first
+  // row of E with weights of 0 stands.
+  if (tokens > filterBlock)
+    for (const Slice &slice : {slices.sampleRows, slices.sampleLabels, slices.sampleLse,
+                               slices.sampleProbWeight, slices.sampleLabelWeight})
+      CCE_RETURN_IF_ERROR(backend->zero(words(vector(slice), tokens), stream));
+  Bindings sample;
+  sample.vector("rows", at<void>(workspace, layout.rows), CCE_I32, layout.padded)
+      .vector("lse", at<void>(workspace, layout.backward.lse), CCE_F32, layout.padded)
+      .scalarBuffer("count_filtered", at<void>(workspace, filter.countFiltered), CCE_I32)
+      .vector("sample_rows", vector(slices.sampleRows), CCE_I32, tokens)
+      .vector("sample_labels", vector(slices.sampleLabels), CCE_I32, tokens)
+      .vector("sample_lse", vector(slices.sampleLse), CCE_F32, tokens)
+      .vector("sample_prob_weight", vector(slices.sampleProbWeight), CCE_F32, tokens)
+      .vector("sample_label_weight", vector(slices.sampleLabelWeight), CCE_F32, tokens)
+      .vector("sample_block", vector(slices.sampleBlock), CCE_I32, tokens)
+      .scalarBuffer("sample_count", count, CCE_I32);
+  CCE_RETURN_IF_ERROR(backend->launch(*filterKernels.sampleTokens, sample, 1, stream));
+
+  Bindings gradient = common(
+      {vector(slices.sampleRows), vector(slices.sampleLabels), count, tokens}, call.e);
+  bindClasses(gradient, c, call.bias, 0, problem.vocab);
+  gradient.vector("lse", vector(slices.sampleLse), CCE_F32, tokens)
+      .vector("prob_weight", vector(slices.sampleProbWeight), CCE_F32, tokens)
+      .vector("label_weight", vector(slices.sampleLabelWeight), CCE_F32, tokens)
+      .matrix("g", vector(slices.g), problem.dtype, tokens, problem.vocab, filter.sampleStride);
+  CCE_RETURN_IF_ERROR(backend->launch(*logitGrad, gradient,
+                                      tilesOf(*logitGrad, "tokens", tokens) *
+                                          tilesOf(*logitGrad, "vocab", problem.vocab),
+                                      stream));
+
+  auto *state = static_cast<char *>(const_cast<void *>(call.args.filter_state));
+  Bindings direction;
+  direction
+      .matrix("g_sample", vector(slices.g), problem.dtype, tokens, problem.vocab,
+              filter.sampleStride)
+      .scalar("stride", filter.sampleStride)
+      .matrix("needed", at<void>(state, filter.needed), CCE_I32, filter.blocks, filter.words,
+              filter.words)
+      .scalar("words", filter.words)
+      .vector("sample_block", vector(slices.sampleBlock), CCE_I32, tokens)
+      .scalarBuffer("sample_count", count, CCE_I32)
+      .scalar("vocab", problem.vocab)
+      .vector("direction", vector(slices.direction), CCE_F32, problem.vocab);
+  CCE_RETURN_IF_ERROR(backend->launch(*filterKernels.tailDirection, direction,
+                                      divideUp(problem.vocab, directionClassesAnItem), stream));
+  return weightedRows(workspace, at<float>(workspace, slices.direction), problem.vocab, nullptr,
+                      nullptr, c, /*normalise=*/true, at<float>(workspace, slices.meanClass),
+                      at<float>(workspace, slices.directionTotal), stream);
+}
+
+Status Plan::gradClasses(const BackwardCall &call, void *stream) const {
+  const FilterLayout &filter = layout.filter;
+  const auto &slices = filter.backward;
+  char *workspace = call.workspace;
+  auto *state = static_cast<char *>(const_cast<void *>(call.args.filter_state));
+  const bool correct = problem.filterTail == CCE_FILTER_TAIL_CORRECT;
+  auto *countFiltered = at<int32_t>(workspace, filter.countFiltered);
+  const auto *rows = at<int32_t>(workspace, layout.rows);
+  if (correct)
+    CCE_RETURN_IF_ERROR(weightedRows(workspace, at<float>(workspace, slices.mass), layout.padded,
+                                     countFiltered, rows, call.e, /*normalise=*/false,
+                                     at<float>(workspace, slices.massRow),
+                                     at<float>(workspace, slices.massTotal), stream));
+  const BufferBinding dc = problem.dc(call.args.dc);
+  Bindings bindings;
+  bindings
+      .matrix("needed", at<void>(state, filter.needed), CCE_I32, filter.blocks, filter.words,
+              filter.words)
+      .matrix("ranks", at<void>(workspace, slices.ranks), CCE_I32, filter.blocks, filter.words,
+              filter.words)
+      .vector("heavy", at<void>(workspace, slices.heavy), CCE_I32, filter.words)
+      .scalar("words", filter.words)
+      .scalar("slots", filter.slots)
+      .scalar("blocks", filter.blocks)
+      .matrix("g", at<void>(workspace, slices.g), problem.dtype, layout.padded, filter.slots,
+              filter.slots)
+      .scalar("g_stride", filter.slots)
+      .vector("rows", rows, CCE_I32, layout.padded)
+      .vector("labels", at<void>(workspace, layout.labels), CCE_I32, layout.padded)
+      .vector("prob_weight", at<void>(workspace, layout.backward.probWeight), CCE_F32,
+              layout.padded)
+      .scalarBuffer("count_filtered", countFiltered, CCE_I32)
+      .scalar("hidden", problem.hidden)
+      .scalar("vocab", problem.vocab)
+      .scalar("limit", negligible * problem.filterEps)
+      .vector("direction", at<void>(workspace, slices.direction), CCE_F32, problem.vocab)
+      .scalarBuffer("total", at<void>(workspace, slices.directionTotal), CCE_F32)
+      .vector("tail", at<void>(workspace, slices.massRow), CCE_F32, problem.hidden)
+      .scalar("correct", int64_t(correct))
+      .scalarBuffer("alpha", at<void>(workspace, layout.backward.alpha), CCE_F32)
+      .scalar("e_stride", call.e.strides[0])
+      .scalar("dc_stride", dc.strides[0]);
+  addMatrix(bindings, "e", call.e);
+  addMatrix(bindings, "dc", dc);
+  return backend->launch(*filterKernels.gradClasses, bindings,
+                         divideUp(problem.vocab, gradClassesAnItem) *
+                             divideUp(problem.hidden, gradColumnsAnItem),
+                         stream);
+}
+
+Status Plan::backwardFiltered(const BackwardCall &call, void *stream) const {
+  const FilterLayout &filter = layout.filter;
+  const auto &slices = filter.backward;
+  const cce_backward_args &args = call.args;
+  char *workspace = call.workspace;
+  const bool correct = problem.filterTail == CCE_FILTER_TAIL_CORRECT;
+  const bool anyGradient = args.de || args.dc;
+  const BufferBinding c = problem.c(args.c);
+  auto *meanClass = at<void>(workspace, slices.meanClass);
+  auto *mass = at<void>(workspace, slices.mass);
+  const auto *countFiltered = at<int32_t>(workspace, filter.countFiltered);
+
+  CCE_RETURN_IF_ERROR(choosePath(call, stream));
+  if (correct && anyGradient)
+    CCE_RETURN_IF_ERROR(sampleTail(call, c, stream));
+  else if (args.de)
+    CCE_RETURN_IF_ERROR(backend->zero(words(meanClass, problem.hidden), stream));
+
+  Bindings bindings = common(allTokens(workspace, countFiltered), call.e);
+  bindClasses(bindings, c, call.bias, 0, problem.vocab);
+  addMatrix(bindings, "de", problem.de(args.de));
+  bindings.vector("lse", at<void>(workspace, layout.backward.lse), CCE_F32, layout.padded)
+      .vector("prob_weight", at<void>(workspace, layout.backward.probWeight), CCE_F32,
+              layout.padded)
+      .vector("label_weight", at<void>(workspace, layout.backward.labelWeight), CCE_F32,
+              layout.padded)
+      .scalarBuffer("alpha", at<void>(workspace, layout.backward.alpha), CCE_F32)
+      .matrix("lists", at<void>(workspace, slices.lists), CCE_I32, filter.blocks, filter.slots,
+              filter.slots)
+      .extent("slots", filter.slots)
+      // One length a block of tokens.
+      .extentPointer("slots", at<void>(workspace, slices.counts))
+      .matrix("kept", at<void>(workspace, slices.kept), CCE_F32, filter.slots / slotGranule,
+              layout.padded, layout.padded)
+      .matrix("g", at<void>(workspace, slices.g), problem.dtype, layout.padded, filter.slots,
+              filter.slots)
+      .vector("mass", mass, CCE_F32, layout.padded)
+      .vector("tail", meanClass, CCE_F32, problem.hidden);
+  auto run = [&](const Kernel &kernel, const char *axis, int64_t extent) {
+    return backend->launch(
+        kernel, bindings,
+        tilesOf(kernel, "tokens", layout.padded) * tilesOf(kernel, axis, extent), stream);
+  };
+  CCE_RETURN_IF_ERROR(run(*filterKernels.logitGrad, "slots", filter.slots));
+
+  Bindings dropped;
+  dropped
+      .matrix("kept", at<void>(workspace, slices.kept), CCE_F32, filter.slots / slotGranule,
+              layout.padded, layout.padded)
+      .scalar("padded", layout.padded)
+      .vector("counts", at<void>(workspace, slices.counts), CCE_I32, filter.blocks)
+      .vector("prob_weight", at<void>(workspace, layout.backward.probWeight), CCE_F32,
+              layout.padded)
+      .vector("rows", at<void>(workspace, layout.rows), CCE_I32, layout.padded)
+      .scalarBuffer("count_filtered", countFiltered, CCE_I32)
+      .scalar("enabled", int64_t(correct))
+      .vector("mass", mass, CCE_F32, layout.padded)
+      .vector("dropped_or_null", args.dropped_mass, CCE_F32, problem.tokens);
+  CCE_RETURN_IF_ERROR(backend->launch(*filterKernels.droppedMass, dropped,
+                                      divideUp(layout.padded, tokensAnItem), stream));
+
+  if (args.de)
+    CCE_RETURN_IF_ERROR(run(*filterKernels.gradEmbedding, "hidden", problem.hidden));
+  if (args.dc) {
+    const Kernel &heavy = *filterKernels.gradClassifier;
+    addMatrix(bindings, "dc", problem.dc(args.dc));
+    bindings.vector("heavy", at<void>(workspace, slices.heavyList), CCE_I32, filter.slots)
+        .extent("classes", filter.slots)
+        .extentPointer("classes", at<void>(workspace, slices.heavyCount));
+    CCE_RETURN_IF_ERROR(backend->launch(heavy, bindings,
+                                        tilesOf(heavy, "classes", filter.slots) *
+                                            tilesOf(heavy, "hidden", problem.hidden),
+                                        stream));
+    CCE_RETURN_IF_ERROR(gradClasses(call, stream));
+  }
+  return {};
+}
+
+} // namespace cce::rt

@@ -1,0 +1,48 @@
+//===- RunSupport.h - what the launches of all passes share -----*- C++ -*-===//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//===----------------------------------------------------------------------===//
+#ifndef CCE_RUNTIME_PLAN_RUNSUPPORT_H
+#define CCE_RUNTIME_PLAN_RUNSUPPORT_H
+
+#include "runtime/plan/Plan.h"
+
+namespace cce::rt {
+
+/// Null for a slice that the plan does not need.
+template <typename T> T *at(char *memory, const Slice &slice) {
+  return slice.bytes ? reinterpret_cast<T *>(memory + slice.offset) : nullptr;
+}
+
+inline int64_t divideUp(int64_t a, int64_t b) { return (a + b - 1) / b; }
+
+/// Tiles of an axis of this length.
+inline int64_t tilesOf(const Kernel &kernel, const char *axis, int64_t extent) {
+  return divideUp(extent, kernel.manifest().tile(axis, 1));
+}
+
+inline void addMatrix(Bindings &bindings, std::string_view name, const BufferBinding &buffer) {
+  bindings.matrix(name, buffer.base, buffer.dtype, buffer.sizes[0], buffer.sizes[1],
+                  buffer.strides[0], buffer.strides[1]);
+}
+
+/// The tokens that matrix kernels work on: rows of E, their labels, how many there are (in memory
+/// of the device) and the size of the lists.
+struct Plan::Tokens {
+  const void *rows;
+  const void *labels;
+  const int32_t *count;
+  int64_t padded;
+};
+
+/// What all launches of a backward share.
+struct Plan::BackwardCall {
+  const cce_backward_args &args;
+  char *workspace;
+  BufferBinding e;   ///< as kernels see it
+  const float *bias; ///< f32 or null
+  float *dbias;      ///< f32 or null
+};
+
+} // namespace cce::rt
+
+#endif // CCE_RUNTIME_PLAN_RUNSUPPORT_H
