@@ -112,8 +112,8 @@ def reference(e, c, labels, bias=None, softcap=None, ignore_index=-100, reductio
             mass[s] = left.sum(1)
             q += (left * slope)[in_sample[s]].sum(0)
             p, parts = torch.where(kept, p, 0), torch.where(kept, parts, 0)
-            if noise:  # grad_classes leaves these out too
-                small = ((p.abs() < 1.01 * eps / 4 * (g[s] + h[s]).abs()[:, None]) & ~heavy).scatter_(1, yi, False)
+            if noise:  # of what is listed for other tokens, dC leaves these out too; G has the slope of the cap in it
+                small = ((p.abs() < (1.01 * eps / 4 if softcap else eps) * (g[s] + h[s]).abs()[:, None]) & ~heavy).scatter_(1, yi, False)
                 dc_f += torch.where(small, p.abs(), 0).T @ ea[s]
         if noise:
             # f32 evaluates p to about 2e-6 (1 + |x|) of the parts that it is the difference of.
@@ -127,7 +127,8 @@ def reference(e, c, labels, bias=None, softcap=None, ignore_index=-100, reductio
         db += p.sum(0)
     if marks is not None and tail == "correct" and q.sum() > 0:
         weight, direction = mass * (g + h), q / q.sum()
-        mean_class, row = direction @ cd, weight @ ed
+        some = slice(None, None, min(max(v // 32768, 1), 4))  # as runtime/plan/FilteredRun.cpp
+        mean_class, row = q[some] @ cd[some] / q[some].sum(), weight @ ed
         de += weight[:, None] * mean_class
         dc += direction[:, None] * row
         if noise:

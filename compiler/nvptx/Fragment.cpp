@@ -63,11 +63,6 @@ void FragmentEvaluator::prefetchRows() {
       rowValues[keyOf(load, position)] = loadElement(load, position);
     }
   }
-  // With staging, the rows of the fragment are only needed where staging can not be used.
-  int first = staged ? 2 : 0, count = staged ? StagedStore::rowsPerLane : 2;
-  for (StoreOp store : product.stores)
-    for (int i = first; i < first + count; ++i)
-      bufferRow(store.getTarget(), i);
 }
 
 Value FragmentEvaluator::compute(Value tile, FragmentPosition position) {
@@ -316,7 +311,8 @@ LogicalResult FragmentEvaluator::store(StoreOp store, Value tileColumn, ArrayRef
       pairs[half].push_back(both);
     }
 
-  // What is loaded for these rows is only known here, which may be within a branch.
+  // Lists of rows are read here, at the end: before the product they would only take registers. What is
+  // loaded is known in this branch alone.
   auto forEachRow = [&](llvm::function_ref<void(int, Value)> body) {
     auto known = rowValues;
     SmallVector<Value, 2> addresses, exists;
@@ -342,10 +338,12 @@ LogicalResult FragmentEvaluator::store(StoreOp store, Value tileColumn, ArrayRef
     return success();
   }
   auto storeRows = [&] {
+    auto known = rowValues;
     SmallVector<Value, 4> laneAddresses, laneExists;
     rowAddresses(store, 2, StagedStore::rowsPerLane, tileColumn, laneAddresses, laneExists);
     ArrayRef<Value> halves[2] = {pairs[0], pairs[1]};
     staged->store(halves, laneAddresses, laneExists);
+    rowValues = known;
   };
   // Only where the whole tile exists and is aligned, which in matrices of the caller's it need not be.
   bool wholeRows = staged && size == 2;

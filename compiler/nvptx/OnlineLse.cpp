@@ -66,40 +66,53 @@ LogicalResult OnlineLse::update(Value logits, Value tileColumn) {
   return success();
 }
 
-/// Bits are set in memory, one by one and only where needed: few are, and a warp none of whose logits
-/// reaches its threshold, which the maxima tell, does nothing.
+/// Few bits are set. A warp looks at 64 columns at a time, two words, and at none of them if none of its
+/// logits there reaches its threshold, which their maxima tell. Else its lanes, who have different columns
+/// and rows, put their bits together, and one writes them.
 LogicalResult OnlineLse::mark(MarkOp op, ArrayRef<Value> logits, Value tileColumn) {
+  Value lane = b.threadId();
   if (op.getValue() != LseUpdateOp(product.update).getValue())
     return op.emitOpError("expected to mark what the log-sum-exp is taken of on sm_90a");
-  int columns = 2 * fragment.groups();
   Value thresholds[2];
-  Value any;
   for (int half = 0; half < 2; ++half) {
     thresholds[half] = fragment.get(op.getThreshold(), {0, half, 0});
     if (!thresholds[half])
       return failure();
-    Value most = maximumOf(b, logits.slice(half * columns, columns));
-    Value reaches =
-        arith::CmpFOp::create(b, arith::CmpFPredicate::OGE, most, thresholds[half]);
-    any = any ? b.ori(any, reaches) : reaches;
   }
-  Value none = b.all(b.xori(any, b.ctrue()));
-  b.ifThen(b.xori(none, b.ctrue()), [&] {
-    Value target = op.getTarget();
-    Value row = b.mul(b.sext64(fragment.getGroup()), arguments.stride(target));
-    Value word = b.add(row, b.zext64(b.shr(tileColumn, 5)));
-    Value words = b.offset(arguments.pointer(target), b.mul(word, b.c64(4)));
-    // The thread's columns within a group of 8 start at its first column.
-    Value first = arith::ShLIOp::create(b, b.c32(1), b.sub(fragment.getColumn(0, 0), tileColumn));
-    for (int group = 0; group < fragment.groups(); ++group)
-      for (int pair = 0; pair < 2; ++pair) {
-        int column = 2 * group + pair;
-        Value mask = arith::ShLIOp::create(b, first, b.c32(8 * (group % 4) + pair));
-        b.atomicOrIfEither(b.offset(words, 4 * (group / 4)), mask,
-                           {logits[column], thresholds[0]},
-                           {logits[columns + column], thresholds[1]});
+  Value target = op.getTarget();
+  Value row = b.mul(b.sext64(fragment.getGroup()), arguments.stride(target));
+  Value word = b.add(row, b.zext64(b.shr(tileColumn, 5)));
+  Value words = b.offset(arguments.pointer(target), b.mul(word, b.c64(4)));
+  // The thread's columns within a group of 8 start at its first column.
+  Value first = b.sub(fragment.getColumn(0, 0), tileColumn);
+
+  constexpr int chunk = 16; // of a thread's columns, in each half
+  int columns = 2 * fragment.groups();
+  for (int start = 0; start < columns; start += chunk) {
+    Value below = b.ctrue();
+    for (int half = 0; half < 2; ++half) {
+      Value most = maximumOf(b, logits.slice(half * columns + start, chunk));
+      below = b.andi(below, arith::CmpFOp::create(b, arith::CmpFPredicate::OLT, most, thresholds[half]));
+    }
+    b.ifThen(b.xori(b.all(below), b.ctrue()), [&] {
+      auto reaches = [&](int half, int column) {
+        return arith::CmpFOp::create(b, arith::CmpFPredicate::OGE, logits[half * columns + column],
+                                     thresholds[half]);
+      };
+      for (int begin = start; begin < start + chunk; begin += 8) {
+        Value bits = b.c32(0);
+        for (int i = 0; i < 8; ++i) {
+          Value either = b.ori(reaches(0, begin + i), reaches(1, begin + i));
+          int64_t bit = int64_t(1) << (8 * (i / 2) + i % 2);
+          bits = b.ori(bits, b.select(either, b.c32(bit), b.c32(0)));
+        }
+        bits = b.orOverWarp(arith::ShLIOp::create(b, bits, first));
+        Value writes = b.andi(b.eq(b.andi(lane, 31), b.c32(0)),
+                              b.cmp(arith::CmpIPredicate::ne, bits, b.c32(0)));
+        b.ifThen(writes, [&] { b.atomicOr(b.offset(words, begin / 8 * 4), bits); });
       }
-  });
+    });
+  }
   return success();
 }
 

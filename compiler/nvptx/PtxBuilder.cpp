@@ -36,18 +36,6 @@ std::pair<Value, Value> PtxBuilder::loadPairIf(Value address, Value condition) {
   return {LLVM::ExtractValueOp::create(*this, both, 0), LLVM::ExtractValueOp::create(*this, both, 1)};
 }
 
-void PtxBuilder::atomicOrIfEither(Value address, Value bits, std::pair<Value, Value> one,
-                                  std::pair<Value, Value> other) {
-  LLVM::InlineAsmOp::create(
-      *this, TypeRange(),
-      ValueRange{address, bits, one.first, one.second, other.first, other.second},
-      "{\n\t.reg .pred p;\n\tsetp.ge.f32 p, $2, $3;\n\tsetp.ge.or.f32 p, $4, $5, p;\n\t"
-      "@p red.relaxed.gpu.global.or.b32 [$0], $1;\n\t}",
-      "l,r,f,f,f,f", /*has_side_effects=*/true, /*is_align_stack=*/false,
-      LLVM::TailCallKind::None,
-      LLVM::AsmDialectAttr::get(getContext(), LLVM::AsmDialect::AD_ATT), ArrayAttr());
-}
-
 Value PtxBuilder::all(Value condition) {
   return NVVM::VoteSyncOp::create(*this, i1(), c32(-1), condition, NVVM::VoteSyncKind::all);
 }

@@ -95,10 +95,11 @@ public:
   }
   /// Two neighbouring f32 of global memory, or zeros without touching it.
   std::pair<Value, Value> loadPairIf(Value address, Value condition);
-  /// Sets bits of a word of global memory if value >= threshold for one pair or the other
-  /// (red.or, §9.7.13.7): three instructions, without a branch.
-  void atomicOrIfEither(Value address, Value bits, std::pair<Value, Value> one,
-                        std::pair<Value, Value> other);
+  /// Sets bits of a word of global memory (red.or, §9.7.13.7).
+  void atomicOr(Value address, Value bits) {
+    LLVM::AtomicRMWOp::create(*this, LLVM::AtomicBinOp::_or, address, bits,
+                              LLVM::AtomicOrdering::monotonic, "device");
+  }
   /// {a, b} as a vector.
   Value pair(Value a, Value b);
   Value extract(Value vector, int64_t index) {
@@ -118,6 +119,10 @@ public:
   }
   /// The value of lane 0, which the compiler then knows to be uniform.
   Value broadcast(Value value) { return shuffle(value, c32(0), NVVM::ShflKind::idx); }
+  /// The bits that any of the 32 lanes has (redux.sync.or, §9.7.13.10).
+  Value orOverWarp(Value bits) {
+    return NVVM::ReduxOp::create(*this, i32(), bits, NVVM::ReduxKind::OR, c32(-1), false, false);
+  }
   /// Whether the condition holds in all 32 lanes (vote.sync.all, §9.7.13.8).
   Value all(Value condition);
   void barrier();

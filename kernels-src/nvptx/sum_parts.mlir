@@ -3,12 +3,13 @@
 gpu.module @kernels {
   llvm.mlir.global internal @sums() {addr_space = 3 : i32, alignment = 4 : i64} : !llvm.array<256 x f32>
 
-  llvm.func @sum_parts(%partial: !llvm.ptr<1>, %weight_sums: !llvm.ptr<1>, %parts: i32, %columns: i32, %normalise: i32, %result: !llvm.ptr<1>, %total: !llvm.ptr<1>)
+  llvm.func @sum_parts(%partial: !llvm.ptr<1>, %weight_sums: !llvm.ptr<1>, %all_sums: !llvm.ptr<1>, %parts: i32, %columns: i32, %normalise: i32, %result: !llvm.ptr<1>, %total: !llvm.ptr<1>)
       attributes {nvvm.kernel, nvvm.reqntid = array<i32: 256, 1, 1>, nvvm.minctasm = 2 : i32, cce.manifest = {
       kernel = "sum_parts", target = "sm_90a", entry = "sum_parts", threads = 256 : i64, cluster = 1 : i64,
       shared_bytes = 0 : i64, tiles = {}, arguments = [
          {kind = "pointer", buffer = "partial"},
          {kind = "pointer", buffer = "weight_sums"},
+         {kind = "pointer", buffer = "all_sums"},
          {kind = "scalar", buffer = "parts", type = "i32"},
          {kind = "scalar", buffer = "columns", type = "i32"},
          {kind = "scalar", buffer = "normalise", type = "i32"},
@@ -26,40 +27,16 @@ gpu.module @kernels {
     %tid = nvvm.read.ptx.sreg.tid.x : i32
     %block = nvvm.read.ptx.sreg.ctaid.x : i32
     %grid = nvvm.read.ptx.sreg.nctaid.x : i32
-    // Every block adds up the weights for itself: thread t those of parts t, t + 256, ..., then the threads as a tree.
-    %weight = scf.for %p = %tid to %parts step %c256 iter_args(%acc = %zero) -> (f32) : i32 {
-      %p64 = arith.extui %p : i32 to i64
-      %pw = llvm.getelementptr %weight_sums[%p64] : (!llvm.ptr<1>, i64) -> !llvm.ptr<1>, f32
-      %w = llvm.load %pw : !llvm.ptr<1> -> f32
-      %more = arith.addf %acc, %w : f32
-      scf.yield %more : f32
-    }
-    %sums = llvm.mlir.addressof @sums : !llvm.ptr<3>
-    %mine = llvm.getelementptr %sums[%tid] : (!llvm.ptr<3>, i32) -> !llvm.ptr<3>, f32
-    llvm.store %weight, %mine : f32, !llvm.ptr<3>
-    nvvm.barrier
-    %last = scf.for %k = %c0 to %c8 step %c1 iter_args(%half = %c128) -> (i32) : i32 {
-      %adds = arith.cmpi slt, %tid, %half : i32
-      scf.if %adds {
-        %other = arith.addi %tid, %half : i32
-        %po = llvm.getelementptr %sums[%other] : (!llvm.ptr<3>, i32) -> !llvm.ptr<3>, f32
-        %a = llvm.load %mine : !llvm.ptr<3> -> f32
-        %b = llvm.load %po : !llvm.ptr<3> -> f32
-        %s = arith.addf %a, %b : f32
-        llvm.store %s, %mine : f32, !llvm.ptr<3>
-      }
-      nvvm.barrier
-      %smaller = arith.shrui %half, %c1 : i32
-      scf.yield %smaller : i32
-    }
-    %all = llvm.load %sums : !llvm.ptr<3> -> f32
+    // Every block adds up the weights for itself.
+    %used = llvm.call @sum_over_threads(%weight_sums, %parts) : (!llvm.ptr<1>, i32) -> f32
+    %all = llvm.call @sum_over_threads(%all_sums, %parts) : (!llvm.ptr<1>, i32) -> f32
     %in_first = arith.cmpi eq, %block, %c0 : i32
     %is_leader = arith.cmpi eq, %tid, %c0 : i32
     %writes = arith.andi %in_first, %is_leader : i1
     scf.if %writes {
       llvm.store %all, %total : f32, !llvm.ptr<1>
     }
-    %positive = arith.cmpf ogt, %all, %zero : f32
+    %positive = arith.cmpf ogt, %used, %zero : f32
     %divides = arith.cmpi ne, %normalise, %c0 : i32
     %columns64 = arith.extui %columns : i32 to i64
     %last_part = arith.subi %parts, %c1 : i32
@@ -143,7 +120,7 @@ gpu.module @kernels {
         }
         %sum = "llvm.intr.vector.reduce.fadd"(%zero, %sixteen) : (f32, vector<16xf32>) -> f32
         %value = scf.if %divides -> (f32) {
-          %quotient = arith.divf %sum, %all : f32
+          %quotient = arith.divf %sum, %used : f32
           %mean = arith.select %positive, %quotient, %zero : f32
           scf.yield %mean : f32
         } else {
@@ -154,6 +131,45 @@ gpu.module @kernels {
       }
     }
     llvm.return
+  }
+
+  // Thread t adds up parts t, t + 256, ..., then the threads as a tree.
+  llvm.func internal @sum_over_threads(%values: !llvm.ptr<1>, %parts: i32) -> f32 attributes {always_inline} {
+    %c0 = arith.constant 0 : i32
+    %c1 = arith.constant 1 : i32
+    %c8 = arith.constant 8 : i32
+    %c128 = arith.constant 128 : i32
+    %c256 = arith.constant 256 : i32
+    %zero = arith.constant 0.0 : f32
+    %tid = nvvm.read.ptx.sreg.tid.x : i32
+    %value = scf.for %p = %tid to %parts step %c256 iter_args(%acc = %zero) -> (f32) : i32 {
+      %p64 = arith.extui %p : i32 to i64
+      %pw = llvm.getelementptr %values[%p64] : (!llvm.ptr<1>, i64) -> !llvm.ptr<1>, f32
+      %w = llvm.load %pw : !llvm.ptr<1> -> f32
+      %more = arith.addf %acc, %w : f32
+      scf.yield %more : f32
+    }
+    %sums = llvm.mlir.addressof @sums : !llvm.ptr<3>
+    %mine = llvm.getelementptr %sums[%tid] : (!llvm.ptr<3>, i32) -> !llvm.ptr<3>, f32
+    nvvm.barrier
+    llvm.store %value, %mine : f32, !llvm.ptr<3>
+    nvvm.barrier
+    %last = scf.for %k = %c0 to %c8 step %c1 iter_args(%half = %c128) -> (i32) : i32 {
+      %adds = arith.cmpi slt, %tid, %half : i32
+      scf.if %adds {
+        %other = arith.addi %tid, %half : i32
+        %po = llvm.getelementptr %sums[%other] : (!llvm.ptr<3>, i32) -> !llvm.ptr<3>, f32
+        %a = llvm.load %mine : !llvm.ptr<3> -> f32
+        %b = llvm.load %po : !llvm.ptr<3> -> f32
+        %s = arith.addf %a, %b : f32
+        llvm.store %s, %mine : f32, !llvm.ptr<3>
+      }
+      nvvm.barrier
+      %smaller = arith.shrui %half, %c1 : i32
+      scf.yield %smaller : i32
+    }
+    %all = llvm.load %sums : !llvm.ptr<3> -> f32
+    llvm.return %all : f32
   }
 
   // Beyond the last part: 0.

@@ -3,37 +3,39 @@
 gpu.module @kernels {
   llvm.mlir.global internal @sample_words() {addr_space = 3 : i32, alignment = 8 : i64} : !llvm.array<128 x i64>
 
-  llvm.func @tail_direction_bf16(%g_sample: !llvm.ptr<1>, %stride: i64, %needed: !llvm.ptr<1>, %words: i32, %sample_block: !llvm.ptr<1>, %sample_count: !llvm.ptr<1>, %vocab: i32, %direction: !llvm.ptr<1>)
+  llvm.func @tail_direction_bf16(%g_sample: !llvm.ptr<1>, %stride: i64, %needed: !llvm.ptr<1>, %heavy: !llvm.ptr<1>, %words: i32, %sample_block: !llvm.ptr<1>, %sample_count: !llvm.ptr<1>, %vocab: i32, %direction: !llvm.ptr<1>)
       attributes {nvvm.kernel, nvvm.reqntid = array<i32: 256, 1, 1>, cce.manifest = {
       kernel = "tail_direction_bf16", target = "sm_90a", entry = "tail_direction_bf16", threads = 256 : i64, cluster = 1 : i64,
       shared_bytes = 0 : i64, tiles = {}, arguments = [
          {kind = "pointer", buffer = "g_sample"},
          {kind = "scalar", buffer = "stride", type = "i64"},
          {kind = "pointer", buffer = "needed"},
+         {kind = "pointer", buffer = "heavy"},
          {kind = "scalar", buffer = "words", type = "i32"},
          {kind = "pointer", buffer = "sample_block"},
          {kind = "pointer", buffer = "sample_count"},
          {kind = "scalar", buffer = "vocab", type = "i32"},
          {kind = "pointer", buffer = "direction"}]}} {
     %is_half = arith.constant false
-    llvm.call @tail_direction(%is_half, %g_sample, %stride, %needed, %words, %sample_block, %sample_count, %vocab, %direction) : (i1, !llvm.ptr<1>, i64, !llvm.ptr<1>, i32, !llvm.ptr<1>, !llvm.ptr<1>, i32, !llvm.ptr<1>) -> ()
+    llvm.call @tail_direction(%is_half, %g_sample, %stride, %needed, %heavy, %words, %sample_block, %sample_count, %vocab, %direction) : (i1, !llvm.ptr<1>, i64, !llvm.ptr<1>, !llvm.ptr<1>, i32, !llvm.ptr<1>, !llvm.ptr<1>, i32, !llvm.ptr<1>) -> ()
     llvm.return
   }
 
-  llvm.func @tail_direction_f16(%g_sample: !llvm.ptr<1>, %stride: i64, %needed: !llvm.ptr<1>, %words: i32, %sample_block: !llvm.ptr<1>, %sample_count: !llvm.ptr<1>, %vocab: i32, %direction: !llvm.ptr<1>)
+  llvm.func @tail_direction_f16(%g_sample: !llvm.ptr<1>, %stride: i64, %needed: !llvm.ptr<1>, %heavy: !llvm.ptr<1>, %words: i32, %sample_block: !llvm.ptr<1>, %sample_count: !llvm.ptr<1>, %vocab: i32, %direction: !llvm.ptr<1>)
       attributes {nvvm.kernel, nvvm.reqntid = array<i32: 256, 1, 1>, cce.manifest = {
       kernel = "tail_direction_f16", target = "sm_90a", entry = "tail_direction_f16", threads = 256 : i64, cluster = 1 : i64,
       shared_bytes = 0 : i64, tiles = {}, arguments = [
          {kind = "pointer", buffer = "g_sample"},
          {kind = "scalar", buffer = "stride", type = "i64"},
          {kind = "pointer", buffer = "needed"},
+         {kind = "pointer", buffer = "heavy"},
          {kind = "scalar", buffer = "words", type = "i32"},
          {kind = "pointer", buffer = "sample_block"},
          {kind = "pointer", buffer = "sample_count"},
          {kind = "scalar", buffer = "vocab", type = "i32"},
          {kind = "pointer", buffer = "direction"}]}} {
     %is_half = arith.constant true
-    llvm.call @tail_direction(%is_half, %g_sample, %stride, %needed, %words, %sample_block, %sample_count, %vocab, %direction) : (i1, !llvm.ptr<1>, i64, !llvm.ptr<1>, i32, !llvm.ptr<1>, !llvm.ptr<1>, i32, !llvm.ptr<1>) -> ()
+    llvm.call @tail_direction(%is_half, %g_sample, %stride, %needed, %heavy, %words, %sample_block, %sample_count, %vocab, %direction) : (i1, !llvm.ptr<1>, i64, !llvm.ptr<1>, !llvm.ptr<1>, i32, !llvm.ptr<1>, !llvm.ptr<1>, i32, !llvm.ptr<1>) -> ()
     llvm.return
   }
 
@@ -85,7 +87,7 @@ gpu.module @kernels {
     llvm.return %result : vector<2xf32>
   }
 
-  llvm.func internal @tail_direction(%is_half: i1, %g_sample: !llvm.ptr<1>, %stride: i64, %needed: !llvm.ptr<1>, %words: i32, %sample_block: !llvm.ptr<1>, %sample_count: !llvm.ptr<1>, %vocab: i32, %direction: !llvm.ptr<1>) attributes {always_inline} {
+  llvm.func internal @tail_direction(%is_half: i1, %g_sample: !llvm.ptr<1>, %stride: i64, %needed: !llvm.ptr<1>, %heavy: !llvm.ptr<1>, %words: i32, %sample_block: !llvm.ptr<1>, %sample_count: !llvm.ptr<1>, %vocab: i32, %direction: !llvm.ptr<1>) attributes {always_inline} {
     %c0 = arith.constant 0 : i32
     %c1 = arith.constant 1 : i32
     %c2 = arith.constant 2 : i32
@@ -167,7 +169,19 @@ gpu.module @kernels {
             %s8 = llvm.call @add_pair(%is_half, %s7, %l7, %bit, %j7, %last) : (i1, vector<2xf32>, !llvm.struct<(i32, i32)>, i32, i32, i32) -> vector<2xf32>
             scf.yield %s8 : vector<2xf32>
           }
-          scf.yield %s : vector<2xf32>
+          // Nothing of a heavy class is left out, whether or not a block needs it.
+          %ph = llvm.getelementptr %heavy[%word] : (!llvm.ptr<1>, i32) -> !llvm.ptr<1>, i32
+          %heavy_word = llvm.load %ph : !llvm.ptr<1> -> i32
+          %heavy_bit = arith.shrui %heavy_word, %bit : i32
+          %heavy_one = llvm.mlir.undef : vector<2xi32>
+          %heavy_two = llvm.insertelement %heavy_bit, %heavy_one[%c0 : i32] : vector<2xi32>
+          %heavy_both = llvm.shufflevector %heavy_two, %heavy_one [0, 0] : vector<2xi32>
+          %pair_bits = arith.constant dense<[1, 2]> : vector<2xi32>
+          %no_bits = arith.constant dense<0> : vector<2xi32>
+          %heavy_masked = arith.andi %heavy_both, %pair_bits : vector<2xi32>
+          %light = arith.cmpi eq, %heavy_masked, %no_bits : vector<2xi32>
+          %left_out = arith.select %light, %s, %zeros : vector<2xi1>, vector<2xf32>
+          scf.yield %left_out : vector<2xf32>
         } else {
           scf.yield %zeros : vector<2xf32>
         }

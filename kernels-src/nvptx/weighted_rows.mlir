@@ -1,4 +1,5 @@
-// Weighted sums of rows, one for every part of the rows. It runs at the speed of memory: a thread has eight columns and loads
+// Weighted sums of every `every`-th row, one for every part of the rows, and the sums of the weights: of those rows and of all. A
+// mean over many thousand rows is as good from a part of them, and reading them is all that this kernel does. It runs at the speed of memory: a thread has eight columns and loads
 // eight rows before it uses the first; the columns are split evenly, so that all blocks have the same work.
 // Weights and places of 256 rows at a time are staged in shared memory.
 gpu.module @kernels {
@@ -6,41 +7,45 @@ gpu.module @kernels {
   llvm.mlir.global internal @factors() {addr_space = 3 : i32, alignment = 16 : i64} : !llvm.array<256 x f32>
   llvm.mlir.global internal @sums() {addr_space = 3 : i32, alignment = 4 : i64} : !llvm.array<256 x f32>
 
-  llvm.func @weighted_rows_bf16(%weights: !llvm.ptr<1>, %n: i32, %count_or_null: !llvm.ptr<1>, %rows_or_null: !llvm.ptr<1>, %matrix: !llvm.ptr<1>, %stride: i64, %columns: i32, %parts: i32, %partial: !llvm.ptr<1>, %weight_sums: !llvm.ptr<1>)
+  llvm.func @weighted_rows_bf16(%weights: !llvm.ptr<1>, %n: i32, %every: i32, %gate_or_null: !llvm.ptr<1>, %rows_or_null: !llvm.ptr<1>, %matrix: !llvm.ptr<1>, %stride: i64, %columns: i32, %parts: i32, %partial: !llvm.ptr<1>, %weight_sums: !llvm.ptr<1>, %all_sums: !llvm.ptr<1>)
       attributes {nvvm.kernel, nvvm.reqntid = array<i32: 256, 1, 1>, nvvm.minctasm = 3 : i32, cce.manifest = {
       kernel = "weighted_rows_bf16", target = "sm_90a", entry = "weighted_rows_bf16", threads = 256 : i64, cluster = 1 : i64,
       shared_bytes = 0 : i64, tiles = {}, arguments = [
          {kind = "pointer", buffer = "weights"},
          {kind = "scalar", buffer = "n", type = "i32"},
-         {kind = "pointer", buffer = "count_or_null"},
+         {kind = "scalar", buffer = "every", type = "i32"},
+         {kind = "pointer", buffer = "gate_or_null"},
          {kind = "pointer", buffer = "rows_or_null"},
          {kind = "pointer", buffer = "matrix"},
          {kind = "scalar", buffer = "stride", type = "i64"},
          {kind = "scalar", buffer = "columns", type = "i32"},
          {kind = "scalar", buffer = "parts", type = "i32"},
          {kind = "pointer", buffer = "partial"},
-         {kind = "pointer", buffer = "weight_sums"}]}} {
+         {kind = "pointer", buffer = "weight_sums"},
+         {kind = "pointer", buffer = "all_sums"}]}} {
     %is_half = arith.constant false
-    llvm.call @weighted_rows(%is_half, %weights, %n, %count_or_null, %rows_or_null, %matrix, %stride, %columns, %parts, %partial, %weight_sums) : (i1, !llvm.ptr<1>, i32, !llvm.ptr<1>, !llvm.ptr<1>, !llvm.ptr<1>, i64, i32, i32, !llvm.ptr<1>, !llvm.ptr<1>) -> ()
+    llvm.call @weighted_rows(%is_half, %weights, %n, %every, %gate_or_null, %rows_or_null, %matrix, %stride, %columns, %parts, %partial, %weight_sums, %all_sums) : (i1, !llvm.ptr<1>, i32, i32, !llvm.ptr<1>, !llvm.ptr<1>, !llvm.ptr<1>, i64, i32, i32, !llvm.ptr<1>, !llvm.ptr<1>, !llvm.ptr<1>) -> ()
     llvm.return
   }
 
-  llvm.func @weighted_rows_f16(%weights: !llvm.ptr<1>, %n: i32, %count_or_null: !llvm.ptr<1>, %rows_or_null: !llvm.ptr<1>, %matrix: !llvm.ptr<1>, %stride: i64, %columns: i32, %parts: i32, %partial: !llvm.ptr<1>, %weight_sums: !llvm.ptr<1>)
+  llvm.func @weighted_rows_f16(%weights: !llvm.ptr<1>, %n: i32, %every: i32, %gate_or_null: !llvm.ptr<1>, %rows_or_null: !llvm.ptr<1>, %matrix: !llvm.ptr<1>, %stride: i64, %columns: i32, %parts: i32, %partial: !llvm.ptr<1>, %weight_sums: !llvm.ptr<1>, %all_sums: !llvm.ptr<1>)
       attributes {nvvm.kernel, nvvm.reqntid = array<i32: 256, 1, 1>, nvvm.minctasm = 3 : i32, cce.manifest = {
       kernel = "weighted_rows_f16", target = "sm_90a", entry = "weighted_rows_f16", threads = 256 : i64, cluster = 1 : i64,
       shared_bytes = 0 : i64, tiles = {}, arguments = [
          {kind = "pointer", buffer = "weights"},
          {kind = "scalar", buffer = "n", type = "i32"},
-         {kind = "pointer", buffer = "count_or_null"},
+         {kind = "scalar", buffer = "every", type = "i32"},
+         {kind = "pointer", buffer = "gate_or_null"},
          {kind = "pointer", buffer = "rows_or_null"},
          {kind = "pointer", buffer = "matrix"},
          {kind = "scalar", buffer = "stride", type = "i64"},
          {kind = "scalar", buffer = "columns", type = "i32"},
          {kind = "scalar", buffer = "parts", type = "i32"},
          {kind = "pointer", buffer = "partial"},
-         {kind = "pointer", buffer = "weight_sums"}]}} {
+         {kind = "pointer", buffer = "weight_sums"},
+         {kind = "pointer", buffer = "all_sums"}]}} {
     %is_half = arith.constant true
-    llvm.call @weighted_rows(%is_half, %weights, %n, %count_or_null, %rows_or_null, %matrix, %stride, %columns, %parts, %partial, %weight_sums) : (i1, !llvm.ptr<1>, i32, !llvm.ptr<1>, !llvm.ptr<1>, !llvm.ptr<1>, i64, i32, i32, !llvm.ptr<1>, !llvm.ptr<1>) -> ()
+    llvm.call @weighted_rows(%is_half, %weights, %n, %every, %gate_or_null, %rows_or_null, %matrix, %stride, %columns, %parts, %partial, %weight_sums, %all_sums) : (i1, !llvm.ptr<1>, i32, i32, !llvm.ptr<1>, !llvm.ptr<1>, !llvm.ptr<1>, i64, i32, i32, !llvm.ptr<1>, !llvm.ptr<1>, !llvm.ptr<1>) -> ()
     llvm.return
   }
 
@@ -85,7 +90,7 @@ gpu.module @kernels {
     llvm.return %more : vector<8xf32>
   }
 
-  llvm.func internal @weighted_rows(%is_half: i1, %weights: !llvm.ptr<1>, %n: i32, %count_or_null: !llvm.ptr<1>, %rows_or_null: !llvm.ptr<1>, %matrix: !llvm.ptr<1>, %stride: i64, %columns: i32, %parts: i32, %partial: !llvm.ptr<1>, %weight_sums: !llvm.ptr<1>) attributes {always_inline} {
+  llvm.func internal @weighted_rows(%is_half: i1, %weights: !llvm.ptr<1>, %n: i32, %every: i32, %gate_or_null: !llvm.ptr<1>, %rows_or_null: !llvm.ptr<1>, %matrix: !llvm.ptr<1>, %stride: i64, %columns: i32, %parts: i32, %partial: !llvm.ptr<1>, %weight_sums: !llvm.ptr<1>, %all_sums: !llvm.ptr<1>) attributes {always_inline} {
     %c0 = arith.constant 0 : i32
     %c1 = arith.constant 1 : i32
     %c7 = arith.constant 7 : i32
@@ -110,21 +115,24 @@ gpu.module @kernels {
     %grid = nvvm.read.ptx.sreg.nctaid.x : i32
     %offsets = llvm.mlir.addressof @offsets : !llvm.ptr<3>
     %factors = llvm.mlir.addressof @factors : !llvm.ptr<3>
-    %sums = llvm.mlir.addressof @sums : !llvm.ptr<3>
     %my_offset = llvm.getelementptr %offsets[%tid] : (!llvm.ptr<3>, i32) -> !llvm.ptr<3>, i64
     %my_factor = llvm.getelementptr %factors[%tid] : (!llvm.ptr<3>, i32) -> !llvm.ptr<3>, f32
-    %my_sum = llvm.getelementptr %sums[%tid] : (!llvm.ptr<3>, i32) -> !llvm.ptr<3>, f32
-    %has_count = llvm.icmp "ne" %count_or_null, %null : !llvm.ptr<1>
+    %has_gate = llvm.icmp "ne" %gate_or_null, %null : !llvm.ptr<1>
     %has_rows = llvm.icmp "ne" %rows_or_null, %null : !llvm.ptr<1>
-    %number = scf.if %has_count -> (i32) {
-      %k = llvm.load %count_or_null : !llvm.ptr<1> -> i32
+    // A negative count: the other path was chosen.
+    %gate = scf.if %has_gate -> (i32) {
+      %k = llvm.load %gate_or_null : !llvm.ptr<1> -> i32
       scf.yield %k : i32
     } else {
-      scf.yield %n : i32
+      scf.yield %c0 : i32
     }
-    %works = arith.cmpi sge, %number, %c0 : i32
+    %works = arith.cmpi sge, %gate, %c0 : i32
     scf.if %works {
-      %number64 = arith.extui %number : i32 to i64
+      %n64 = arith.extui %n : i32 to i64
+      %every64 = arith.extui %every : i32 to i64
+      %t0 = arith.addi %n64, %every64 : i64
+      %t1 = arith.subi %t0, %l1 : i64
+      %number64 = arith.divui %t1, %every64 : i64
       %parts64 = arith.extui %parts : i32 to i64
       %columns64 = arith.extui %columns : i32 to i64
       %r0 = arith.addi %columns, %c2047 : i32
@@ -159,27 +167,37 @@ gpu.module @kernels {
         %in_columns = arith.cmpi slt, %column, %columns : i32
         %active = arith.andi %in_split, %in_columns : i1
         %from = llvm.getelementptr %matrix[%column64] : (!llvm.ptr<1>, i64) -> !llvm.ptr<1>, i16
-        %sum:2 = scf.for %chunk = %begin to %end step %l256 iter_args(%acc = %zeros, %weight_acc = %zero) -> (vector<8xf32>, f32) : i64 {
+        %sum:3 = scf.for %chunk = %begin to %end step %l256 iter_args(%acc = %zeros, %weight_acc = %zero, %all_acc = %zero) -> (vector<8xf32>, f32, f32) : i64 {
           %j = arith.addi %chunk, %tid64 : i64
           %inside = arith.cmpi slt, %j, %end : i64
-          %staged:2 = scf.if %inside -> (i64, f32) {
-            %pw = llvm.getelementptr %weights[%j] : (!llvm.ptr<1>, i64) -> !llvm.ptr<1>, f32
+          %first_row = arith.muli %j, %every64 : i64
+          %staged:3 = scf.if %inside -> (i64, f32, f32) {
+            %pw = llvm.getelementptr %weights[%first_row] : (!llvm.ptr<1>, i64) -> !llvm.ptr<1>, f32
             %w = llvm.load %pw : !llvm.ptr<1> -> f32
+            %behind_group = arith.addi %first_row, %every64 : i64
+            %group_end = arith.minsi %behind_group, %n64 : i64
+            %second_row = arith.addi %first_row, %l1 : i64
+            %all_of_group = scf.for %i = %second_row to %group_end step %l1 iter_args(%more = %w) -> (f32) : i64 {
+              %pi = llvm.getelementptr %weights[%i] : (!llvm.ptr<1>, i64) -> !llvm.ptr<1>, f32
+              %wi = llvm.load %pi : !llvm.ptr<1> -> f32
+              %added = arith.addf %more, %wi : f32
+              scf.yield %added : f32
+            }
             %row = scf.if %has_rows -> (i64) {
-              %pr = llvm.getelementptr %rows_or_null[%j] : (!llvm.ptr<1>, i64) -> !llvm.ptr<1>, i32
+              %pr = llvm.getelementptr %rows_or_null[%first_row] : (!llvm.ptr<1>, i64) -> !llvm.ptr<1>, i32
               %r = llvm.load %pr : !llvm.ptr<1> -> i32
               %e = arith.extsi %r : i32 to i64
               scf.yield %e : i64
             } else {
-              scf.yield %j : i64
+              scf.yield %first_row : i64
             }
             %present = arith.cmpi sge, %row, %l0 : i64
             %place = arith.muli %row, %stride : i64
             %offset = arith.select %present, %place, %absent : i64
             %factor = arith.select %present, %w, %zero : f32
-            scf.yield %offset, %factor : i64, f32
+            scf.yield %offset, %factor, %all_of_group : i64, f32, f32
           } else {
-            scf.yield %absent, %zero : i64, f32
+            scf.yield %absent, %zero, %zero : i64, f32, f32
           }
           // Everyone is done with the last chunk.
           nvvm.barrier
@@ -246,7 +264,8 @@ gpu.module @kernels {
             scf.yield %acc : vector<8xf32>
           }
           %weight_next = arith.addf %weight_acc, %staged#1 : f32
-          scf.yield %next, %weight_next : vector<8xf32>, f32
+          %all_next = arith.addf %all_acc, %staged#2 : f32
+          scf.yield %next, %weight_next, %all_next : vector<8xf32>, f32, f32
         }
         scf.if %active {
           %row = arith.muli %part64, %columns64 : i64
@@ -270,33 +289,47 @@ gpu.module @kernels {
             }
           }
         }
-        // The sum of the weights, as a tree over the threads.
         %is_first = arith.cmpi eq, %split, %c0 : i32
         scf.if %is_first {
-          llvm.store %sum#1, %my_sum : f32, !llvm.ptr<3>
-          nvvm.barrier
-          %last = scf.for %k = %c0 to %c8 step %c1 iter_args(%half = %c128) -> (i32) : i32 {
-            %adds = arith.cmpi slt, %tid, %half : i32
-            scf.if %adds {
-              %other = arith.addi %tid, %half : i32
-              %po = llvm.getelementptr %sums[%other] : (!llvm.ptr<3>, i32) -> !llvm.ptr<3>, f32
-              %a = llvm.load %my_sum : !llvm.ptr<3> -> f32
-              %b = llvm.load %po : !llvm.ptr<3> -> f32
-              %s = arith.addf %a, %b : f32
-              llvm.store %s, %my_sum : f32, !llvm.ptr<3>
-            }
-            nvvm.barrier
-            %smaller = arith.shrui %half, %c1 : i32
-            scf.yield %smaller : i32
-          }
-          %leader = arith.cmpi eq, %tid, %c0 : i32
-          scf.if %leader {
-            %total = llvm.load %my_sum : !llvm.ptr<3> -> f32
-            %p = llvm.getelementptr %weight_sums[%part64] : (!llvm.ptr<1>, i64) -> !llvm.ptr<1>, f32
-            llvm.store %total, %p : f32, !llvm.ptr<1>
-          }
+          llvm.call @sum_over_threads(%sum#1, %weight_sums, %part64) : (f32, !llvm.ptr<1>, i64) -> ()
+          llvm.call @sum_over_threads(%sum#2, %all_sums, %part64) : (f32, !llvm.ptr<1>, i64) -> ()
         }
       }
+    }
+    llvm.return
+  }
+
+  // As a tree; all threads take part.
+  llvm.func internal @sum_over_threads(%value: f32, %results: !llvm.ptr<1>, %index: i64) attributes {always_inline} {
+    %c0 = arith.constant 0 : i32
+    %c1 = arith.constant 1 : i32
+    %c8 = arith.constant 8 : i32
+    %c128 = arith.constant 128 : i32
+    %tid = nvvm.read.ptx.sreg.tid.x : i32
+    %sums = llvm.mlir.addressof @sums : !llvm.ptr<3>
+    %mine = llvm.getelementptr %sums[%tid] : (!llvm.ptr<3>, i32) -> !llvm.ptr<3>, f32
+    nvvm.barrier
+    llvm.store %value, %mine : f32, !llvm.ptr<3>
+    nvvm.barrier
+    %last = scf.for %k = %c0 to %c8 step %c1 iter_args(%half = %c128) -> (i32) : i32 {
+      %adds = arith.cmpi slt, %tid, %half : i32
+      scf.if %adds {
+        %other = arith.addi %tid, %half : i32
+        %po = llvm.getelementptr %sums[%other] : (!llvm.ptr<3>, i32) -> !llvm.ptr<3>, f32
+        %a = llvm.load %mine : !llvm.ptr<3> -> f32
+        %b = llvm.load %po : !llvm.ptr<3> -> f32
+        %s = arith.addf %a, %b : f32
+        llvm.store %s, %mine : f32, !llvm.ptr<3>
+      }
+      nvvm.barrier
+      %smaller = arith.shrui %half, %c1 : i32
+      scf.yield %smaller : i32
+    }
+    %leader = arith.cmpi eq, %tid, %c0 : i32
+    scf.if %leader {
+      %total = llvm.load %mine : !llvm.ptr<3> -> f32
+      %p = llvm.getelementptr %results[%index] : (!llvm.ptr<1>, i64) -> !llvm.ptr<1>, f32
+      llvm.store %total, %p : f32, !llvm.ptr<1>
     }
     llvm.return
   }

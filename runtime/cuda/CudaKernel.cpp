@@ -181,8 +181,7 @@ Status CudaKernel::launch(const Bindings &bindings, int64_t tiles, StreamHandle 
   }
 
   // Persistent kernels: as many blocks as fit at the same time, but not more than there are tiles.
-  int64_t resident = int64_t(device->properties().multiprocessors) * blocksPerMultiprocessor;
-  if (const char *exp = getenv("CCE_GRID")) if (kernel.threads == 384) resident = atoi(exp); // EXPERIMENT
+  const int64_t resident = int64_t(device->properties().multiprocessors) * blocksPerMultiprocessor;
   int64_t grid = kernel.blocks ? kernel.blocks : std::min(tiles, resident);
   grid = std::max<int64_t>((grid + kernel.cluster - 1) / kernel.cluster, 1) * kernel.cluster;
 

@@ -26,9 +26,8 @@ constexpr float leastHeadMass = 0.35f;
 /// A class that one in so many blocks needs is heavy: its dC comes out of a dense product.
 constexpr int64_t heavyShare = 2;
 
-/// grad_classes skips what is this much smaller than epsilon in a token whose block needs the class
-/// for another token.
-constexpr float negligible = 0.25f;
+/// The mean direction of what is left out is taken over about so many classes, spread evenly.
+constexpr int64_t enoughClasses = 32768;
 
 /// Items of the kernels without a matrix product.
 constexpr int64_t tokensAnItem = 256;
@@ -38,6 +37,14 @@ constexpr int64_t sumColumnsAnItem = 2048;
 constexpr int64_t partColumnsAnItem = 256;
 constexpr int64_t gradClassesAnItem = 4;
 constexpr int64_t gradColumnsAnItem = 1024;
+
+/// What an entry of G, divided by its token's weight, must reach in a class that is listed for another
+/// token of the block. G is rounded to 16 bits; and where the logit function bends it also holds
+/// the slope, while epsilon is about p - onehot alone, so there is room for a slope of a quarter.
+float entryLimit(const Problem &problem) {
+  const bool bends = problem.transform != "identity" && problem.transform != "bias";
+  return problem.filterEps * (bends ? 0.25f : 1 - 1.0f / 128);
+}
 
 BufferBinding words(void *base, int64_t count) { return {base, CCE_I32, 1, {count, 0}, {1, 0}}; }
 
@@ -150,29 +157,33 @@ Status Plan::choosePath(const BackwardCall &call, void *stream) const {
   return backend->launch(*filterKernels.choosePath, choice, 1, stream);
 }
 
-Status Plan::weightedRows(char *workspace, const float *weights, int64_t n, const int32_t *count,
+Status Plan::weightedRows(char *workspace, const float *weights, int64_t n, int64_t every,
                           const int32_t *rows, const BufferBinding &matrix, bool normalise,
                           float *result, float *total, void *stream) const {
   const FilterLayout &filter = layout.filter;
   auto *partial = at<void>(workspace, filter.backward.partial);
   auto *sums = at<void>(workspace, filter.backward.weightSums);
+  auto *allSums = at<void>(workspace, filter.backward.allSums);
   const int64_t columns = matrix.sizes[1];
   Bindings parts;
   parts.vector("weights", weights, CCE_F32, n)
       .scalar("n", n)
-      .scalarBuffer("count_or_null", count, CCE_I32)
+      .scalar("every", every)
+      .scalarBuffer("gate_or_null", at<void>(workspace, filter.countFiltered), CCE_I32)
       .vector("rows_or_null", rows, CCE_I32, n)
       .vector("matrix", matrix.base, matrix.dtype, 0)
       .scalar("stride", matrix.strides[0])
       .scalar("columns", columns)
       .scalar("parts", filter.parts)
       .matrix("partial", partial, CCE_F32, filter.parts, columns, columns)
-      .vector("weight_sums", sums, CCE_F32, filter.parts);
+      .vector("weight_sums", sums, CCE_F32, filter.parts)
+      .vector("all_sums", allSums, CCE_F32, filter.parts);
   CCE_RETURN_IF_ERROR(backend->launch(*filterKernels.weightedRows, parts,
                                       filter.parts * divideUp(columns, sumColumnsAnItem), stream));
   Bindings sum;
   sum.matrix("partial", partial, CCE_F32, filter.parts, columns, columns)
       .vector("weight_sums", sums, CCE_F32, filter.parts)
+      .vector("all_sums", allSums, CCE_F32, filter.parts)
       .scalar("parts", filter.parts)
       .scalar("columns", columns)
       .scalar("normalise", int64_t(normalise))
@@ -229,6 +240,7 @@ Status Plan::sampleTail(const BackwardCall &call, const BufferBinding &c, void *
       .scalar("stride", filter.sampleStride)
       .matrix("needed", at<void>(state, filter.needed), CCE_I32, filter.blocks, filter.words,
               filter.words)
+      .vector("heavy", vector(slices.heavy), CCE_I32, filter.words)
       .scalar("words", filter.words)
       .vector("sample_block", vector(slices.sampleBlock), CCE_I32, tokens)
       .scalarBuffer("sample_count", count, CCE_I32)
@@ -236,8 +248,8 @@ Status Plan::sampleTail(const BackwardCall &call, const BufferBinding &c, void *
       .vector("direction", vector(slices.direction), CCE_F32, problem.vocab);
   CCE_RETURN_IF_ERROR(backend->launch(*filterKernels.tailDirection, direction,
                                       divideUp(problem.vocab, directionClassesAnItem), stream));
-  return weightedRows(workspace, at<float>(workspace, slices.direction), problem.vocab, nullptr,
-                      nullptr, c, /*normalise=*/true, at<float>(workspace, slices.meanClass),
+  return weightedRows(workspace, at<float>(workspace, slices.direction), problem.vocab,
+                      std::clamp<int64_t>(problem.vocab / enoughClasses, 1, 4), nullptr, c, /*normalise=*/true, at<float>(workspace, slices.meanClass),
                       at<float>(workspace, slices.directionTotal), stream);
 }
 
@@ -251,7 +263,7 @@ Status Plan::gradClasses(const BackwardCall &call, void *stream) const {
   const auto *rows = at<int32_t>(workspace, layout.rows);
   if (correct)
     CCE_RETURN_IF_ERROR(weightedRows(workspace, at<float>(workspace, slices.mass), layout.padded,
-                                     countFiltered, rows, call.e, /*normalise=*/false,
+                                     /*every=*/1, rows, call.e, /*normalise=*/false,
                                      at<float>(workspace, slices.massRow),
                                      at<float>(workspace, slices.massTotal), stream));
   const BufferBinding dc = problem.dc(call.args.dc);
@@ -275,7 +287,7 @@ Status Plan::gradClasses(const BackwardCall &call, void *stream) const {
       .scalarBuffer("count_filtered", countFiltered, CCE_I32)
       .scalar("hidden", problem.hidden)
       .scalar("vocab", problem.vocab)
-      .scalar("limit", negligible * problem.filterEps)
+      .scalar("limit", entryLimit(problem))
       .vector("direction", at<void>(workspace, slices.direction), CCE_F32, problem.vocab)
       .scalarBuffer("total", at<void>(workspace, slices.directionTotal), CCE_F32)
       .vector("tail", at<void>(workspace, slices.massRow), CCE_F32, problem.hidden)

@@ -139,6 +139,7 @@ int64_t placeFiltered(Layout &layout, const Problem &problem, const LayoutInputs
   slices.massTotal = allocator.take({4});
   slices.partial = allocator.take({4, parts, problem.hidden});
   slices.weightSums = allocator.take({4, parts});
+  slices.allSums = allocator.take({4, parts});
   // First for the sample, then for the tokens.
   slices.g = allocator.takeEither({element, layout.padded, slots},
                                   {element, sample, filter.sampleStride});

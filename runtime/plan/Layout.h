@@ -83,7 +83,7 @@ struct FilterLayout {
     Slice heavy, heavyList, heavyCount, counts, lists, ranks, kept, mass, g;
     Slice sampleRows, sampleLabels, sampleLse, sampleProbWeight, sampleLabelWeight, sampleBlock,
         sampleCount;
-    Slice direction, meanClass, directionTotal, massRow, massTotal, partial, weightSums;
+    Slice direction, meanClass, directionTotal, massRow, massTotal, partial, weightSums, allSums;
   } backward;
 };
 

@@ -81,7 +81,7 @@ private:
   Status backwardFiltered(const BackwardCall &call, void *stream) const;
   Status choosePath(const BackwardCall &call, void *stream) const;
   Status sampleTail(const BackwardCall &call, const BufferBinding &c, void *stream) const;
-  Status weightedRows(char *workspace, const float *weights, int64_t n, const int32_t *count,
+  Status weightedRows(char *workspace, const float *weights, int64_t n, int64_t every,
                       const int32_t *rows, const BufferBinding &matrix, bool normalise,
                       float *result, float *total, void *stream) const;
   Status gradClasses(const BackwardCall &call, void *stream) const;

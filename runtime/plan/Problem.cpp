@@ -6,6 +6,7 @@
 #include "runtime/support/Files.h"
 
 #include <cmath>
+#include <cstring>
 #include <limits>
 
 namespace cce::rt {
@@ -138,9 +139,13 @@ Expected<Problem> Problem::check(const cce_problem &from) {
   if (!(from.filter_eps >= 0 && from.filter_eps < 1))
     return wrong("filter_eps", "a number in [0, 1)", from.filter_eps);
   to.filterEps = from.filter_eps;
-  if (from.filter_tail != CCE_FILTER_TAIL_CORRECT && from.filter_tail != CCE_FILTER_TAIL_DROP)
-    return wrong("filter_tail", "correct (0) or drop (1)", int(from.filter_tail));
-  to.filterTail = from.filter_tail;
+  // C has no range for an enum's value; reading another one as the enum would be undefined here.
+  int tail = 0;
+  static_assert(sizeof(tail) == sizeof(from.filter_tail));
+  std::memcpy(&tail, &from.filter_tail, sizeof(tail));
+  if (tail != CCE_FILTER_TAIL_CORRECT && tail != CCE_FILTER_TAIL_DROP)
+    return wrong("filter_tail", "correct (0) or drop (1)", tail);
+  to.filterTail = static_cast<cce_filter_tail>(tail);
   return to;
 }
 

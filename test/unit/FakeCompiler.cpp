@@ -325,9 +325,9 @@ const std::map<std::string, std::string> filterArguments = {
                       "sample_prob_weight sample_label_weight sample_block sample_count"},
     {"tail_direction", "g_sample stride:i64 needed words:i32 sample_block sample_count vocab:i32 "
                        "direction"},
-    {"weighted_rows", "weights n:i32 count_or_null rows_or_null matrix stride:i64 columns:i32 "
-                      "parts:i32 partial weight_sums"},
-    {"sum_parts", "partial weight_sums parts:i32 columns:i32 normalise:i32 result total"},
+    {"weighted_rows", "weights n:i32 every:i32 gate_or_null rows_or_null matrix stride:i64 "
+                      "columns:i32 parts:i32 partial weight_sums all_sums"},
+    {"sum_parts", "partial weight_sums all_sums parts:i32 columns:i32 normalise:i32 result total"},
     {"dropped_mass", "kept padded:i32 counts prob_weight rows count_filtered enabled:i32 mass "
                      "dropped_or_null"},
     {"grad_classes", "needed ranks heavy words:i32 slots:i32 blocks:i32 g g_stride:i64 e e_stride:i64 "

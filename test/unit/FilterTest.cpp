@@ -189,8 +189,9 @@ TEST_F(FilterTest, requestsNameTypesAndTransforms) {
   EXPECT_EQ(requests.at("grad_embedding_listed").transform, "");
   EXPECT_EQ(requests.at("grad_classifier_heavy").dtype, CCE_F16);
   for (const char *kernel : {"head_classes", "filter_threshold", "heavy_classes", "list_classes",
-                             "choose_path", "sample_tokens", "tail_direction_f16", "weighted_rows_f16",
-                             "sum_parts", "dropped_mass", "grad_classes_f16"}) {
+                             "choose_path", "sample_tokens", "tail_direction_f16",
+                             "weighted_rows_f16", "sum_parts", "dropped_mass",
+                             "grad_classes_f16"}) {
     ASSERT_TRUE(requests.count(kernel)) << kernel;
     EXPECT_EQ(requests.at(kernel).dtype, CCE_DTYPE_NONE) << kernel;
     EXPECT_EQ(requests.at(kernel).transform, "") << kernel;
@@ -291,11 +292,14 @@ TEST_F(FilterTest, backwardRunsBothPathsOneOfThemOnNothing) {
   EXPECT_EQ(overClasses.pointers.at("weights"), direction.pointers.at("direction"));
   EXPECT_EQ(overClasses.pointers.at("rows_or_null"), nullptr);
   EXPECT_EQ(overClasses.integers.at("n"), 1000);
+  EXPECT_EQ(overClasses.integers.at("every"), 1);
+  EXPECT_EQ(overClasses.pointers.at("gate_or_null"), filtered);
   EXPECT_EQ(overClasses.integers.at("parts"), 4 * 132);
   EXPECT_EQ(launch("sum_parts").integers.at("normalise"), 1);
   const NamedLaunch &overTokens = launch("weighted_rows_bf16", 1);
   EXPECT_EQ(overTokens.pointers.at("matrix"), forward.e);
-  EXPECT_EQ(overTokens.pointers.at("count_or_null"), filtered);
+  EXPECT_EQ(overTokens.pointers.at("gate_or_null"), filtered);
+  EXPECT_EQ(overTokens.integers.at("every"), 1);
   EXPECT_EQ(overTokens.pointers.at("rows_or_null"), inWorkspace(plan->plan->layoutOf().rows));
   EXPECT_EQ(overTokens.integers.at("n"), 384);
   EXPECT_EQ(launch("sum_parts", 1).integers.at("normalise"), 0);
@@ -332,7 +336,7 @@ TEST_F(FilterTest, backwardRunsBothPathsOneOfThemOnNothing) {
   EXPECT_EQ(classes.pointers.at("total"), launch("sum_parts").pointers.at("total"));
   EXPECT_EQ(classes.pointers.at("tail"), launch("sum_parts", 1).pointers.at("result"));
   EXPECT_EQ(classes.pointers.at("dc"), backward.dc);
-  EXPECT_EQ(classes.floats.at("limit"), 0x1p-14f);
+  EXPECT_EQ(classes.floats.at("limit"), 0x1p-12f * (1 - 1.0f / 128));
   EXPECT_EQ(classes.integers.at("correct"), 1);
   EXPECT_EQ(classes.integers.at("e_stride"), 64);
   EXPECT_EQ(classes.integers.at("dc_stride"), 64);
@@ -340,6 +344,19 @@ TEST_F(FilterTest, backwardRunsBothPathsOneOfThemOnNothing) {
   EXPECT_EQ(classes.blocks, 132u); // 250 items of 4 classes for one block a multiprocessor
   EXPECT_NE(launch("sum_parts").pointers.at("total"), launch("sum_parts", 1).pointers.at("total"));
 
+}
+
+TEST_F(FilterTest, largeVocabulariesAreSampled) {
+  problem.vocab = 70000;
+  problem.softcap = 30;
+  problem.workspace_limit = size_t(512) << 20;
+  ASSERT_NO_FATAL_FAILURE(makePlan());
+  runBackward();
+  EXPECT_EQ(launch("weighted_rows_bf16").integers.at("every"), 2);
+  EXPECT_EQ(launch("weighted_rows_bf16", 1).integers.at("every"), 1);
+  EXPECT_EQ(launch("choose_path").integers.at("limit"), 3 * 70000 * 3 / 10);
+  // Entries of G have the slope of the cap in them, which epsilon knows nothing of.
+  EXPECT_EQ(launch("grad_classes_bf16").floats.at("limit"), 0x1p-14f);
 }
 
 TEST_F(FilterTest, exactKernelsGetTheDenseCount) {

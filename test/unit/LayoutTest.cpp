@@ -139,7 +139,8 @@ protected:
             f.mass,             f.sampleRows,        f.sampleLabels,   f.sampleLse,
             f.sampleProbWeight, f.sampleLabelWeight, f.sampleBlock,    f.sampleCount,
             f.direction,        f.meanClass,         f.directionTotal, f.massRow,
-            f.massTotal,        f.partial,           f.weightSums,     f.g};
+            f.massTotal,        f.partial,           f.weightSums,     f.allSums,
+            f.g};
   }
 };
 

@@ -9,6 +9,7 @@
 #include "test/unit/TestContext.h"
 
 #include <cmath>
+#include <cstring>
 
 namespace cce::rt::test {
 namespace {
@@ -130,7 +131,10 @@ TEST_F(PlanValidation, problemsThatMakeNoSense) {
   EXPECT_EQ(error([](cce_problem &p) { p.filter_eps = NAN; }),
             "INVALID_ARGUMENT: problem.filter_eps: expected a number in [0, 1), got nan");
   EXPECT_EQ(error([](cce_problem &p) { p.filter_eps = 0.5f; }), "");
-  EXPECT_EQ(error([](cce_problem &p) { p.filter_tail = static_cast<cce_filter_tail>(2); }),
+  EXPECT_EQ(error([](cce_problem &p) {
+              const int two = 2; // as a caller in C may write it
+              std::memcpy(&p.filter_tail, &two, sizeof(two));
+            }),
             "INVALID_ARGUMENT: problem.filter_tail: expected correct (0) or drop (1), got 2");
   EXPECT_EQ(planError({}).substr(0, 40), "INVALID_ARGUMENT: problem.struct_size: e");
 }
