@@ -33,9 +33,10 @@ constexpr int64_t rowBytes = 128;            // a swizzled row: 64 16-bit elemen
 constexpr int64_t panelBytes = 64 * rowBytes; // 64 rows
 /// Registers per thread: 128 * 40 + 256 * 232 fit into the 65536 of a multiprocessor.
 constexpr int64_t producerRegisters = 40, consumerRegisters = 232;
-/// Items that run at the same time take 16 tiles of rows (2048 of them: 9 MB of E for Gemma 2, which
-/// stay in L2) and as many columns or parts as there are blocks left.
-constexpr int64_t groupedRows = 16;
+/// Items that run at the same time take 16 tiles of rows, or 8 of long ones (2048 rows: 9 MB of E for
+/// Gemma 2, which stay in L2), and as many columns or parts as there are blocks left.
+constexpr int64_t groupedRows = 16, groupedLongRows = 8;
+constexpr int64_t longRow = 40; // blocks of the contraction
 
 /// Where the ring stands: a stage and the parity of its current use.
 struct Ring {
@@ -114,10 +115,12 @@ private:
 Item ProductLowering::decode(Value index) {
   // Parts of a reduction are spread like columns.
   Value columns = product.reduce ? parts : nTiles;
-  int64_t grouped = groupedRows / product.cluster;
+  Value grouped = b.select(b.cmp(arith::CmpIPredicate::sgt, kBlocks, b.c32(longRow)),
+                           b.c32(groupedLongRows / product.cluster),
+                           b.c32(groupedRows / product.cluster));
   Value perGroup = b.mul(columns, grouped);
   Value firstRow = b.mul(b.divu(index, perGroup), grouped);
-  Value height = b.mins(b.sub(mTiles, firstRow), b.c32(grouped));
+  Value height = b.mins(b.sub(mTiles, firstRow), grouped);
   Value within = b.remu(index, perGroup);
   Value column = b.divu(within, height);
   Item item;

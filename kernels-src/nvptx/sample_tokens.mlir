@@ -1,5 +1,5 @@
-// 128 tokens spread evenly over the batch, as one block of tokens for logit_grad: the shape of the dropped tail is taken from them. Weights of 1
-// and no labels make their gradient of the logits the probabilities.
+// 128 tokens spread evenly over the batch, as one block of tokens for logit_grad: the shape of the dropped tail is taken from them. Weights of 2^14
+// and no labels make their gradient of the logits the probabilities, in a range where fp16 has small ones too; only ratios of them matter.
 gpu.module @kernels {
   llvm.func @sample_tokens(%rows: !llvm.ptr<1>, %lse: !llvm.ptr<1>, %count_filtered: !llvm.ptr<1>, %sample_rows: !llvm.ptr<1>, %sample_labels: !llvm.ptr<1>, %sample_lse: !llvm.ptr<1>, %sample_prob_weight: !llvm.ptr<1>, %sample_label_weight: !llvm.ptr<1>, %sample_block: !llvm.ptr<1>, %sample_count: !llvm.ptr<1>)
       attributes {nvvm.kernel, nvvm.reqntid = array<i32: 128, 1, 1>, cce.manifest = {
@@ -20,7 +20,7 @@ gpu.module @kernels {
     %c128 = arith.constant 128 : i32
     %none = arith.constant -1 : i32
     %zero = arith.constant 0.0 : f32
-    %one = arith.constant 1.0 : f32
+    %weight = arith.constant 16384.0 : f32
     %tid = nvvm.read.ptx.sreg.tid.x : i32
     %n = llvm.load %count_filtered : !llvm.ptr<1> -> i32
     %some = arith.minsi %n, %c128 : i32
@@ -52,7 +52,7 @@ gpu.module @kernels {
     llvm.store %token#0, %p0 : i32, !llvm.ptr<1>
     llvm.store %none, %p1 : i32, !llvm.ptr<1>
     llvm.store %token#1, %p2 : f32, !llvm.ptr<1>
-    llvm.store %one, %p3 : f32, !llvm.ptr<1>
+    llvm.store %weight, %p3 : f32, !llvm.ptr<1>
     llvm.store %zero, %p4 : f32, !llvm.ptr<1>
     llvm.store %token#2, %p5 : i32, !llvm.ptr<1>
     %leader = arith.cmpi eq, %tid, %c0 : i32

@@ -227,9 +227,9 @@ Status Plan::sampleTail(const BackwardCall &call, const BufferBinding &c, void *
       .vector("prob_weight", vector(slices.sampleProbWeight), CCE_F32, tokens)
       .vector("label_weight", vector(slices.sampleLabelWeight), CCE_F32, tokens)
       .matrix("g", vector(slices.g), problem.dtype, tokens, problem.vocab, filter.sampleStride);
-  CCE_RETURN_IF_ERROR(backend->launch(*logitGrad, gradient,
-                                      tilesOf(*logitGrad, "tokens", tokens) *
-                                          tilesOf(*logitGrad, "vocab", problem.vocab),
+  CCE_RETURN_IF_ERROR(backend->launch(*filterKernels.sampleGrad, gradient,
+                                      tilesOf(*filterKernels.sampleGrad, "tokens", tokens) *
+                                          tilesOf(*filterKernels.sampleGrad, "vocab", problem.vocab),
                                       stream));
 
   auto *state = static_cast<char *>(const_cast<void *>(call.args.filter_state));

@@ -14,9 +14,9 @@ constexpr int64_t sliceAlignment = 256;
 /// Partial states are 8 bytes a token and split, so this many are still small beside E.
 constexpr int64_t mostSplits = 64;
 
-/// lse_forward takes this many tiles of tokens at a time, so that their rows of E stay in the cache;
-/// splits keep the other multiprocessors busy.
-constexpr int64_t concurrentTokenTiles = 16;
+/// lse_forward takes this many tiles of tokens at a time, so that their rows of E stay in the cache
+/// (LowerProduct.cpp); splits keep the other multiprocessors busy.
+int64_t concurrentTokenTiles(int64_t hidden) { return hidden > 40 * 64 ? 8 : 16; }
 
 /// Splits where the number of workers must not matter: results then have the same bits on any
 /// number of threads. Enough to keep 16 threads busy on one tile of tokens.
@@ -68,12 +68,12 @@ bool convertsBias(const Problem &problem) {
 }
 
 /// `splits`: set by the tuner, or 0.
-int64_t chooseSplits(int64_t splits, int64_t multiprocessors, int64_t tokenTiles,
+int64_t chooseSplits(int64_t splits, int64_t multiprocessors, int64_t hidden, int64_t tokenTiles,
                      int64_t classTiles) {
   if (splits == 0 && multiprocessors == 0)
     splits = fixedSplits;
   if (splits == 0)
-    splits = multiprocessors / std::min(tokenTiles, concurrentTokenTiles);
+    splits = multiprocessors / std::min(tokenTiles, concurrentTokenTiles(hidden));
   return std::clamp<int64_t>(splits, 1, std::min(classTiles, mostSplits));
 }
 
@@ -155,10 +155,10 @@ int64_t chooseFilter(Layout &layout, const Problem &problem, const LayoutInputs 
   filter.words = 8 * divideUp(problem.vocab, 256);
   filter.headCapacity =
       std::clamp<int64_t>(roundUp(divideUp(problem.vocab, 16), slotGranule), slotGranule, 16384);
-  filter.headSplits = chooseSplits(0, inputs.multiprocessors,
+  filter.headSplits = chooseSplits(0, inputs.multiprocessors, problem.hidden,
                                    divideUp(layout.padded, inputs.headTokenTile),
                                    divideUp(filter.headCapacity, inputs.headClassTile));
-  filter.sampleTokens = std::max(filterBlock, inputs.tokenGranule);
+  filter.sampleTokens = inputs.sampleTokens;
   filter.sampleStride = roundUp(problem.vocab, 64);
   filter.parts = inputs.filterSample ? partsPerMultiprocessor * inputs.multiprocessors : 0;
 
@@ -198,7 +198,7 @@ Expected<Layout> Layout::choose(const Problem &problem, const LayoutInputs &inpu
   // At least one tile, so that buffers and tensor maps are never empty.
   layout.padded = roundUp(std::max<int64_t>(problem.tokens, 1), inputs.tokenGranule);
   layout.packedStride = roundUp(problem.hidden, 16 / element);
-  layout.splits = chooseSplits(inputs.splits, inputs.multiprocessors,
+  layout.splits = chooseSplits(inputs.splits, inputs.multiprocessors, problem.hidden,
                                divideUp(layout.padded, inputs.forwardTokenTile),
                                divideUp(problem.vocab, inputs.forwardVocabTile));
 

@@ -44,6 +44,8 @@ struct LayoutInputs {
   /// Whether there shall be a filtered backward, and whether it samples what it leaves out.
   bool filter = false;
   bool filterSample = false;
+  /// Tokens of the sample, whole tiles.
+  int64_t sampleTokens = filterBlock;
   /// Tiles of lse_forward_head.
   int64_t headTokenTile = 1;
   int64_t headClassTile = 1;

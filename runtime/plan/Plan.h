@@ -101,7 +101,7 @@ private:
   /// Null if there is no filtered path.
   struct {
     KernelPtr headClasses, lseForwardHead, threshold, lseForward;
-    KernelPtr heavyClasses, listClasses, choosePath, sampleTokens, tailDirection, weightedRows, sumParts;
+    KernelPtr heavyClasses, listClasses, choosePath, sampleTokens, sampleGrad, tailDirection, weightedRows, sumParts;
     KernelPtr logitGrad, droppedMass, gradEmbedding, gradClassifier, gradClasses;
   } filterKernels;
 };

@@ -247,7 +247,7 @@ TEST_F(FilterLayoutTest, slicesDoNotOverlap) {
   problem.biasDtype = CCE_F16;
   problem.hidden = 37;
   for (int64_t granule : {128, 256}) {
-    inputs.tokenGranule = granule;
+    inputs.tokenGranule = inputs.sampleTokens = granule;
     const Layout layout = choose();
     const FilterLayout &filter = layout.filter;
     auto check = [](std::vector<Slice> slices, int64_t total) {

@@ -241,8 +241,8 @@ TEST(TunedPlans, laterPlansFindWhatWasTuned) {
   auto compiler = std::make_shared<FakeCompilerState>();
   compiler->refuse = [](const KernelRequest &request) {
     // Only one candidate of lse_forward compiles besides the default.
-    if (request.kernel != "lse_forward" || request.config.empty() ||
-        (request.config.at("tile_n") == 192 && request.config.at("stages") == 5))
+    const KernelConfig wanted = {{"tile_m", 128}, {"tile_n", 192}, {"stages", 5}};
+    if (request.kernel != "lse_forward" || request.config.empty() || request.config == wanted)
       return Status();
     return makeError(CCE_UNIMPLEMENTED, "not this one");
   };
