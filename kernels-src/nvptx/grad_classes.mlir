@@ -6,13 +6,14 @@ gpu.module @kernels {
   // Where the row begins, in units of 16 bytes, and the factor; behind the last of up to 512 there is room to fill a group of 8.
   llvm.mlir.global internal @entries() {addr_space = 3 : i32, alignment = 16 : i64} : !llvm.array<1040 x i32>
 
-  llvm.func @grad_classes_bf16(%needed: !llvm.ptr<1>, %ranks: !llvm.ptr<1>, %heavy: !llvm.ptr<1>, %words: i32, %slots: i32, %blocks: i32, %g: !llvm.ptr<1>, %g_stride: i64, %e: !llvm.ptr<1>, %e_stride: i64, %rows: !llvm.ptr<1>, %labels: !llvm.ptr<1>, %prob_weight: !llvm.ptr<1>, %count_filtered: !llvm.ptr<1>, %hidden: i32, %vocab: i32, %limit: f32, %direction: !llvm.ptr<1>, %total: !llvm.ptr<1>, %tail: !llvm.ptr<1>, %correct: i32, %alpha: !llvm.ptr<1>, %dc: !llvm.ptr<1>, %dc_stride: i64)
+  llvm.func @grad_classes_bf16(%needed: !llvm.ptr<1>, %ranks: !llvm.ptr<1>, %heavy: !llvm.ptr<1>, %entry_bits: !llvm.ptr<1>, %words: i32, %slots: i32, %blocks: i32, %g: !llvm.ptr<1>, %g_stride: i64, %e: !llvm.ptr<1>, %e_stride: i64, %rows: !llvm.ptr<1>, %labels: !llvm.ptr<1>, %prob_weight: !llvm.ptr<1>, %count_filtered: !llvm.ptr<1>, %hidden: i32, %vocab: i32, %limit: f32, %direction: !llvm.ptr<1>, %total: !llvm.ptr<1>, %tail: !llvm.ptr<1>, %correct: i32, %alpha: !llvm.ptr<1>, %dc: !llvm.ptr<1>, %dc_stride: i64)
       attributes {nvvm.kernel, nvvm.reqntid = array<i32: 128, 1, 1>, nvvm.minctasm = 6 : i32, cce.manifest = {
       kernel = "grad_classes_bf16", target = "sm_90a", entry = "grad_classes_bf16", threads = 128 : i64, cluster = 1 : i64,
       shared_bytes = 0 : i64, tiles = {}, arguments = [
          {kind = "pointer", buffer = "needed"},
          {kind = "pointer", buffer = "ranks"},
          {kind = "pointer", buffer = "heavy"},
+         {kind = "pointer", buffer = "entries"},
          {kind = "scalar", buffer = "words", type = "i32"},
          {kind = "scalar", buffer = "slots", type = "i32"},
          {kind = "scalar", buffer = "blocks", type = "i32"},
@@ -35,17 +36,18 @@ gpu.module @kernels {
          {kind = "pointer", buffer = "dc"},
          {kind = "scalar", buffer = "dc_stride", type = "i64"}]}} {
     %is_half = arith.constant false
-    llvm.call @grad_classes(%is_half, %needed, %ranks, %heavy, %words, %slots, %blocks, %g, %g_stride, %e, %e_stride, %rows, %labels, %prob_weight, %count_filtered, %hidden, %vocab, %limit, %direction, %total, %tail, %correct, %alpha, %dc, %dc_stride) : (i1, !llvm.ptr<1>, !llvm.ptr<1>, !llvm.ptr<1>, i32, i32, i32, !llvm.ptr<1>, i64, !llvm.ptr<1>, i64, !llvm.ptr<1>, !llvm.ptr<1>, !llvm.ptr<1>, !llvm.ptr<1>, i32, i32, f32, !llvm.ptr<1>, !llvm.ptr<1>, !llvm.ptr<1>, i32, !llvm.ptr<1>, !llvm.ptr<1>, i64) -> ()
+    llvm.call @grad_classes(%is_half, %needed, %ranks, %heavy, %entry_bits, %words, %slots, %blocks, %g, %g_stride, %e, %e_stride, %rows, %labels, %prob_weight, %count_filtered, %hidden, %vocab, %limit, %direction, %total, %tail, %correct, %alpha, %dc, %dc_stride) : (i1, !llvm.ptr<1>, !llvm.ptr<1>, !llvm.ptr<1>, !llvm.ptr<1>, i32, i32, i32, !llvm.ptr<1>, i64, !llvm.ptr<1>, i64, !llvm.ptr<1>, !llvm.ptr<1>, !llvm.ptr<1>, !llvm.ptr<1>, i32, i32, f32, !llvm.ptr<1>, !llvm.ptr<1>, !llvm.ptr<1>, i32, !llvm.ptr<1>, !llvm.ptr<1>, i64) -> ()
     llvm.return
   }
 
-  llvm.func @grad_classes_f16(%needed: !llvm.ptr<1>, %ranks: !llvm.ptr<1>, %heavy: !llvm.ptr<1>, %words: i32, %slots: i32, %blocks: i32, %g: !llvm.ptr<1>, %g_stride: i64, %e: !llvm.ptr<1>, %e_stride: i64, %rows: !llvm.ptr<1>, %labels: !llvm.ptr<1>, %prob_weight: !llvm.ptr<1>, %count_filtered: !llvm.ptr<1>, %hidden: i32, %vocab: i32, %limit: f32, %direction: !llvm.ptr<1>, %total: !llvm.ptr<1>, %tail: !llvm.ptr<1>, %correct: i32, %alpha: !llvm.ptr<1>, %dc: !llvm.ptr<1>, %dc_stride: i64)
+  llvm.func @grad_classes_f16(%needed: !llvm.ptr<1>, %ranks: !llvm.ptr<1>, %heavy: !llvm.ptr<1>, %entry_bits: !llvm.ptr<1>, %words: i32, %slots: i32, %blocks: i32, %g: !llvm.ptr<1>, %g_stride: i64, %e: !llvm.ptr<1>, %e_stride: i64, %rows: !llvm.ptr<1>, %labels: !llvm.ptr<1>, %prob_weight: !llvm.ptr<1>, %count_filtered: !llvm.ptr<1>, %hidden: i32, %vocab: i32, %limit: f32, %direction: !llvm.ptr<1>, %total: !llvm.ptr<1>, %tail: !llvm.ptr<1>, %correct: i32, %alpha: !llvm.ptr<1>, %dc: !llvm.ptr<1>, %dc_stride: i64)
       attributes {nvvm.kernel, nvvm.reqntid = array<i32: 128, 1, 1>, nvvm.minctasm = 5 : i32, cce.manifest = {
       kernel = "grad_classes_f16", target = "sm_90a", entry = "grad_classes_f16", threads = 128 : i64, cluster = 1 : i64,
       shared_bytes = 0 : i64, tiles = {}, arguments = [
          {kind = "pointer", buffer = "needed"},
          {kind = "pointer", buffer = "ranks"},
          {kind = "pointer", buffer = "heavy"},
+         {kind = "pointer", buffer = "entries"},
          {kind = "scalar", buffer = "words", type = "i32"},
          {kind = "scalar", buffer = "slots", type = "i32"},
          {kind = "scalar", buffer = "blocks", type = "i32"},
@@ -68,7 +70,7 @@ gpu.module @kernels {
          {kind = "pointer", buffer = "dc"},
          {kind = "scalar", buffer = "dc_stride", type = "i64"}]}} {
     %is_half = arith.constant true
-    llvm.call @grad_classes(%is_half, %needed, %ranks, %heavy, %words, %slots, %blocks, %g, %g_stride, %e, %e_stride, %rows, %labels, %prob_weight, %count_filtered, %hidden, %vocab, %limit, %direction, %total, %tail, %correct, %alpha, %dc, %dc_stride) : (i1, !llvm.ptr<1>, !llvm.ptr<1>, !llvm.ptr<1>, i32, i32, i32, !llvm.ptr<1>, i64, !llvm.ptr<1>, i64, !llvm.ptr<1>, !llvm.ptr<1>, !llvm.ptr<1>, !llvm.ptr<1>, i32, i32, f32, !llvm.ptr<1>, !llvm.ptr<1>, !llvm.ptr<1>, i32, !llvm.ptr<1>, !llvm.ptr<1>, i64) -> ()
+    llvm.call @grad_classes(%is_half, %needed, %ranks, %heavy, %entry_bits, %words, %slots, %blocks, %g, %g_stride, %e, %e_stride, %rows, %labels, %prob_weight, %count_filtered, %hidden, %vocab, %limit, %direction, %total, %tail, %correct, %alpha, %dc, %dc_stride) : (i1, !llvm.ptr<1>, !llvm.ptr<1>, !llvm.ptr<1>, !llvm.ptr<1>, i32, i32, i32, !llvm.ptr<1>, i64, !llvm.ptr<1>, i64, !llvm.ptr<1>, !llvm.ptr<1>, !llvm.ptr<1>, !llvm.ptr<1>, i32, i32, f32, !llvm.ptr<1>, !llvm.ptr<1>, !llvm.ptr<1>, i32, !llvm.ptr<1>, !llvm.ptr<1>, i64) -> ()
     llvm.return
   }
 
@@ -130,7 +132,7 @@ gpu.module @kernels {
   }
 
   // What a thread loads of one listed column: the gradient's bits, label, weight and row of its token.
-  llvm.func internal @load_token(%exists: i1, %b: i32, %slot: i32, %tid: i32, %n: i32, %g: !llvm.ptr<1>, %g_stride: i64, %labels: !llvm.ptr<1>, %prob_weight: !llvm.ptr<1>, %rows: !llvm.ptr<1>) -> !llvm.struct<(i16, i32, f32, i32)> attributes {always_inline} {
+  llvm.func internal @load_token(%exists: i1, %b: i32, %slot: i32, %tid: i32, %n: i32, %entry_bits: !llvm.ptr<1>, %slots: i32, %g: !llvm.ptr<1>, %g_stride: i64, %labels: !llvm.ptr<1>, %prob_weight: !llvm.ptr<1>, %rows: !llvm.ptr<1>) -> !llvm.struct<(i16, i32, f32, i32)> attributes {always_inline} {
     %c128 = arith.constant 128 : i32
     %nothing = arith.constant 0 : i16
     %minus = arith.constant -1 : i32
@@ -138,7 +140,31 @@ gpu.module @kernels {
     %first = arith.muli %b, %c128 : i32
     %i = arith.addi %first, %tid : i32
     %takes_part = arith.cmpi slt, %i, %n : i32
-    %looks = arith.andi %exists, %takes_part : i1
+    %may_look = arith.andi %exists, %takes_part : i1
+    // A word of bits a warp: mostly none is set.
+    %looks = scf.if %may_look -> (i1) {
+      %c5 = arith.constant 5 : i32
+      %c31 = arith.constant 31 : i32
+      %l4 = arith.constant 4 : i64
+      %b64 = arith.extui %b : i32 to i64
+      %slots64 = arith.extui %slots : i32 to i64
+      %slot_in_list = arith.extui %slot : i32 to i64
+      %list_start = arith.muli %b64, %slots64 : i64
+      %place = arith.addi %list_start, %slot_in_list : i64
+      %first_word = arith.muli %place, %l4 : i64
+      %warp = arith.shrui %tid, %c5 : i32
+      %warp64 = arith.extui %warp : i32 to i64
+      %word_at = arith.addi %first_word, %warp64 : i64
+      %pm = llvm.getelementptr %entry_bits[%word_at] : (!llvm.ptr<1>, i64) -> !llvm.ptr<1>, i32
+      %bits_of_warp = llvm.load %pm : !llvm.ptr<1> -> i32
+      %lane = arith.andi %tid, %c31 : i32
+      %shifted = arith.shrui %bits_of_warp, %lane : i32
+      %bit = arith.trunci %shifted : i32 to i1
+      scf.yield %bit : i1
+    } else {
+      %false = arith.constant false
+      scf.yield %false : i1
+    }
     %all:4 = scf.if %looks -> (i16, i32, f32, i32) {
       %i64 = arith.extui %i : i32 to i64
       %slot64 = arith.extui %slot : i32 to i64
@@ -322,7 +348,7 @@ gpu.module @kernels {
     llvm.return
   }
 
-  llvm.func internal @grad_classes(%is_half: i1, %needed: !llvm.ptr<1>, %ranks: !llvm.ptr<1>, %heavy: !llvm.ptr<1>, %words: i32, %slots: i32, %blocks: i32, %g: !llvm.ptr<1>, %g_stride: i64, %e: !llvm.ptr<1>, %e_stride: i64, %rows: !llvm.ptr<1>, %labels: !llvm.ptr<1>, %prob_weight: !llvm.ptr<1>, %count_filtered: !llvm.ptr<1>, %hidden: i32, %vocab: i32, %limit: f32, %direction: !llvm.ptr<1>, %total: !llvm.ptr<1>, %tail: !llvm.ptr<1>, %correct: i32, %alpha: !llvm.ptr<1>, %dc: !llvm.ptr<1>, %dc_stride: i64) attributes {always_inline} {
+  llvm.func internal @grad_classes(%is_half: i1, %needed: !llvm.ptr<1>, %ranks: !llvm.ptr<1>, %heavy: !llvm.ptr<1>, %entry_bits: !llvm.ptr<1>, %words: i32, %slots: i32, %blocks: i32, %g: !llvm.ptr<1>, %g_stride: i64, %e: !llvm.ptr<1>, %e_stride: i64, %rows: !llvm.ptr<1>, %labels: !llvm.ptr<1>, %prob_weight: !llvm.ptr<1>, %count_filtered: !llvm.ptr<1>, %hidden: i32, %vocab: i32, %limit: f32, %direction: !llvm.ptr<1>, %total: !llvm.ptr<1>, %tail: !llvm.ptr<1>, %correct: i32, %alpha: !llvm.ptr<1>, %dc: !llvm.ptr<1>, %dc_stride: i64) attributes {always_inline} {
     %c0 = arith.constant 0 : i32
     %c1 = arith.constant 1 : i32
     %c2 = arith.constant 2 : i32
@@ -537,10 +563,10 @@ gpu.module @kernels {
                   %lane_slot3 = arith.select %lower3, %slot0, %slot1 : i32
                   %owner3 = arith.andi %place3, %c31 : i32
                   %at3 = nvvm.shfl.sync idx %all, %lane_slot3, %owner3, %c31 : i32 -> i32
-                  %token0 = llvm.call @load_token(%exists0, %b0, %at0, %tid, %n, %g, %g_stride, %labels, %prob_weight, %rows) : (i1, i32, i32, i32, i32, !llvm.ptr<1>, i64, !llvm.ptr<1>, !llvm.ptr<1>, !llvm.ptr<1>) -> !llvm.struct<(i16, i32, f32, i32)>
-                  %token1 = llvm.call @load_token(%exists1, %b1, %at1, %tid, %n, %g, %g_stride, %labels, %prob_weight, %rows) : (i1, i32, i32, i32, i32, !llvm.ptr<1>, i64, !llvm.ptr<1>, !llvm.ptr<1>, !llvm.ptr<1>) -> !llvm.struct<(i16, i32, f32, i32)>
-                  %token2 = llvm.call @load_token(%exists2, %b2, %at2, %tid, %n, %g, %g_stride, %labels, %prob_weight, %rows) : (i1, i32, i32, i32, i32, !llvm.ptr<1>, i64, !llvm.ptr<1>, !llvm.ptr<1>, !llvm.ptr<1>) -> !llvm.struct<(i16, i32, f32, i32)>
-                  %token3 = llvm.call @load_token(%exists3, %b3, %at3, %tid, %n, %g, %g_stride, %labels, %prob_weight, %rows) : (i1, i32, i32, i32, i32, !llvm.ptr<1>, i64, !llvm.ptr<1>, !llvm.ptr<1>, !llvm.ptr<1>) -> !llvm.struct<(i16, i32, f32, i32)>
+                  %token0 = llvm.call @load_token(%exists0, %b0, %at0, %tid, %n, %entry_bits, %slots, %g, %g_stride, %labels, %prob_weight, %rows) : (i1, i32, i32, i32, i32, !llvm.ptr<1>, i32, !llvm.ptr<1>, i64, !llvm.ptr<1>, !llvm.ptr<1>, !llvm.ptr<1>) -> !llvm.struct<(i16, i32, f32, i32)>
+                  %token1 = llvm.call @load_token(%exists1, %b1, %at1, %tid, %n, %entry_bits, %slots, %g, %g_stride, %labels, %prob_weight, %rows) : (i1, i32, i32, i32, i32, !llvm.ptr<1>, i32, !llvm.ptr<1>, i64, !llvm.ptr<1>, !llvm.ptr<1>, !llvm.ptr<1>) -> !llvm.struct<(i16, i32, f32, i32)>
+                  %token2 = llvm.call @load_token(%exists2, %b2, %at2, %tid, %n, %entry_bits, %slots, %g, %g_stride, %labels, %prob_weight, %rows) : (i1, i32, i32, i32, i32, !llvm.ptr<1>, i32, !llvm.ptr<1>, i64, !llvm.ptr<1>, !llvm.ptr<1>, !llvm.ptr<1>) -> !llvm.struct<(i16, i32, f32, i32)>
+                  %token3 = llvm.call @load_token(%exists3, %b3, %at3, %tid, %n, %entry_bits, %slots, %g, %g_stride, %labels, %prob_weight, %rows) : (i1, i32, i32, i32, i32, !llvm.ptr<1>, i32, !llvm.ptr<1>, i64, !llvm.ptr<1>, !llvm.ptr<1>, !llvm.ptr<1>) -> !llvm.struct<(i16, i32, f32, i32)>
                   %seen0 = llvm.call @judge(%is_half, %token0, %class, %limit) : (i1, !llvm.struct<(i16, i32, f32, i32)>, i32, f32) -> !llvm.struct<(i1, f32, i32)>
                   %takes0 = llvm.extractvalue %seen0[0] : !llvm.struct<(i1, f32, i32)>
                   %ballot0 = nvvm.vote.sync ballot %all, %takes0 -> i32

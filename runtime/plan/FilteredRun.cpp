@@ -266,6 +266,26 @@ Status Plan::gradClasses(const BackwardCall &call, void *stream) const {
                                      /*every=*/1, rows, call.e, /*normalise=*/false,
                                      at<float>(workspace, slices.massRow),
                                      at<float>(workspace, slices.massTotal), stream));
+  Bindings marks;
+  marks
+      .matrix("g", at<void>(workspace, slices.g), problem.dtype, layout.padded, filter.slots,
+              filter.slots)
+      .scalar("g_stride", filter.slots)
+      .matrix("lists", at<void>(workspace, slices.lists), CCE_I32, filter.blocks, filter.slots,
+              filter.slots)
+      .scalar("slots", filter.slots)
+      .vector("counts", at<void>(workspace, slices.counts), CCE_I32, filter.blocks)
+      .scalar("blocks", filter.blocks)
+      .scalarBuffer("heavy_count", at<void>(workspace, slices.heavyCount), CCE_I32)
+      .vector("labels", at<void>(workspace, layout.labels), CCE_I32, layout.padded)
+      .vector("prob_weight", at<void>(workspace, layout.backward.probWeight), CCE_F32,
+              layout.padded)
+      .scalarBuffer("count_filtered", countFiltered, CCE_I32)
+      .scalar("limit", entryLimit(problem))
+      .vector("entries", at<void>(workspace, slices.entries), CCE_I32, 0);
+  CCE_RETURN_IF_ERROR(backend->launch(*filterKernels.markEntries, marks,
+                                      filter.blocks * (filter.slots / slotGranule), stream));
+
   const BufferBinding dc = problem.dc(call.args.dc);
   Bindings bindings;
   bindings
@@ -274,6 +294,7 @@ Status Plan::gradClasses(const BackwardCall &call, void *stream) const {
       .matrix("ranks", at<void>(workspace, slices.ranks), CCE_I32, filter.blocks, filter.words,
               filter.words)
       .vector("heavy", at<void>(workspace, slices.heavy), CCE_I32, filter.words)
+      .vector("entries", at<void>(workspace, slices.entries), CCE_I32, 0)
       .scalar("words", filter.words)
       .scalar("slots", filter.slots)
       .scalar("blocks", filter.blocks)

@@ -126,6 +126,8 @@ int64_t placeFiltered(Layout &layout, const Problem &problem, const LayoutInputs
   slices.counts = allocator.take({4, filter.blocks});
   slices.lists = allocator.take({4, filter.blocks, slots});
   slices.ranks = allocator.take({4, filter.blocks, filter.words});
+  // A bit for each of a block's tokens.
+  slices.entries = allocator.take({filterBlock / 8, filter.blocks, slots});
   slices.kept = allocator.take({4, slots / slotGranule, layout.padded});
   slices.mass = allocator.take({4, layout.padded});
   for (Slice *slice : {&slices.sampleRows, &slices.sampleLabels, &slices.sampleLse,

@@ -82,7 +82,7 @@ struct FilterLayout {
   Slice countDense, countFiltered;
   /// The filtered path's own. The exact path uses the same memory behind it.
   struct {
-    Slice heavy, heavyList, heavyCount, counts, lists, ranks, kept, mass, g;
+    Slice heavy, heavyList, heavyCount, counts, lists, ranks, entries, kept, mass, g;
     Slice sampleRows, sampleLabels, sampleLse, sampleProbWeight, sampleLabelWeight, sampleBlock,
         sampleCount;
     Slice direction, meanClass, directionTotal, massRow, massTotal, partial, weightSums, allSums;

@@ -172,6 +172,7 @@ Status Plan::build() {
                                    {"dropped_mass", &k.droppedMass},
                                    {"grad_embedding_listed", &k.gradEmbedding},
                                    {"grad_classifier_heavy", &k.gradClassifier},
+                                   {"mark_entries_" + type, &k.markEntries},
                                    {"grad_classes_" + type, &k.gradClasses}});
     if (problem.filterTail == CCE_FILTER_TAIL_CORRECT)
       kernels.insert(kernels.end(), {{"sample_tokens", &k.sampleTokens},

@@ -102,7 +102,7 @@ private:
   struct {
     KernelPtr headClasses, lseForwardHead, threshold, lseForward;
     KernelPtr heavyClasses, listClasses, choosePath, sampleTokens, sampleGrad, tailDirection, weightedRows, sumParts;
-    KernelPtr logitGrad, droppedMass, gradEmbedding, gradClassifier, gradClasses;
+    KernelPtr logitGrad, droppedMass, gradEmbedding, gradClassifier, markEntries, gradClasses;
   } filterKernels;
 };
 

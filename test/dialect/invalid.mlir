@@ -172,10 +172,30 @@ cce.kernel @gather_c2(%x: !cce.buffer<positions x f32>, %rows: !cce.buffer<token
 
 // -----
 
+cce.kernel @gather_c2_rank(%x: !cce.buffer<positions x f32>, %row: !cce.buffer<i32>) {
+  // A single entry is no list.
+  // expected-error@+1 {{'cce.gather' op expected rows of rank 1 or 2 and i32, got '!cce.buffer<i32>'}}
+  %view = cce.gather %x[%row] : !cce.buffer<positions x f32>, !cce.buffer<i32>
+  cce.parallel %i over tokens {
+  }
+}
+
+// -----
+
 cce.kernel @gather_same_axis(%x: !cce.buffer<positions x tokens x f32>, %rows: !cce.buffer<tokens x i32>) {
   // The view would span one axis twice.
   // expected-error@+1 {{'cce.gather' op expected rows along another axis than 'tokens'}}
   %view = cce.gather %x[%rows] : !cce.buffer<positions x tokens x f32>, !cce.buffer<tokens x i32>
+  cce.parallel %i over tokens {
+  }
+}
+
+// -----
+
+cce.kernel @gather_same_axis_groups(%x: !cce.buffer<vocab x slots x f32>, %lists: !cce.buffer<groups x slots x i32>) {
+  // Of a list per group the last axis is the view's, here the second of its source too.
+  // expected-error@+1 {{'cce.gather' op expected rows along another axis than 'slots'}}
+  %view = cce.gather %x[%lists] : !cce.buffer<vocab x slots x f32>, !cce.buffer<groups x slots x i32>
   cce.parallel %i over tokens {
   }
 }
@@ -189,6 +209,148 @@ cce.kernel @gather_of_gather(%x: !cce.buffer<positions x f32>, %rows: !cce.buffe
   // expected-error@+1 {{'cce.gather' op expected a source that is not itself gathered}}
   %both = cce.gather %view[%again] : !cce.buffer<tokens x f32>, !cce.buffer<vocab x i32>
   cce.parallel %i over tokens {
+  }
+}
+
+// -----
+
+cce.kernel @rows_c1(%x: !cce.buffer<tokens x f32>) {
+  cce.parallel %i over tokens {
+    // A buffer as it is: there is no list that names its rows.
+    // expected-error@+1 {{'cce.rows' op expected a view made by cce.gather}}
+    %r = cce.rows %x[%i] : !cce.buffer<tokens x f32> -> !cce.tile<tokens x i32>
+  }
+}
+
+// -----
+
+cce.kernel @rows_c1_axis(%x: !cce.buffer<positions x hidden x f32>, %rows: !cce.buffer<tokens x i32>) {
+  %view = cce.gather %x[%rows] : !cce.buffer<positions x hidden x f32>, !cce.buffer<tokens x i32>
+  cce.parallel %i, %d over tokens, hidden {
+    // A coordinate of the view's other axis.
+    // expected-error@+1 {{'cce.rows' op expected a coordinate of axis 'tokens'}}
+    %r = cce.rows %view[%d] : !cce.buffer<tokens x hidden x f32> -> !cce.tile<tokens x i32>
+  }
+}
+
+// -----
+
+cce.kernel @rows_c1_group(%x: !cce.buffer<vocab x f32>, %lists: !cce.buffer<groups x slots x i32>) {
+  %view = cce.gather %x[%lists] : !cce.buffer<vocab x f32>, !cce.buffer<groups x slots x i32>
+  cce.parallel %g, %s over groups, slots {
+    // The axis of the groups: which list it is follows from the tile of tokens at hand, and is not asked for.
+    // expected-error@+1 {{'cce.rows' op expected a coordinate of axis 'slots'}}
+    %r = cce.rows %view[%g] : !cce.buffer<slots x f32> -> !cce.tile<slots x i32>
+  }
+}
+
+// -----
+
+cce.kernel @rows_c2(%x: !cce.buffer<positions x f32>, %rows: !cce.buffer<tokens x i32>) {
+  %view = cce.gather %x[%rows] : !cce.buffer<positions x f32>, !cce.buffer<tokens x i32>
+  cce.parallel %i over tokens {
+    // Numbers of rows as floats.
+    // expected-error@+1 {{'cce.rows' op expected the result to be '!cce.tile<tokens x i32>', got '!cce.tile<tokens x f32>'}}
+    %r = cce.rows %view[%i] : !cce.buffer<tokens x f32> -> !cce.tile<tokens x f32>
+  }
+}
+
+// -----
+
+cce.kernel @rows_c2_axis(%x: !cce.buffer<positions x f32>, %rows: !cce.buffer<tokens x i32>) {
+  %view = cce.gather %x[%rows] : !cce.buffer<positions x f32>, !cce.buffer<tokens x i32>
+  cce.parallel %i over tokens {
+    // The axis of the source instead of that of the list.
+    // expected-error@+1 {{'cce.rows' op expected the result to be '!cce.tile<tokens x i32>', got '!cce.tile<positions x i32>'}}
+    %r = cce.rows %view[%i] : !cce.buffer<tokens x f32> -> !cce.tile<positions x i32>
+  }
+}
+
+// -----
+
+cce.kernel @mark_c1(%x: !cce.buffer<tokens x f32>, %bits: !cce.buffer<groups x tokens x i1>) {
+  cce.parallel %i over tokens {
+    %t = cce.load %x[%i] : !cce.buffer<tokens x f32>
+    // A value without classes.
+    // expected-error@+1 {{'cce.mark' op expected a value of rank 2 and f32, got '!cce.tile<tokens x f32>'}}
+    cce.mark %t, %t, %bits : !cce.tile<tokens x f32>, !cce.tile<tokens x f32>, !cce.buffer<groups x tokens x i1>
+  }
+}
+
+// -----
+
+cce.kernel @mark_c1_element(%x: !cce.buffer<tokens x vocab x i32>, %t: !cce.buffer<tokens x i32>,
+                            %bits: !cce.buffer<groups x vocab x i1>) {
+  cce.parallel %i, %v over tokens, vocab {
+    %z = cce.load %x[%i, %v] : !cce.buffer<tokens x vocab x i32>
+    %least = cce.load %t[%i] : !cce.buffer<tokens x i32>
+    // Values that are integers.
+    // expected-error@+1 {{'cce.mark' op expected a value of rank 2 and f32, got '!cce.tile<tokens x vocab x i32>'}}
+    cce.mark %z, %least, %bits : !cce.tile<tokens x vocab x i32>, !cce.tile<tokens x i32>, !cce.buffer<groups x vocab x i1>
+  }
+}
+
+// -----
+
+cce.kernel @mark_c1_threshold(%x: !cce.buffer<tokens x vocab x f32>, %t: !cce.buffer<vocab x f32>,
+                              %bits: !cce.buffer<groups x vocab x i1>) {
+  cce.parallel %i, %v over tokens, vocab {
+    %z = cce.load %x[%i, %v] : !cce.buffer<tokens x vocab x f32>
+    %least = cce.load %t[%v] : !cce.buffer<vocab x f32>
+    // A threshold for each class instead of each token.
+    // expected-error@+1 {{'cce.mark' op expected a threshold of f32 over 'tokens', got '!cce.tile<vocab x f32>'}}
+    cce.mark %z, %least, %bits : !cce.tile<tokens x vocab x f32>, !cce.tile<vocab x f32>, !cce.buffer<groups x vocab x i1>
+  }
+}
+
+// -----
+
+cce.kernel @mark_c2(%x: !cce.buffer<tokens x vocab x f32>, %t: !cce.buffer<tokens x f32>,
+                    %bits: !cce.buffer<groups x vocab x i32>) {
+  cce.parallel %i, %v over tokens, vocab {
+    %z = cce.load %x[%i, %v] : !cce.buffer<tokens x vocab x f32>
+    %least = cce.load %t[%i] : !cce.buffer<tokens x f32>
+    // The words instead of the bits.
+    // expected-error@+1 {{'cce.mark' op expected a target of i1 over groups and 'vocab', got '!cce.buffer<groups x vocab x i32>'}}
+    cce.mark %z, %least, %bits : !cce.tile<tokens x vocab x f32>, !cce.tile<tokens x f32>, !cce.buffer<groups x vocab x i32>
+  }
+}
+
+// -----
+
+cce.kernel @mark_c2_rank(%x: !cce.buffer<tokens x vocab x f32>, %t: !cce.buffer<tokens x f32>, %bits: !cce.buffer<vocab x i1>) {
+  cce.parallel %i, %v over tokens, vocab {
+    %z = cce.load %x[%i, %v] : !cce.buffer<tokens x vocab x f32>
+    %least = cce.load %t[%i] : !cce.buffer<tokens x f32>
+    // No groups.
+    // expected-error@+1 {{'cce.mark' op expected a target of i1 over groups and 'vocab', got '!cce.buffer<vocab x i1>'}}
+    cce.mark %z, %least, %bits : !cce.tile<tokens x vocab x f32>, !cce.tile<tokens x f32>, !cce.buffer<vocab x i1>
+  }
+}
+
+// -----
+
+cce.kernel @mark_c2_last(%x: !cce.buffer<tokens x vocab x f32>, %t: !cce.buffer<tokens x f32>,
+                         %bits: !cce.buffer<vocab x groups x i1>) {
+  cce.parallel %i, %v over tokens, vocab {
+    %z = cce.load %x[%i, %v] : !cce.buffer<tokens x vocab x f32>
+    %least = cce.load %t[%i] : !cce.buffer<tokens x f32>
+    // The right axes, turned.
+    // expected-error@+1 {{'cce.mark' op expected a target of i1 over groups and 'vocab', got '!cce.buffer<vocab x groups x i1>'}}
+    cce.mark %z, %least, %bits : !cce.tile<tokens x vocab x f32>, !cce.tile<tokens x f32>, !cce.buffer<vocab x groups x i1>
+  }
+}
+
+// -----
+
+cce.kernel @mark_c2_groups(%x: !cce.buffer<tokens x vocab x f32>, %t: !cce.buffer<tokens x f32>,
+                           %bits: !cce.buffer<tokens x vocab x i1>) {
+  cce.parallel %i, %v over tokens, vocab {
+    %z = cce.load %x[%i, %v] : !cce.buffer<tokens x vocab x f32>
+    %least = cce.load %t[%i] : !cce.buffer<tokens x f32>
+    // A row for each token: the groups are another axis.
+    // expected-error@+1 {{'cce.mark' op expected a target of i1 over groups and 'vocab', got '!cce.buffer<tokens x vocab x i1>'}}
+    cce.mark %z, %least, %bits : !cce.tile<tokens x vocab x f32>, !cce.tile<tokens x f32>, !cce.buffer<tokens x vocab x i1>
   }
 }
 

@@ -40,6 +40,43 @@ cce.kernel @memory(%x: !cce.buffer<positions x hidden x bf16>, %rows: !cce.buffe
   }
 }
 
+// A list for each group: the view takes the last axis of the lists, whichever group they are of. What the view shows can be asked
+// for, of either kind of list.
+// CHECK-LABEL: cce.kernel @lists(
+// CHECK: %[[VIEW:.*]] = cce.gather %x[%rows] : <positions x hidden x bf16>, <tokens x i32>
+// CHECK: %[[LISTED:.*]] = cce.gather %c[%lists] : <vocab x hidden x bf16>, <groups x slots x i32>
+// CHECK: %[[BIAS:.*]] = cce.gather %bias[%lists] : <vocab x f32>, <groups x slots x i32>
+// CHECK: cce.parallel %[[I:.*]], %[[S:.*]] over tokens, slots
+// CHECK: cce.matmul %[[VIEW]][%[[I]]], %[[LISTED]][%[[S]]] : <tokens x hidden x bf16>, <slots x hidden x bf16> -> <tokens x slots x f32>
+// CHECK: cce.load %[[BIAS]][%[[S]]] : <slots x f32>
+// CHECK: cce.rows %[[VIEW]][%[[I]]] : <tokens x hidden x bf16> -> <tokens x i32>
+// CHECK: cce.rows %[[LISTED]][%[[S]]] : <slots x hidden x bf16> -> <slots x i32>
+cce.kernel @lists(%x: !cce.buffer<positions x hidden x bf16>, %rows: !cce.buffer<tokens x i32>,
+                  %c: !cce.buffer<vocab x hidden x bf16>, %bias: !cce.buffer<vocab x f32>, %lists: !cce.buffer<groups x slots x i32>) {
+  %view = cce.gather %x[%rows] : !cce.buffer<positions x hidden x bf16>, !cce.buffer<tokens x i32>
+  %listed = cce.gather %c[%lists] : !cce.buffer<vocab x hidden x bf16>, !cce.buffer<groups x slots x i32>
+  %listed_bias = cce.gather %bias[%lists] : !cce.buffer<vocab x f32>, !cce.buffer<groups x slots x i32>
+  cce.parallel %i, %s over tokens, slots {
+    %t = cce.matmul %view[%i], %listed[%s] : !cce.buffer<tokens x hidden x bf16>, !cce.buffer<slots x hidden x bf16> -> !cce.tile<tokens x slots x f32>
+    %b = cce.load %listed_bias[%s] : !cce.buffer<slots x f32>
+    %p = cce.rows %view[%i] : !cce.buffer<tokens x hidden x bf16> -> !cce.tile<tokens x i32>
+    %class = cce.rows %listed[%s] : !cce.buffer<slots x hidden x bf16> -> !cce.tile<slots x i32>
+  }
+}
+
+// A logit that reaches its token's threshold marks its class for the group; the op has no result.
+// CHECK-LABEL: cce.kernel @mark(
+// CHECK: %[[Z:.*]] = cce.load %z[%[[I:.*]], %[[V:.*]]] : <tokens x vocab x f32>
+// CHECK: %[[T:.*]] = cce.load %threshold[%[[I]]] : <tokens x f32>
+// CHECK: cce.mark %[[Z]], %[[T]], %bits : <tokens x vocab x f32>, <tokens x f32>, <groups x vocab x i1>
+cce.kernel @mark(%z: !cce.buffer<tokens x vocab x f32>, %threshold: !cce.buffer<tokens x f32>, %bits: !cce.buffer<groups x vocab x i1>) {
+  cce.parallel %i, %v over tokens, vocab {
+    %x = cce.load %z[%i, %v] : !cce.buffer<tokens x vocab x f32>
+    %t = cce.load %threshold[%i] : !cce.buffer<tokens x f32>
+    cce.mark %x, %t, %bits : !cce.tile<tokens x vocab x f32>, !cce.tile<tokens x f32>, !cce.buffer<groups x vocab x i1>
+  }
+}
+
 // A product contracts the axis that both operands have, wherever they have it.
 // CHECK-LABEL: cce.kernel @matmul(
 // CHECK: %[[T:.*]] = cce.matmul %e[%tokens], %c[%vocab] : <tokens x hidden x bf16>, <hidden x vocab x bf16> -> <tokens x vocab x f32>

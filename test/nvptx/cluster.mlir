@@ -8,8 +8,10 @@
 // CHECK: nvvm.cluster.wait
 // CHECK: nvvm.cp.async.bulk.tensor.shared.cluster.global {{.*}} box[{{.*}}] : !llvm.ptr<7>
 // CHECK: nvvm.cp.async.bulk.tensor.shared.cluster.global {{.*}}multicast_mask = %{{.*}}
-// CHECK: nvvm.mapa
-// CHECK: nvvm.mbarrier.arrive {{.*}} !llvm.ptr<7>
+// The arrival has not the cluster scope (an attribute), whose release waits for all earlier stores of the block, every stage: products
+// have read the stage, and those were waited for.
+// CHECK: %[[THERE:.*]] = nvvm.mapa
+// CHECK-NEXT: nvvm.mbarrier.arrive %[[THERE]] : !llvm.ptr<7>{{$}}
 // CHECK: nvvm.cluster.arrive
 // CHECK: nvvm.cluster.wait
 // CHECK-NEXT: llvm.return

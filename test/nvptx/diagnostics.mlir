@@ -95,8 +95,8 @@ cce.kernel @two_products(%a: !cce.buffer<tokens x hidden x bf16>, %b: !cce.buffe
 
 cce.kernel @list(%a: !cce.buffer<tokens x hidden x bf16>, %classes: !cce.buffer<vocab x i32>, %b: !cce.buffer<positions x hidden x bf16>,
                  %z: !cce.buffer<tokens x vocab x f32>) {
-  // The lists of the library are padded to whole tiles; others need not be.
-  // expected-error@below {{'cce.gather' op expected a list along 'tokens' on sm_90a}}
+  // The lists of the library are padded to whole tiles, and their lengths are on the device; others need not be.
+  // expected-error@below {{'cce.gather' op expected a list along 'tokens' or 'classes' on sm_90a}}
   %view = cce.gather %b[%classes] : !cce.buffer<positions x hidden x bf16>, !cce.buffer<vocab x i32>
   cce.parallel %i, %v over tokens, vocab {
     %t = cce.matmul %a[%i], %view[%v] : !cce.buffer<tokens x hidden x bf16>, !cce.buffer<vocab x hidden x bf16> -> !cce.tile<tokens x vocab x f32>
@@ -239,7 +239,7 @@ cce.kernel @transform(%a: !cce.buffer<tokens x hidden x bf16>, %b: !cce.buffer<v
   cce.parallel %i, %v over tokens, vocab {
     %t = cce.matmul %a[%i], %b[%v] : !cce.buffer<tokens x hidden x bf16>, !cce.buffer<vocab x hidden x bf16> -> !cce.tile<tokens x vocab x f32>
     // A transform that has not been inlined.
-    // expected-error@below {{expected the element-wise part of a product kernel to be made of cce.load, cce.map, cce.zero and cce.onehot on sm_90a}}
+    // expected-error@below {{expected the element-wise part of a product kernel to be made of cce.load, cce.map, cce.rows, cce.zero and cce.onehot on sm_90a}}
     %r = cce.apply @f(%t) : (!cce.tile<tokens x vocab x f32>) -> !cce.tile<tokens x vocab x f32>
     cce.store %r, %z[%i, %v] : !cce.tile<tokens x vocab x f32>, !cce.buffer<tokens x vocab x f32>
   }
@@ -377,5 +377,189 @@ cce.kernel @other_than_the_sum(%g: !cce.buffer<tokens x vocab x f32>, %bias: !cc
     // expected-error@below {{expected a map of the sum on sm_90a}}
     %b = cce.load %bias[%v] : !cce.buffer<vocab x f32>
     cce.store %b, %sums[%v] : !cce.tile<vocab x f32>, !cce.buffer<vocab x f32>
+  }
+}
+
+// -----
+
+// Stages that would fit, had results of 16 bits no room of their own beside them: the bytes are those of the message above and 16384.
+// expected-error@below {{'cce.kernel' op expected at least 2 stages that fit into 232448 bytes of shared memory, got 7 stages of 246784 bytes in all}}
+cce.kernel @stages_and_staging(%a: !cce.buffer<tokens x hidden x bf16>, %b: !cce.buffer<vocab x hidden x bf16>, %z: !cce.buffer<tokens x vocab x bf16>)
+    attributes {config = #cce.config<tile_m = 128, tile_n = 128, tile_k = 64, stages = 7>} {
+  cce.parallel %i, %v over tokens, vocab {
+    %t = cce.matmul %a[%i], %b[%v] : !cce.buffer<tokens x hidden x bf16>, !cce.buffer<vocab x hidden x bf16> -> !cce.tile<tokens x vocab x f32>
+    cce.store %t, %z[%i, %v] : !cce.tile<tokens x vocab x f32>, !cce.buffer<tokens x vocab x bf16>
+  }
+}
+
+// -----
+
+cce.kernel @lists_of_the_first(%c: !cce.buffer<vocab x hidden x bf16>, %lists: !cce.buffer<groups x slots x i32>,
+                               %e: !cce.buffer<tokens x hidden x bf16>, %z: !cce.buffer<slots x tokens x f32>) {
+  // The tiles of the first operand's rows are the groups, so it can not be the one that differs from group to group.
+  // expected-error@below {{'cce.gather' op expected lists per group of tokens for the second operand of a product on sm_90a}}
+  %class = cce.gather %c[%lists] : !cce.buffer<vocab x hidden x bf16>, !cce.buffer<groups x slots x i32>
+  cce.parallel %s, %i over slots, tokens {
+    %t = cce.matmul %class[%s], %e[%i] : !cce.buffer<slots x hidden x bf16>, !cce.buffer<tokens x hidden x bf16> -> !cce.tile<slots x tokens x f32>
+    cce.store %t, %z[%s, %i] : !cce.tile<slots x tokens x f32>, !cce.buffer<slots x tokens x f32>
+  }
+}
+
+// -----
+
+cce.kernel @lists_of_others(%e: !cce.buffer<positions x hidden x bf16>, %c: !cce.buffer<vocab x hidden x bf16>,
+                            %lists: !cce.buffer<groups x slots x i32>, %z: !cce.buffer<positions x slots x f32>) {
+  %class = cce.gather %c[%lists] : !cce.buffer<vocab x hidden x bf16>, !cce.buffer<groups x slots x i32>
+  cce.parallel %i, %s over positions, slots {
+    // Groups of something else than tokens.
+    // expected-error@below {{'cce.matmul' op expected rows of 'tokens' where each group of them has a list on sm_90a}}
+    %t = cce.matmul %e[%i], %class[%s] : !cce.buffer<positions x hidden x bf16>, !cce.buffer<slots x hidden x bf16> -> !cce.tile<positions x slots x f32>
+    cce.store %t, %z[%i, %s] : !cce.tile<positions x slots x f32>, !cce.buffer<positions x slots x f32>
+  }
+}
+
+// -----
+
+// Two blocks with a list each, and one tile of the second operand for both.
+// expected-error@below {{'cce.kernel' op expected cluster to be 1 where each group of tokens has a list, because blocks of a cluster share the second operand}}
+cce.kernel @lists_in_clusters(%e: !cce.buffer<tokens x hidden x bf16>, %c: !cce.buffer<vocab x hidden x bf16>,
+                              %lists: !cce.buffer<groups x slots x i32>, %z: !cce.buffer<tokens x slots x f32>)
+    attributes {config = #cce.config<tile_m = 128, tile_n = 128, tile_k = 64, stages = 2, cluster = 2>} {
+  %class = cce.gather %c[%lists] : !cce.buffer<vocab x hidden x bf16>, !cce.buffer<groups x slots x i32>
+  cce.parallel %i, %s over tokens, slots {
+    %t = cce.matmul %e[%i], %class[%s] : !cce.buffer<tokens x hidden x bf16>, !cce.buffer<slots x hidden x bf16> -> !cce.tile<tokens x slots x f32>
+    cce.store %t, %z[%i, %s] : !cce.tile<tokens x slots x f32>, !cce.buffer<tokens x slots x f32>
+  }
+}
+
+// -----
+
+cce.kernel @rows_of_tokens(%e: !cce.buffer<positions x hidden x bf16>, %rows: !cce.buffer<tokens x i32>, %c: !cce.buffer<vocab x hidden x bf16>,
+                           %z: !cce.buffer<tokens x vocab x f32>) {
+  %view = cce.gather %e[%rows] : !cce.buffer<positions x hidden x bf16>, !cce.buffer<tokens x i32>
+  cce.parallel %i, %v over tokens, vocab {
+    %t = cce.matmul %view[%i], %c[%v] : !cce.buffer<tokens x hidden x bf16>, !cce.buffer<vocab x hidden x bf16> -> !cce.tile<tokens x vocab x f32>
+    // The list of the first operand: there is code for that of the second only.
+    // expected-error@below {{expected the element-wise part of a product kernel to be made of cce.load, cce.map, cce.rows, cce.zero and cce.onehot on sm_90a}}
+    %r = cce.rows %view[%i] : !cce.buffer<tokens x hidden x bf16> -> !cce.tile<tokens x i32>
+    %both = cce.map %t, %r : !cce.tile<tokens x vocab x f32>, !cce.tile<tokens x i32> -> !cce.tile<tokens x vocab x f32> {
+    ^bb0(%x: f32, %row: i32):
+      %y = arith.sitofp %row : i32 to f32
+      %sum = arith.addf %x, %y : f32
+      cce.yield %sum : f32
+    }
+    cce.store %both, %z[%i, %v] : !cce.tile<tokens x vocab x f32>, !cce.buffer<tokens x vocab x f32>
+  }
+}
+
+// -----
+
+cce.kernel @mark_of_another(%e: !cce.buffer<tokens x hidden x bf16>, %c: !cce.buffer<vocab x hidden x bf16>, %threshold: !cce.buffer<tokens x f32>,
+                            %bits: !cce.buffer<groups x vocab x i1>, %out: !cce.buffer<tokens x !cce.lse>) {
+  cce.parallel %i over tokens {
+    %none = cce.lse_init : !cce.tile<tokens x !cce.lse>
+    %all = cce.reduce %v over vocab from %some = %none : !cce.tile<tokens x !cce.lse> {
+      %x = cce.matmul %e[%i], %c[%v] : !cce.buffer<tokens x hidden x bf16>, !cce.buffer<vocab x hidden x bf16> -> !cce.tile<tokens x vocab x f32>
+      %z = cce.map %x : !cce.tile<tokens x vocab x f32> -> !cce.tile<tokens x vocab x f32> {
+      ^bb0(%a: f32):
+        %b = math.tanh %a : f32
+        cce.yield %b : f32
+      }
+      %t = cce.load %threshold[%i] : !cce.buffer<tokens x f32>
+      // The product, where the log-sum-exp is of its tanh, whose maxima are at hand.
+      // expected-error@below {{'cce.mark' op expected to mark what the log-sum-exp is taken of on sm_90a}}
+      cce.mark %x, %t, %bits : !cce.tile<tokens x vocab x f32>, !cce.tile<tokens x f32>, !cce.buffer<groups x vocab x i1>
+      %more = cce.lse_update %some, %z : !cce.tile<tokens x !cce.lse>, !cce.tile<tokens x vocab x f32>
+      cce.yield %more : !cce.tile<tokens x !cce.lse>
+    }
+    cce.store %all, %out[%i] : !cce.tile<tokens x !cce.lse>, !cce.buffer<tokens x !cce.lse>
+  }
+}
+
+// -----
+
+cce.kernel @more_than_the_tile(%a: !cce.buffer<tokens x hidden x bf16>, %b: !cce.buffer<vocab x hidden x bf16>, %before: !cce.buffer<tokens x f32>,
+                               %z: !cce.buffer<tokens x vocab x f32>, %sums: !cce.buffer<vocab x tokens x f32>) {
+  cce.parallel %i, %v over tokens, vocab {
+    %t = cce.matmul %a[%i], %b[%v] : !cce.buffer<tokens x hidden x bf16>, !cce.buffer<vocab x hidden x bf16> -> !cce.tile<tokens x vocab x f32>
+    cce.store %t, %z[%i, %v] : !cce.tile<tokens x vocab x f32>, !cce.buffer<tokens x vocab x f32>
+    %some = cce.load %before[%i] : !cce.buffer<tokens x f32>
+    %sum = cce.accumulate %some, %t : !cce.tile<tokens x f32>, !cce.tile<tokens x vocab x f32>
+    // Sums that go on from earlier ones, which every tile would add again.
+    // expected-error@below {{'cce.store' op expected sums of the tile at hand, stored as f32 over tiles and 'tokens' on sm_90a, got '!cce.buffer<vocab x tokens x f32>'}}
+    cce.store %sum, %sums[%v, %i] : !cce.tile<tokens x f32>, !cce.buffer<vocab x tokens x f32>
+  }
+}
+
+// -----
+
+cce.kernel @sums_of_all_tiles(%a: !cce.buffer<tokens x hidden x bf16>, %b: !cce.buffer<vocab x hidden x bf16>,
+                              %z: !cce.buffer<tokens x vocab x f32>, %sums: !cce.buffer<tokens x f32>) {
+  cce.parallel %i, %v over tokens, vocab {
+    %t = cce.matmul %a[%i], %b[%v] : !cce.buffer<tokens x hidden x bf16>, !cce.buffer<vocab x hidden x bf16> -> !cce.tile<tokens x vocab x f32>
+    cce.store %t, %z[%i, %v] : !cce.tile<tokens x vocab x f32>, !cce.buffer<tokens x vocab x f32>
+    %none = cce.zero : !cce.tile<tokens x f32>
+    %sum = cce.accumulate %none, %t : !cce.tile<tokens x f32>, !cce.tile<tokens x vocab x f32>
+    // One place for the sums of all tiles.
+    // expected-error@below {{'cce.store' op expected sums of the tile at hand, stored as f32 over tiles and 'tokens' on sm_90a, got '!cce.buffer<tokens x f32>'}}
+    cce.store %sum, %sums[%i] : !cce.tile<tokens x f32>, !cce.buffer<tokens x f32>
+  }
+}
+
+// -----
+
+cce.kernel @rounded_sums(%a: !cce.buffer<tokens x hidden x bf16>, %b: !cce.buffer<vocab x hidden x bf16>,
+                         %z: !cce.buffer<tokens x vocab x f32>, %sums: !cce.buffer<vocab x tokens x bf16>) {
+  cce.parallel %i, %v over tokens, vocab {
+    %t = cce.matmul %a[%i], %b[%v] : !cce.buffer<tokens x hidden x bf16>, !cce.buffer<vocab x hidden x bf16> -> !cce.tile<tokens x vocab x f32>
+    cce.store %t, %z[%i, %v] : !cce.tile<tokens x vocab x f32>, !cce.buffer<tokens x vocab x f32>
+    %none = cce.zero : !cce.tile<tokens x f32>
+    %sum = cce.accumulate %none, %t : !cce.tile<tokens x f32>, !cce.tile<tokens x vocab x f32>
+    // Sums that are rounded.
+    // expected-error@below {{'cce.store' op expected sums of the tile at hand, stored as f32 over tiles and 'tokens' on sm_90a, got '!cce.buffer<vocab x tokens x bf16>'}}
+    cce.store %sum, %sums[%v, %i] : !cce.tile<tokens x f32>, !cce.buffer<vocab x tokens x bf16>
+  }
+}
+
+// -----
+
+cce.kernel @sums_of_columns(%a: !cce.buffer<tokens x hidden x bf16>, %b: !cce.buffer<vocab x hidden x bf16>,
+                            %z: !cce.buffer<tokens x vocab x f32>, %sums: !cce.buffer<tokens x vocab x f32>) {
+  cce.parallel %i, %v over tokens, vocab {
+    %t = cce.matmul %a[%i], %b[%v] : !cce.buffer<tokens x hidden x bf16>, !cce.buffer<vocab x hidden x bf16> -> !cce.tile<tokens x vocab x f32>
+    cce.store %t, %z[%i, %v] : !cce.tile<tokens x vocab x f32>, !cce.buffer<tokens x vocab x f32>
+    %none = cce.zero : !cce.tile<vocab x f32>
+    %sum = cce.accumulate %none, %t : !cce.tile<vocab x f32>, !cce.tile<tokens x vocab x f32>
+    // Sums across the warps.
+    // expected-error@below {{'cce.store' op expected sums of the tile at hand, stored as f32 over tiles and 'tokens' on sm_90a, got '!cce.buffer<tokens x vocab x f32>'}}
+    cce.store %sum, %sums[%i, %v] : !cce.tile<vocab x f32>, !cce.buffer<tokens x vocab x f32>
+  }
+}
+
+// -----
+
+cce.kernel @sums_of_positions(%a: !cce.buffer<positions x hidden x bf16>, %b: !cce.buffer<vocab x hidden x bf16>,
+                              %z: !cce.buffer<positions x vocab x f32>, %sums: !cce.buffer<vocab x positions x f32>) {
+  cce.parallel %i, %v over positions, vocab {
+    %t = cce.matmul %a[%i], %b[%v] : !cce.buffer<positions x hidden x bf16>, !cce.buffer<vocab x hidden x bf16> -> !cce.tile<positions x vocab x f32>
+    cce.store %t, %z[%i, %v] : !cce.tile<positions x vocab x f32>, !cce.buffer<positions x vocab x f32>
+    %none = cce.zero : !cce.tile<positions x f32>
+    %sum = cce.accumulate %none, %t : !cce.tile<positions x f32>, !cce.tile<positions x vocab x f32>
+    // Rows whose buffers need not hold whole tiles.
+    // expected-error@below {{'cce.store' op expected sums of the tile at hand, stored as f32 over tiles and 'tokens' on sm_90a, got '!cce.buffer<vocab x positions x f32>'}}
+    cce.store %sum, %sums[%v, %i] : !cce.tile<positions x f32>, !cce.buffer<vocab x positions x f32>
+  }
+}
+
+// -----
+
+cce.kernel @sums_alone(%a: !cce.buffer<tokens x hidden x bf16>, %b: !cce.buffer<vocab x hidden x bf16>, %sums: !cce.buffer<vocab x tokens x f32>) {
+  cce.parallel %i, %v over tokens, vocab {
+    %t = cce.matmul %a[%i], %b[%v] : !cce.buffer<tokens x hidden x bf16>, !cce.buffer<vocab x hidden x bf16> -> !cce.tile<tokens x vocab x f32>
+    %none = cce.zero : !cce.tile<tokens x f32>
+    %sum = cce.accumulate %none, %t : !cce.tile<tokens x f32>, !cce.tile<tokens x vocab x f32>
+    // Sums are taken on the way to a store, and there is none.
+    // expected-error@below {{'cce.store' op expected a store of a whole tile beside the sums of its rows on sm_90a}}
+    cce.store %sum, %sums[%v, %i] : !cce.tile<tokens x f32>, !cce.buffer<vocab x tokens x f32>
   }
 }

@@ -30,7 +30,10 @@
 // CHECK: nvvm.setmaxregister decrease
 // CHECK: nvvm.mbarrier.try_wait
 // 128 x 64 and 64 x 64 elements of 2 bytes
-// CHECK: %[[BYTES:.*]] = arith.constant 24576 : i32
+// CHECK: arith.muli %{{.*}}, %c8192_i32
+// CHECK: %[[A:.*]] = arith.constant 16384 : i32
+// CHECK-NEXT: %[[B:.*]] = arith.constant 8192 : i32
+// CHECK-NEXT: %[[BYTES:.*]] = arith.addi %[[A]], %[[B]] : i32
 // CHECK: nvvm.mbarrier.arrive.expect_tx %[[FULL:.*]], %[[BYTES]]
 // CHECK: nvvm.cp.async.bulk.tensor.shared.cluster.global %{{.*}}, %{{.*}}, %[[FULL]], box[%[[K:.*]], %{{.*}}]
 // CHECK: nvvm.cp.async.bulk.tensor.shared.cluster.global %{{.*}}, %{{.*}}, %[[FULL]], box[%[[K]], %{{.*}}]
@@ -40,6 +43,8 @@
 // CHECK: else
 // CHECK: nvvm.setmaxregister increase
 // CHECK: nvvm.mbarrier.try_wait
+// What TMA has written needs no fence.
+// CHECK-NOT: nvvm.fence.proxy
 // CHECK: nvvm.wgmma.fence.aligned
 // CHECK-COUNT-4: nvvm.wgmma.mma_async {{.*}} <m = 64, n = 64, k = 16>, D[<f32>, <one>], A[<bf16>, <one>, <row>], B[<bf16>, <one>, <col>]
 // CHECK-NOT: nvvm.wgmma.mma_async
@@ -90,31 +95,6 @@ cce.kernel @mixed(%g: !cce.buffer<tokens x vocab x bf16>, %c: !cce.buffer<vocab 
   cce.parallel %i, %d over tokens, hidden {
     %t = cce.matmul %g[%i], %c[%d] : !cce.buffer<tokens x vocab x bf16>, !cce.buffer<vocab x hidden x bf16> -> !cce.tile<tokens x hidden x f32>
     cce.store %t, %z[%i, %d] : !cce.tile<tokens x hidden x f32>, !cce.buffer<tokens x hidden x f32>
-  }
-}
-
-// -----
-
-// Rows that a list names: where the list is consecutive (all lanes agree) they come in one box, else one by one; so there are two
-// tensor maps of the same matrix.
-// CHECK-LABEL: llvm.func @gathered(
-// CHECK-SAME: {buffer = "rows", kind = "pointer"}
-// CHECK-SAME: {box = [128, 64], buffer = "e", kind = "tensor_map", swizzle = 128 : i64}
-// CHECK-SAME: {box = [1, 64], buffer = "e", kind = "tensor_map", swizzle = 128 : i64}
-// CHECK: nvvm.setmaxregister decrease
-// CHECK: %[[CONSECUTIVE:.*]] = nvvm.vote.sync all
-// CHECK: scf.if %[[CONSECUTIVE]]
-// CHECK: nvvm.cp.async.bulk.tensor
-// CHECK: else
-// A lane copies 128 / 32 rows.
-// CHECK-COUNT-4: nvvm.cp.async.bulk.tensor
-cce.kernel @gathered(%e: !cce.buffer<positions x hidden x bf16>, %rows: !cce.buffer<tokens x i32>, %c: !cce.buffer<vocab x hidden x bf16>,
-                     %z: !cce.buffer<tokens x vocab x f32>)
-    attributes {config = #cce.config<tile_m = 128, tile_n = 64, tile_k = 64, stages = 2>} {
-  %view = cce.gather %e[%rows] : !cce.buffer<positions x hidden x bf16>, !cce.buffer<tokens x i32>
-  cce.parallel %i, %v over tokens, vocab {
-    %t = cce.matmul %view[%i], %c[%v] : !cce.buffer<tokens x hidden x bf16>, !cce.buffer<vocab x hidden x bf16> -> !cce.tile<tokens x vocab x f32>
-    cce.store %t, %z[%i, %v] : !cce.tile<tokens x vocab x f32>, !cce.buffer<tokens x vocab x f32>
   }
 }
 

@@ -273,6 +273,25 @@ TEST_F(CudaRunTest, clustersAndFullGrids) {
   EXPECT_EQ(fakeDriver().attributesSet[FunctionAttribute::NonPortableClusterSizeAllowed], 1);
 }
 
+TEST_F(CudaRunTest, manyTokensComeInPairsOfTiles) {
+  auto clusterOf = [&](const char *kernel) -> int64_t {
+    for (const KernelRequest &request : compiler->requests)
+      if (request.kernel == kernel)
+        return request.config.contains("cluster") ? request.config.at("cluster") : 0;
+    return -1;
+  };
+  problem.tokens = 1023;
+  ASSERT_NO_FATAL_FAILURE(makePlan());
+  EXPECT_EQ(clusterOf("lse_forward"), 0); // the compiler's default
+  cce_plan_destroy(plan);
+  compiler->requests.clear();
+  problem.tokens = 1024;
+  ASSERT_NO_FATAL_FAILURE(makePlan());
+  for (const char *kernel : {"lse_forward", "logit_grad", "grad_embedding", "grad_classifier"})
+    EXPECT_EQ(clusterOf(kernel), 2) << kernel;
+  EXPECT_EQ(clusterOf("indexed_matmul"), 0);
+}
+
 TEST_F(CudaRunTest, launchFailuresNameTheKernel) {
   ASSERT_NO_FATAL_FAILURE(makePlan());
   fakeDriver().failures["cuLaunchKernelEx"] = errorInvalidValue;

@@ -323,15 +323,17 @@ const std::map<std::string, std::string> filterArguments = {
                     "vocab:i32 least_head_mass:f32 count_dense count_filtered kept_or_null"},
     {"sample_tokens", "rows lse count_filtered sample_rows sample_labels sample_lse "
                       "sample_prob_weight sample_label_weight sample_block sample_count"},
-    {"tail_direction", "g_sample stride:i64 needed words:i32 sample_block sample_count vocab:i32 "
+    {"tail_direction", "g_sample stride:i64 needed heavy words:i32 sample_block sample_count vocab:i32 "
                        "direction"},
     {"weighted_rows", "weights n:i32 every:i32 gate_or_null rows_or_null matrix stride:i64 "
                       "columns:i32 parts:i32 partial weight_sums all_sums"},
     {"sum_parts", "partial weight_sums all_sums parts:i32 columns:i32 normalise:i32 result total"},
     {"dropped_mass", "kept padded:i32 counts prob_weight rows count_filtered enabled:i32 mass "
                      "dropped_or_null"},
-    {"grad_classes", "needed ranks heavy words:i32 slots:i32 blocks:i32 g g_stride:i64 e e_stride:i64 "
-                     "rows labels prob_weight count_filtered hidden:i32 vocab:i32 limit:f32 direction "
+    {"mark_entries", "g g_stride:i64 lists slots:i32 counts blocks:i32 heavy_count labels prob_weight "
+                     "count_filtered limit:f32 entries"},
+    {"grad_classes", "needed ranks heavy entries words:i32 slots:i32 blocks:i32 g g_stride:i64 e "
+                     "e_stride:i64 rows labels prob_weight count_filtered hidden:i32 vocab:i32 limit:f32 direction "
                      "total tail correct:i32 alpha dc dc_stride:i64"},
     {"lse_forward_head", "e:map rows c:map classes classes:extent classes:count bias param:f32 "
                          "hidden:extent tokens:count splits:extent partial partial:stride"},

@@ -191,7 +191,7 @@ TEST_F(FilterTest, requestsNameTypesAndTransforms) {
   for (const char *kernel : {"head_classes", "filter_threshold", "heavy_classes", "list_classes",
                              "choose_path", "sample_tokens", "tail_direction_f16",
                              "weighted_rows_f16", "sum_parts", "dropped_mass",
-                             "grad_classes_f16"}) {
+                             "mark_entries_f16", "grad_classes_f16"}) {
     ASSERT_TRUE(requests.count(kernel)) << kernel;
     EXPECT_EQ(requests.at(kernel).dtype, CCE_DTYPE_NONE) << kernel;
     EXPECT_EQ(requests.at(kernel).transform, "") << kernel;
@@ -258,7 +258,8 @@ TEST_F(FilterTest, backwardRunsBothPathsOneOfThemOnNothing) {
   EXPECT_EQ(runBackward(),
             join({tokenKernels, choosing, sampling, listing,
                   {"grad_embedding_listed", "grad_classifier_heavy"}, tokenSums,
-                  {"grad_classes_bf16", "logit_grad", "grad_embedding", "grad_classifier"}}));
+                  {"mark_entries_bf16", "grad_classes_bf16", "logit_grad", "grad_embedding",
+                   "grad_classifier"}}));
   void *dense = inWorkspace(filter().countDense), *filtered = inWorkspace(filter().countFiltered);
   const int64_t slots = filter().slots;
   EXPECT_EQ(slots, 512); // a third of 1000 and a rest
@@ -382,7 +383,8 @@ TEST_F(FilterTest, droppingTheTailTakesNoSample) {
   std::memset(inWorkspace(filter().backward.meanClass), 1, 256);
   EXPECT_EQ(runBackward(), join({tokenKernels, choosing, listing,
                                  {"grad_embedding_listed", "grad_classifier_heavy",
-                                  "grad_classes_bf16", "logit_grad", "grad_embedding",
+                                  "mark_entries_bf16", "grad_classes_bf16", "logit_grad",
+                                  "grad_embedding",
                                   "grad_classifier"}}));
   EXPECT_EQ(launch("dropped_mass").integers.at("enabled"), 0);
   EXPECT_EQ(launch("grad_classes_bf16").integers.at("correct"), 0);
@@ -397,7 +399,8 @@ TEST_F(FilterTest, onlyWhatIsWanted) {
   backward.de = nullptr;
   EXPECT_EQ(runBackward(), join({tokenKernels, choosing, sampling, listing,
                                  {"grad_classifier_heavy"}, tokenSums,
-                                 {"grad_classes_bf16", "logit_grad", "grad_classifier"}}));
+                                 {"mark_entries_bf16", "grad_classes_bf16", "logit_grad",
+                                  "grad_classifier"}}));
   backward.de = de;
   backward.dc = nullptr;
   EXPECT_EQ(runBackward(), join({tokenKernels, choosing, sampling, listing,

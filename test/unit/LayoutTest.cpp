@@ -135,7 +135,7 @@ protected:
   std::vector<Slice> slicesOf(const FilterLayout &filter) {
     const auto &f = filter.backward;
     return {f.heavy,            f.heavyList,         f.heavyCount,     f.counts,
-            f.lists,            f.ranks,             f.kept,
+            f.lists,            f.ranks,             f.entries,        f.kept,
             f.mass,             f.sampleRows,        f.sampleLabels,   f.sampleLse,
             f.sampleProbWeight, f.sampleLabelWeight, f.sampleBlock,    f.sampleCount,
             f.direction,        f.meanClass,         f.directionTotal, f.massRow,

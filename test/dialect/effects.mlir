@@ -1,0 +1,27 @@
+// RUN: cce-opt %s --canonicalize --cse | FileCheck %s
+
+// What has no result and writes memory stays, however often it is said; what only tells something is gone when nobody asks, and
+// told once.
+// CHECK-LABEL: cce.kernel @effects(
+// CHECK: %[[VIEW:.*]] = cce.gather
+// CHECK: %[[ROWS:.*]] = cce.rows %[[VIEW]]
+// CHECK-NOT: cce.rows
+// CHECK-COUNT-2: cce.mark
+// CHECK-NOT: cce.rows
+// CHECK: cce.store %[[ROWS]]
+// CHECK-NEXT: cce.store %[[ROWS]]
+cce.kernel @effects(%z: !cce.buffer<positions x vocab x f32>, %rows: !cce.buffer<tokens x i32>, %threshold: !cce.buffer<tokens x f32>,
+                    %bits: !cce.buffer<groups x vocab x i1>, %one: !cce.buffer<tokens x i32>, %other: !cce.buffer<tokens x i32>) {
+  %view = cce.gather %z[%rows] : !cce.buffer<positions x vocab x f32>, !cce.buffer<tokens x i32>
+  cce.parallel %i, %v over tokens, vocab {
+    %unused = cce.rows %view[%i] : !cce.buffer<tokens x vocab x f32> -> !cce.tile<tokens x i32>
+    %r = cce.rows %view[%i] : !cce.buffer<tokens x vocab x f32> -> !cce.tile<tokens x i32>
+    %x = cce.load %view[%i, %v] : !cce.buffer<tokens x vocab x f32>
+    %t = cce.load %threshold[%i] : !cce.buffer<tokens x f32>
+    cce.mark %x, %t, %bits : !cce.tile<tokens x vocab x f32>, !cce.tile<tokens x f32>, !cce.buffer<groups x vocab x i1>
+    cce.mark %x, %t, %bits : !cce.tile<tokens x vocab x f32>, !cce.tile<tokens x f32>, !cce.buffer<groups x vocab x i1>
+    %again = cce.rows %view[%i] : !cce.buffer<tokens x vocab x f32> -> !cce.tile<tokens x i32>
+    cce.store %r, %one[%i] : !cce.tile<tokens x i32>, !cce.buffer<tokens x i32>
+    cce.store %again, %other[%i] : !cce.tile<tokens x i32>, !cce.buffer<tokens x i32>
+  }
+}

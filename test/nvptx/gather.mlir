@@ -1,0 +1,190 @@
+// RUN: cce-opt %s --cce-to-nvvm --canonicalize --cse --split-input-file | FileCheck %s
+
+// Rows of the tile that a list of tokens names. Mostly they are consecutive, which all lanes agree upon before the product begins:
+// then one thread asks for a box, as without a list. Else all 128 threads copy 16 bytes each, 8 of them a row, so that 128 rows take 8
+// copies; what a list names negative, or lies beyond the contraction, is 0 bytes of the buffer's first row and zeros otherwise.
+// CHECK-LABEL: llvm.func @rows_of_the_tile(
+// CHECK-SAME: %[[EXTENT:[a-z0-9]+]]: i32, %[[ROWS:[a-z0-9]+]]: !llvm.ptr<1>, %[[MAP:[a-z0-9]+]]: !llvm.ptr {llvm.align = 64
+// CHECK-SAME: {axis = "vocab", kind = "extent"}, {axis = "hidden", kind = "extent"}, {buffer = "rows", kind = "pointer"}
+// CHECK-SAME: {box = [128, 64], buffer = "e", kind = "tensor_map", swizzle = 128 : i64}
+// CHECK-SAME: {buffer = "e", kind = "pointer"}, {buffer = "e", dimension = 0 : i64, kind = "stride"}
+// A stage is full when its bytes have come, which a thread announces, and when 128 threads have said so.
+// CHECK: %[[LEADER:.*]] = arith.cmpi eq, %[[THREAD:.*]], %c0_i32
+// CHECK-NEXT: scf.if %[[LEADER]] {
+// CHECK-NEXT: nvvm.mbarrier.init %{{.*}}, %c129_i32
+// CHECK: nvvm.mbarrier.init %{{.*}}, %c2_i32
+// CHECK: nvvm.setmaxregister decrease
+// 4 entries a lane, once for all steps of the contraction.
+// CHECK: scf.for
+// CHECK-COUNT-4: llvm.load %{{.*}} {alignment = 4 : i64} : !llvm.ptr<1> -> i32
+// CHECK: %[[FIRST:.*]] = nvvm.shfl.sync idx
+// A list that begins with nothing is not consecutive, whatever follows.
+// CHECK: arith.cmpi sge, %[[FIRST]], %c0_i32
+// CHECK: %[[CONSECUTIVE:.*]] = nvvm.vote.sync all %c-1_i32
+// CHECK: scf.for
+// CHECK: scf.for
+// CHECK: nvvm.mbarrier.try_wait
+// Of A only boxes count as bytes: 128 x 64 and 64 x 64 elements.
+// CHECK: %[[BYTES_A:.*]] = arith.select %[[CONSECUTIVE]], %c16384_i32, %c0_i32
+// CHECK-NEXT: %[[BYTES:.*]] = arith.addi %[[BYTES_A]], %c8192_i32
+// CHECK-NEXT: scf.if %[[LEADER]] {
+// CHECK-NEXT: nvvm.mbarrier.arrive.expect_tx %[[FULL:.*]], %[[BYTES]]
+// CHECK: scf.if %[[CONSECUTIVE]] {
+// CHECK-NEXT: scf.if %[[LEADER]] {
+// CHECK: nvvm.cp.async.bulk.tensor.shared.cluster.global %{{.*}}, %[[MAP]], %[[FULL]], box[%{{.*}}, %[[FIRST]]]
+// CHECK: } else {
+// 16 bytes of a row: thread % 8, and where they go is permuted by the row, as the tensor copy engine does.
+// CHECK: %[[PIECE:.*]] = arith.andi %[[THREAD]], %c7_i32
+// CHECK: %[[ROW:.*]] = arith.shrui %[[THREAD]], %c3_i32
+// CHECK: %[[LOW:.*]] = arith.andi %[[ROW]], %c7_i32
+// CHECK: %[[SWIZZLED:.*]] = arith.xori %[[PIECE]], %[[LOW]]
+// CHECK: arith.muli %[[SWIZZLED]], %c16_i32
+// CHECK: arith.muli %[[ROW]], %c128_i32
+// CHECK: %[[COLUMN_IN_ROW:.*]] = arith.muli %[[PIECE]], %c8_i32
+// CHECK: %[[COLUMN:.*]] = arith.addi %{{.*}}, %[[COLUMN_IN_ROW]]
+// CHECK: %[[ENTRY:.*]] = llvm.load
+// CHECK: %[[LISTED:.*]] = arith.cmpi sge, %[[ENTRY]], %c0_i32
+// CHECK: arith.maxsi %[[ENTRY]], %c0_i32
+// CHECK: %[[IN_ROW:.*]] = arith.cmpi slt, %[[COLUMN]], %[[EXTENT]]
+// CHECK: %[[EXISTS:.*]] = arith.andi %[[LISTED]], %[[IN_ROW]]
+// CHECK: arith.select %[[EXISTS]], %[[COLUMN]], %c0_i32
+// CHECK: %[[SIZE:.*]] = arith.select %[[EXISTS]], %c16_i32, %c0_i32
+// CHECK-NEXT: nvvm.cp.async.shared.global %{{.*}}, %{{.*}}, 16, cache = cg, %[[SIZE]]
+// CHECK-COUNT-7: nvvm.cp.async.shared.global
+// CHECK-NOT: nvvm.cp.async.shared.global
+// B has no list.
+// CHECK: scf.if %[[LEADER]] {
+// CHECK: nvvm.cp.async.bulk.tensor
+// Without copies of their own one thread arrives for all; else each arrives when its copies have come, and is one of those the
+// barrier counts ("noinc").
+// CHECK: %[[ALL_BOXES:.*]] = arith.cmpi eq, %[[BYTES]], %c24576_i32
+// CHECK: scf.if %[[ALL_BOXES]] {
+// CHECK-NEXT: scf.if %[[LEADER]] {
+// CHECK-NEXT: nvvm.mbarrier.arrive %[[FULL]], %c128_i32
+// CHECK: } else {
+// CHECK-NEXT: nvvm.cp.async.mbarrier.arrive %[[FULL]] {noinc = true}
+// What threads have copied, the tensor cores, another proxy, see behind a fence.
+// CHECK: nvvm.setmaxregister increase
+// CHECK: nvvm.mbarrier.try_wait
+// CHECK: nvvm.fence.proxy {kind = #nvvm.proxy_kind<async.shared>, space = #nvvm.shared_space<cta>}
+// CHECK: nvvm.wgmma.fence.aligned
+// CHECK: nvvm.wgmma.mma_async
+cce.kernel @rows_of_the_tile(%e: !cce.buffer<positions x hidden x bf16>, %rows: !cce.buffer<tokens x i32>,
+                             %c: !cce.buffer<vocab x hidden x bf16>, %z: !cce.buffer<tokens x vocab x f32>)
+    attributes {config = #cce.config<tile_m = 128, tile_n = 64, tile_k = 64, stages = 2>} {
+  %view = cce.gather %e[%rows] : !cce.buffer<positions x hidden x bf16>, !cce.buffer<tokens x i32>
+  cce.parallel %i, %v over tokens, vocab {
+    %t = cce.matmul %view[%i], %c[%v] : !cce.buffer<tokens x hidden x bf16>, !cce.buffer<vocab x hidden x bf16> -> !cce.tile<tokens x vocab x f32>
+    cce.store %t, %z[%i, %v] : !cce.tile<tokens x vocab x f32>, !cce.buffer<tokens x vocab x f32>
+  }
+}
+
+// -----
+
+// Rows of the contraction, as in dC = G^T.E: their 64 entries are another piece of the list every step, 2 a lane; a row goes into both
+// panels of 64 columns. Tokens are added up, so a negative count, by which the device says that another path was taken, is no item at
+// all: nothing is written.
+// CHECK-LABEL: llvm.func @rows_of_the_contraction(
+// CHECK: %[[COUNT:.*]] = llvm.load %{{.*}} {alignment = 4 : i64} : !llvm.ptr<1> -> i32
+// CHECK: nvvm.setmaxregister decrease
+// CHECK: %[[TILES:.*]] = arith.muli
+// CHECK: %[[TAKEN:.*]] = arith.cmpi sge, %[[COUNT]], %c0_i32
+// CHECK: %[[ITEMS:.*]] = arith.select %[[TAKEN]], %[[TILES]], %c0_i32
+// CHECK: scf.for %{{.*}} to %[[ITEMS]] step
+// CHECK: scf.for
+// CHECK: scf.for
+// CHECK-COUNT-2: llvm.load %{{.*}} {alignment = 4 : i64} : !llvm.ptr<1> -> i32
+// CHECK: %[[FIRST:.*]] = nvvm.shfl.sync idx
+// CHECK: %[[CONSECUTIVE:.*]] = nvvm.vote.sync all
+// CHECK: nvvm.mbarrier.try_wait
+// A is 2 boxes.
+// CHECK-COUNT-2: nvvm.cp.async.bulk.tensor
+// CHECK: scf.if %[[CONSECUTIVE]] {
+// CHECK: nvvm.cp.async.bulk.tensor{{.*}} box[%{{.*}}, %[[FIRST]]]
+// CHECK: nvvm.cp.async.bulk.tensor{{.*}} box[%{{.*}}, %[[FIRST]]]
+// CHECK: } else {
+// CHECK-NOT: nvvm.cp.async.bulk
+// CHECK-COUNT-8: nvvm.cp.async.shared.global
+// CHECK-NOT: nvvm.cp.async.shared.global
+// The consumers run as many items.
+// CHECK: nvvm.setmaxregister increase
+// CHECK: %[[SAME:.*]] = arith.select %{{.*}}, %{{.*}}, %c0_i32
+// CHECK: scf.for %{{.*}} to %[[SAME]] step
+cce.kernel @rows_of_the_contraction(%g: !cce.buffer<tokens x vocab x bf16>, %e: !cce.buffer<positions x hidden x bf16>,
+                                    %rows: !cce.buffer<tokens x i32>, %dc: !cce.buffer<vocab x hidden x f32>)
+    attributes {config = #cce.config<tile_m = 128, tile_n = 128, tile_k = 64, stages = 2>} {
+  %view = cce.gather %e[%rows] : !cce.buffer<positions x hidden x bf16>, !cce.buffer<tokens x i32>
+  cce.parallel %v, %d over vocab, hidden {
+    %t = cce.matmul %g[%v], %view[%d] : !cce.buffer<tokens x vocab x bf16>, !cce.buffer<tokens x hidden x bf16> -> !cce.tile<vocab x hidden x f32>
+    cce.store %t, %dc[%v, %d] : !cce.tile<vocab x hidden x f32>, !cce.buffer<vocab x hidden x f32>
+  }
+}
+
+// -----
+
+// A list of classes never is consecutive: nobody looks, there is no box of the matrix and no tensor map. How long it is the device
+// knows.
+// CHECK-LABEL: llvm.func @classes(
+// CHECK-SAME: {axis = "classes", kind = "extent_pointer"}
+// CHECK-SAME: {buffer = "list", kind = "pointer"}
+// CHECK-NOT: buffer = "c", kind = "tensor_map"
+// CHECK-SAME: tiles = {classes = 64 : i64, tokens = 128 : i64}
+// CHECK: nvvm.setmaxregister decrease
+// CHECK-NOT: nvvm.vote.sync
+// CHECK: nvvm.mbarrier.arrive.expect_tx %{{.*}}, %c16384_i32
+// CHECK: nvvm.cp.async.bulk.tensor
+// CHECK-NOT: nvvm.cp.async.bulk.tensor
+// CHECK-COUNT-4: nvvm.cp.async.shared.global
+// CHECK-NOT: nvvm.cp.async.shared.global
+// All threads have copies, always.
+// CHECK-NOT: nvvm.mbarrier.arrive
+// CHECK: nvvm.cp.async.mbarrier.arrive %{{.*}} {noinc = true}
+// CHECK: nvvm.setmaxregister increase
+// The bias of a class: the list again, two neighbours at once; a class that is none has the bias 0, and row 0 is looked at.
+// CHECK: %[[TWO:.*]] = llvm.load %{{.*}} {alignment = 8 : i64} : !llvm.ptr<1> -> vector<2xi32>
+// CHECK: %[[CLASS:.*]] = llvm.extractelement %[[TWO]][%c0_i32
+// CHECK: %[[EXISTS:.*]] = arith.cmpi sge, %[[CLASS]], %c0_i32
+// CHECK: %[[ROW:.*]] = arith.maxsi %[[CLASS]], %c0_i32
+// CHECK: %[[ROW64:.*]] = arith.extsi %[[ROW]]
+// CHECK: %[[OFFSET:.*]] = arith.muli %[[ROW64]], %c4_i64
+// CHECK: %[[ADDRESS:.*]] = llvm.getelementptr %{{.*}}[%[[OFFSET]]]
+// CHECK: %[[BIAS:.*]] = llvm.load %[[ADDRESS]] {alignment = 4 : i64} : !llvm.ptr<1> -> f32
+// CHECK: arith.select %[[EXISTS]], %[[BIAS]], %cst
+cce.kernel @classes(%e: !cce.buffer<tokens x hidden x bf16>, %c: !cce.buffer<vocab x hidden x bf16>, %list: !cce.buffer<classes x i32>,
+                    %bias: !cce.buffer<vocab x f32>, %z: !cce.buffer<tokens x classes x f32>)
+    attributes {config = #cce.config<tile_m = 128, tile_n = 64, tile_k = 64, stages = 2>} {
+  %class = cce.gather %c[%list] : !cce.buffer<vocab x hidden x bf16>, !cce.buffer<classes x i32>
+  %class_bias = cce.gather %bias[%list] : !cce.buffer<vocab x f32>, !cce.buffer<classes x i32>
+  cce.parallel %i, %v over tokens, classes {
+    %t = cce.matmul %e[%i], %class[%v] : !cce.buffer<tokens x hidden x bf16>, !cce.buffer<classes x hidden x bf16> -> !cce.tile<tokens x classes x f32>
+    %b = cce.load %class_bias[%v] : !cce.buffer<classes x f32>
+    %r = cce.map %t, %b : !cce.tile<tokens x classes x f32>, !cce.tile<classes x f32> -> !cce.tile<tokens x classes x f32> {
+    ^bb0(%x: f32, %y: f32):
+      %s = arith.addf %x, %y : f32
+      cce.yield %s : f32
+    }
+    cce.store %r, %z[%i, %v] : !cce.tile<tokens x classes x f32>, !cce.buffer<tokens x classes x f32>
+  }
+}
+
+// -----
+
+// In a cluster each block copies all its rows of the second operand: only boxes can go to both. A stage still is empty when the
+// consumers of both have read it, since A and B of a block are one stage.
+// CHECK-LABEL: llvm.func @cluster(
+// CHECK: nvvm.mbarrier.init %{{.*}}, %c129_i32
+// CHECK: nvvm.mbarrier.init %{{.*}}, %c4_i32
+// CHECK: nvvm.setmaxregister decrease
+// CHECK-NOT: multicast_mask
+// CHECK-COUNT-8: nvvm.cp.async.shared.global
+// CHECK-NOT: nvvm.cp.async.shared.global
+// CHECK: nvvm.setmaxregister increase
+cce.kernel @cluster(%e: !cce.buffer<tokens x hidden x bf16>, %c: !cce.buffer<vocab x hidden x bf16>, %list: !cce.buffer<classes x i32>,
+                    %z: !cce.buffer<tokens x classes x f32>)
+    attributes {config = #cce.config<tile_m = 128, tile_n = 128, tile_k = 64, stages = 2, cluster = 2>} {
+  %class = cce.gather %c[%list] : !cce.buffer<vocab x hidden x bf16>, !cce.buffer<classes x i32>
+  cce.parallel %i, %v over tokens, classes {
+    %t = cce.matmul %e[%i], %class[%v] : !cce.buffer<tokens x hidden x bf16>, !cce.buffer<classes x hidden x bf16> -> !cce.tile<tokens x classes x f32>
+    cce.store %t, %z[%i, %v] : !cce.tile<tokens x classes x f32>, !cce.buffer<tokens x classes x f32>
+  }
+}

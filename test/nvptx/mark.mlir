@@ -1,0 +1,73 @@
+// RUN: cce-opt %s --cce-to-nvvm --canonicalize --cse | FileCheck %s
+
+// Classes are marked on the way to a log-sum-exp. A warp has 16 rows: of its 64 columns it first compares the maxima of each thread's
+// two rows with their thresholds, and most tiles end there, without a branch of single lanes. The manifest has the words of the bits.
+// CHECK-LABEL: llvm.func @mark(
+// CHECK-SAME: %[[STRIDE:[a-z0-9]+]]: i64, %[[BITS:[a-z0-9]+]]: !llvm.ptr<1>, %{{[a-z0-9]+}}: i64, %{{[a-z0-9]+}}: !llvm.ptr<1>) attributes
+// CHECK-SAME: {buffer = "bits", dimension = 0 : i64, kind = "stride"}, {buffer = "bits", kind = "pointer"}
+// CHECK: nvvm.setmaxregister increase
+// The thresholds of a thread's two rows, once for all tiles.
+// CHECK: %[[LEAST0:.*]] = llvm.load %{{.*}} {alignment = 4 : i64} : !llvm.ptr<1> -> f32
+// CHECK: %[[LEAST1:.*]] = llvm.load %{{.*}} {alignment = 4 : i64} : !llvm.ptr<1> -> f32
+// CHECK: scf.for
+// CHECK: nvvm.wgmma.mma_async
+// Columns beyond the vocabulary are -inf before they are looked at, so that they are not marked.
+// CHECK: %[[LOGITS:[0-9]+]]:32 = scf.if
+// CHECK: arith.select %{{.*}}, %{{.*}}, %[[NONE:.*]] : f32
+// The word: 32 columns, and a row of words for the tile of tokens.
+// CHECK: %[[GROUP:.*]] = arith.extsi
+// CHECK-NEXT: %[[ROW:.*]] = arith.muli %[[GROUP]], %[[STRIDE]]
+// CHECK-NEXT: %[[WORD32:.*]] = arith.shrui %[[COLUMN:.*]], %c5_i32
+// CHECK-NEXT: %[[WORD:.*]] = arith.extui %[[WORD32]]
+// CHECK-NEXT: %[[INDEX:.*]] = arith.addi %[[ROW]], %[[WORD]]
+// CHECK-NEXT: %[[OFFSET:.*]] = arith.muli %[[INDEX]], %c4_i64
+// CHECK-NEXT: %[[WORDS:.*]] = llvm.getelementptr %[[BITS]][%[[OFFSET]]]
+// CHECK-COUNT-15: arith.maxnumf
+// CHECK: %[[BELOW0:.*]] = arith.cmpf olt, %{{.*}}, %[[LEAST0]]
+// CHECK-COUNT-15: arith.maxnumf
+// CHECK: %[[BELOW1:.*]] = arith.cmpf olt, %{{.*}}, %[[LEAST1]]
+// CHECK: %[[BELOW:.*]] = arith.andi %[[BELOW0]], %[[BELOW1]]
+// CHECK: %[[NOTHING:.*]] = nvvm.vote.sync all %c-1_i32, %[[BELOW]]
+// CHECK: %[[SOMETHING:.*]] = arith.xori %[[NOTHING]], %true
+// CHECK: scf.if %[[SOMETHING]] {
+// A threshold itself is reached.
+// CHECK: arith.cmpf oge, %[[LOGITS]]#0, %[[LEAST0]]
+// CHECK: arith.cmpf oge, %[[LOGITS]]#16, %[[LEAST1]]
+// Bits of neighbours, then those 8 columns on, where the thread's next two are.
+// CHECK: arith.select %{{.*}}, %c2_i32, %c0_i32
+// CHECK: arith.select %{{.*}}, %c256_i32, %c0_i32
+// CHECK: arith.select %{{.*}}, %c512_i32, %c0_i32
+// CHECK: arith.cmpf oge, %[[LOGITS]]#7, %[[LEAST0]]
+// CHECK: arith.select %{{.*}}, %c33554432_i32, %c0_i32
+// All lanes' bits together, which one lane writes if there are any; the blocks of other parts and the other warps write to the same
+// words.
+// CHECK: %[[SHIFTED:.*]] = arith.shli
+// CHECK: %[[ALL:.*]] = nvvm.redux.sync or %[[SHIFTED]], %c-1_i32
+// CHECK: %[[FIRST_LANE:.*]] = arith.cmpi eq, %{{.*}}, %c0_i32
+// CHECK: %[[ANY:.*]] = arith.cmpi ne, %[[ALL]], %c0_i32
+// CHECK: %[[WRITES:.*]] = arith.andi %[[FIRST_LANE]], %[[ANY]]
+// CHECK: scf.if %[[WRITES]] {
+// CHECK: llvm.atomicrmw _or %[[WORDS]], %[[ALL]] syncscope("device") monotonic
+// The next 32 columns are the next word.
+// CHECK: arith.cmpf oge, %[[LOGITS]]#8, %[[LEAST0]]
+// CHECK: %[[ALL:.*]] = nvvm.redux.sync or
+// CHECK: %[[NEXT:.*]] = llvm.getelementptr %[[WORDS]][4]
+// CHECK: llvm.atomicrmw _or %[[NEXT]], %[[ALL]]
+// CHECK-NOT: llvm.atomicrmw
+// The log-sum-exp goes on with the same logits.
+// CHECK: llvm.nvvm.ex2.approx
+cce.kernel @mark(%e: !cce.buffer<tokens x hidden x bf16>, %c: !cce.buffer<vocab x hidden x bf16>, %threshold: !cce.buffer<tokens x f32>,
+                 %bits: !cce.buffer<groups x vocab x i1>, %out: !cce.buffer<splits x tokens x !cce.lse>)
+    attributes {config = #cce.config<tile_m = 128, tile_n = 64, tile_k = 64, stages = 2>} {
+  cce.parallel %s, %i over splits, tokens {
+    %none = cce.lse_init : !cce.tile<tokens x !cce.lse>
+    %all = cce.reduce %v over vocab part %s from %some = %none : !cce.tile<tokens x !cce.lse> {
+      %z = cce.matmul %e[%i], %c[%v] : !cce.buffer<tokens x hidden x bf16>, !cce.buffer<vocab x hidden x bf16> -> !cce.tile<tokens x vocab x f32>
+      %t = cce.load %threshold[%i] : !cce.buffer<tokens x f32>
+      cce.mark %z, %t, %bits : !cce.tile<tokens x vocab x f32>, !cce.tile<tokens x f32>, !cce.buffer<groups x vocab x i1>
+      %more = cce.lse_update %some, %z : !cce.tile<tokens x !cce.lse>, !cce.tile<tokens x vocab x f32>
+      cce.yield %more : !cce.tile<tokens x !cce.lse>
+    }
+    cce.store %all, %out[%s, %i] : !cce.tile<tokens x !cce.lse>, !cce.buffer<splits x tokens x !cce.lse>
+  }
+}
