@@ -33,7 +33,7 @@ config.substitutions += [
 # Has the CPU code generator been built?
 if config.cpu_target:
     config.available_features.add("cpu-target")
-# Is the CUDA assembler there? No test needs a GPU.
+# Is the CUDA assembler there? Tests that need a GPU skip, with a reason, where there is none.
 if shutil.which("ptxas"):
     config.available_features.add("ptxas")
 # Is libcce.so a plain library that any program can load?

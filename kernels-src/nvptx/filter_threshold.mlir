@@ -20,6 +20,7 @@ gpu.module @kernels {
     %infinite = arith.constant 0x7F800000 : f32
     %ln2 = arith.constant 0.693147182 : f32
     %margin = arith.constant 1.0e-3 : f32
+    %lowest = arith.constant 0xFF7FFFFF : f32
     %tid = nvvm.read.ptx.sreg.tid.x : i32
     %block = nvvm.read.ptx.sreg.ctaid.x : i32
     %blocks = nvvm.read.ptx.sreg.nctaid.x : i32
@@ -61,7 +62,9 @@ gpu.module @kernels {
         %bound = arith.maxnumf %head_lse, %z : f32
         %scaled = arith.addf %bound, %log_epsilon : f32
         %least = arith.subf %scaled, %margin : f32
-        scf.yield %least : f32
+        // Finite, so that the -inf of columns behind the last class never reaches it.
+        %finite = arith.maxnumf %least, %lowest : f32
+        scf.yield %finite : f32
       } else {
         scf.yield %infinite : f32
       }

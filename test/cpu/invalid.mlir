@@ -89,3 +89,33 @@ cce.kernel @store_in_reduce(%g: !cce.buffer<tokens x vocab x f32>, %h: !cce.buff
     cce.store %all, %sums[%v] : !cce.tile<vocab x f32>, !cce.buffer<vocab x f32>
   }
 }
+
+// -----
+
+// What a filtered backward is made of, which the CPU has not got: it computes all classes.
+cce.kernel @mark(%z: !cce.buffer<tokens x vocab x f32>, %threshold: !cce.buffer<tokens x f32>, %bits: !cce.buffer<groups x vocab x i1>,
+                 %out: !cce.buffer<tokens x !cce.lse>) {
+  cce.parallel %i over tokens {
+    %none = cce.lse_init : !cce.tile<tokens x !cce.lse>
+    %all = cce.reduce %v over vocab from %some = %none : !cce.tile<tokens x !cce.lse> {
+      %x = cce.load %z[%i, %v] : !cce.buffer<tokens x vocab x f32>
+      %t = cce.load %threshold[%i] : !cce.buffer<tokens x f32>
+      // expected-error @below {{'cce.mark' op expected an operation that the CPU target lowers}}
+      cce.mark %x, %t, %bits : !cce.tile<tokens x vocab x f32>, !cce.tile<tokens x f32>, !cce.buffer<groups x vocab x i1>
+      %more = cce.lse_update %some, %x : !cce.tile<tokens x !cce.lse>, !cce.tile<tokens x vocab x f32>
+      cce.yield %more : !cce.tile<tokens x !cce.lse>
+    }
+    cce.store %all, %out[%i] : !cce.tile<tokens x !cce.lse>, !cce.buffer<tokens x !cce.lse>
+  }
+}
+
+// -----
+
+cce.kernel @rows(%x: !cce.buffer<positions x f32>, %list: !cce.buffer<tokens x i32>, %y: !cce.buffer<tokens x i32>) {
+  %view = cce.gather %x[%list] : !cce.buffer<positions x f32>, !cce.buffer<tokens x i32>
+  cce.parallel %i over tokens {
+    // expected-error @below {{'cce.rows' op expected an operation that the CPU target lowers}}
+    %r = cce.rows %view[%i] : !cce.buffer<tokens x f32> -> !cce.tile<tokens x i32>
+    cce.store %r, %y[%i] : !cce.tile<tokens x i32>, !cce.buffer<tokens x i32>
+  }
+}

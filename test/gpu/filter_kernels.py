@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 """usage: filter_kernels.py FOLDER [--quick] [--times] | --list
 
-FOLDER holds NAME.ptx of every kernel that --list names; README.md says how to make it. Memory that a kernel may not read is NaN, memory
+FOLDER holds NAME.ptx of every kernel that --list names; docs/README.md says how to make it. Memory that a kernel may not read is NaN, memory
 behind its results must stay as it is. Sums are compared with float64, everything else exactly. --quick: without the large sizes.
 --times: also the time of each at the size of Gemma 2. Ends with 'N passed, N failed', or with 'skipped: ...' where there is no PyTorch
 or no GPU that runs the kernels.
@@ -456,10 +456,10 @@ class Classes:
         return -(-self.vocab // 4) * -(-self.hidden // 1024)
 
     def arguments(self, count=None):
-        return [self.needed, self.ranks, self.heavy, self.entries, ("i32", self.words), ("i32", self.slots), ("i32", self.blocks), self.g, ("i64", self.slots),
-                self.e, ("i64", self.e_stride), self.rows, self.labels, self.prob_weight, i32([self.n if count is None else count]),
-                ("i32", self.hidden), ("i32", self.vocab), ("f32", self.limit), self.direction, self.total, self.tail, ("i32", self.correct),
-                self.alpha, self.memory[self.offset:], ("i64", self.dc_stride)]
+        return [self.needed, self.ranks, self.heavy, self.entries, ("i32", self.words), ("i32", self.slots), ("i32", self.blocks), self.g,
+                ("i64", self.slots), self.e, ("i64", self.e_stride), self.rows, self.labels, self.prob_weight,
+                i32([self.n if count is None else count]), ("i32", self.hidden), ("i32", self.vocab), ("f32", self.limit), self.direction,
+                self.total, self.tail, ("i32", self.correct), self.alpha, self.memory[self.offset:], ("i64", self.dc_stride)]
 
     def reference(self):
         """dC, and the sum of the sizes of what it is the sum of, in float64."""

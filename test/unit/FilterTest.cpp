@@ -456,7 +456,7 @@ TEST_F(FilterTest, smallWorkspacesAreExact) {
 
 TEST_F(FilterTest, chunksOfTheExactPathStay) {
   problem.vocab = 2000;
-  problem.workspace_limit = 720000;
+  problem.workspace_limit = 740000;
   ASSERT_NO_FATAL_FAILURE(makePlan());
   const Layout &layout = plan->plan->layoutOf();
   EXPECT_GT(layout.chunks, 1);
