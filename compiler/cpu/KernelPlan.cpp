@@ -20,7 +20,7 @@ std::optional<View> mlir::cce::cpu::viewOf(Value value) {
     return std::nullopt;
   auto source = dyn_cast<BlockArgument>(gather.getSource());
   auto rows = dyn_cast<BlockArgument>(gather.getRows());
-  if (!source || !rows)
+  if (!source || !rows || gather.getRows().getType().getRank() != 1)
     return std::nullopt;
   return View{source, rows, type};
 }

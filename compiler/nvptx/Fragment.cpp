@@ -246,6 +246,11 @@ LogicalResult FragmentEvaluator::addToRowSums(StoreOp store, FragmentPosition po
   Value value = get(accumulate.getValue(), position);
   if (!value)
     return failure();
+  // Behind the end of a list the kernel itself knows what is there; of other axes nothing is.
+  if (product.nAxis != product.listAxis) {
+    Value inside = b.lt(getColumn(position.group, position.pair), arguments.extent(product.nAxis));
+    value = b.select(inside, value, b.cf(0.0));
+  }
   Value &sum = rowSums[{store, position.half}][2 * (position.group % 2) + position.pair];
   sum = sum ? b.addf(sum, value) : value;
   return success();

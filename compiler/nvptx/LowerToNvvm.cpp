@@ -36,6 +36,16 @@ static LogicalResult lowerKernel(PtxBuilder &builder, KernelOp kernel) {
     hasProduct |= isa<MatmulOp>(op);
     hasDot |= isa<DotOp>(op);
   });
+  WalkResult supported = kernel.walk([&](Operation *op) -> WalkResult {
+    if (isa<MarkOp>(op) && (!hasProduct || !op->getParentOfType<ReduceOp>()))
+      return op->emitOpError("expected a mark of a product that a reduction takes in, on sm_90a");
+    if (auto gather = dyn_cast<GatherOp>(op);
+        gather && gather.getRows().getType().getRank() == 2 && !hasProduct)
+      return op->emitOpError("expected a list per group of tokens beside a product, on sm_90a");
+    return WalkResult::advance();
+  });
+  if (supported.wasInterrupted())
+    return failure();
   if (hasProduct)
     return lowerProduct(builder, kernel, sharedMemoryName);
   if (hasDot)

@@ -73,6 +73,9 @@ LogicalResult OnlineLse::mark(MarkOp op, ArrayRef<Value> logits, Value tileColum
   Value lane = b.threadId();
   if (op.getValue() != LseUpdateOp(product.update).getValue())
     return op.emitOpError("expected to mark what the log-sum-exp is taken of on sm_90a");
+  if (op.getValue().getType().getAxes()[0] != product.mAxis)
+    return op.emitOpError("expected groups of rows of the product, '")
+           << product.mAxis.getValue() << "', on sm_90a";
   Value thresholds[2];
   for (int half = 0; half < 2; ++half) {
     thresholds[half] = fragment.get(op.getThreshold(), {0, half, 0});

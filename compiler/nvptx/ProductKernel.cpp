@@ -97,6 +97,16 @@ FailureOr<ProductKernel> ProductKernel::match(KernelOp kernel) {
       return matmul.emitOpError("expected rows of 'tokens' where each group of them has a list on sm_90a");
   }
 
+  WalkResult lists = kernel.walk([&](GatherOp gather) -> WalkResult {
+    BufferType rows = gather.getRows().getType();
+    if (rows.getRank() == 2 && rows.getAxes()[1] != product.listAxis)
+      return gather.emitOpError("expected lists per group of tokens along the second operand's axis "
+                                "that they gather, on sm_90a");
+    return WalkResult::advance();
+  });
+  if (lists.wasInterrupted())
+    return failure();
+
   for (StoreOp store : body->getOps<StoreOp>())
     (store.getValue().getDefiningOp<AccumulateOp>() ? product.rowSums : product.stores)
         .push_back(store);
@@ -108,6 +118,8 @@ FailureOr<ProductKernel> ProductKernel::match(KernelOp kernel) {
     if (getAxis(product.reduce.getCoord()) != product.nAxis)
       return product.reduce.emitOpError("expected a reduction over the axis of the second operand, '")
              << product.nAxis.getValue() << "', on sm_90a";
+    if (!product.rowSums.empty())
+      return product.rowSums[0].emitOpError("expected no sums of a tile beside a reduction on sm_90a");
     product.marks.assign(inner->getOps<MarkOp>().begin(), inner->getOps<MarkOp>().end());
     if (Value part = product.reduce.getPart())
       product.partAxis = getAxis(part);

@@ -119,3 +119,15 @@ cce.kernel @rows(%x: !cce.buffer<positions x f32>, %list: !cce.buffer<tokens x i
     cce.store %r, %y[%i] : !cce.tile<tokens x i32>, !cce.buffer<tokens x i32>
   }
 }
+
+// -----
+
+cce.kernel @lists(%e: !cce.buffer<tokens x hidden x f32>, %c: !cce.buffer<vocab x hidden x f32>,
+                  %lists: !cce.buffer<groups x slots x i32>, %z: !cce.buffer<tokens x slots x f32>) {
+  %class = cce.gather %c[%lists] : !cce.buffer<vocab x hidden x f32>, !cce.buffer<groups x slots x i32>
+  cce.parallel %i, %s over tokens, slots {
+    // expected-error @below {{expected operands that are kernel arguments or gathered from them}}
+    %t = cce.matmul %e[%i], %class[%s] : !cce.buffer<tokens x hidden x f32>, !cce.buffer<slots x hidden x f32> -> !cce.tile<tokens x slots x f32>
+    cce.store %t, %z[%i, %s] : !cce.tile<tokens x slots x f32>, !cce.buffer<tokens x slots x f32>
+  }
+}

@@ -563,3 +563,64 @@ cce.kernel @sums_alone(%a: !cce.buffer<tokens x hidden x bf16>, %b: !cce.buffer<
     cce.store %sum, %sums[%v, %i] : !cce.tile<tokens x f32>, !cce.buffer<vocab x tokens x f32>
   }
 }
+
+// -----
+
+cce.kernel @mark_without_reduction(%a: !cce.buffer<tokens x hidden x bf16>, %b: !cce.buffer<vocab x hidden x bf16>,
+                                   %threshold: !cce.buffer<tokens x f32>, %bits: !cce.buffer<groups x vocab x i1>, %z: !cce.buffer<tokens x vocab x f32>) {
+  cce.parallel %i, %v over tokens, vocab {
+    %x = cce.matmul %a[%i], %b[%v] : !cce.buffer<tokens x hidden x bf16>, !cce.buffer<vocab x hidden x bf16> -> !cce.tile<tokens x vocab x f32>
+    %t = cce.load %threshold[%i] : !cce.buffer<tokens x f32>
+    // expected-error@below {{'cce.mark' op expected a mark of a product that a reduction takes in, on sm_90a}}
+    cce.mark %x, %t, %bits : !cce.tile<tokens x vocab x f32>, !cce.tile<tokens x f32>, !cce.buffer<groups x vocab x i1>
+    cce.store %x, %z[%i, %v] : !cce.tile<tokens x vocab x f32>, !cce.buffer<tokens x vocab x f32>
+  }
+}
+
+// -----
+
+cce.kernel @mark_without_product(%g: !cce.buffer<tokens x vocab x bf16>, %threshold: !cce.buffer<tokens x f32>,
+                                 %bits: !cce.buffer<groups x vocab x i1>, %sums: !cce.buffer<vocab x f32>) {
+  cce.parallel %v over vocab {
+    %none = cce.zero : !cce.tile<vocab x f32>
+    %sum = cce.reduce %i over tokens from %some = %none : !cce.tile<vocab x f32> {
+      %x = cce.load %g[%i, %v] : !cce.buffer<tokens x vocab x bf16>
+      %t = cce.load %threshold[%i] : !cce.buffer<tokens x f32>
+      // expected-error@below {{'cce.mark' op expected a mark of a product that a reduction takes in, on sm_90a}}
+      cce.mark %x, %t, %bits : !cce.tile<tokens x vocab x f32>, !cce.tile<tokens x f32>, !cce.buffer<groups x vocab x i1>
+      %more = cce.accumulate %some, %x : !cce.tile<vocab x f32>, !cce.tile<tokens x vocab x f32>
+      cce.yield %more : !cce.tile<vocab x f32>
+    }
+    cce.store %sum, %sums[%v] : !cce.tile<vocab x f32>, !cce.buffer<vocab x f32>
+  }
+}
+
+// -----
+
+cce.kernel @list_of_a_dot(%a: !cce.buffer<tokens x hidden x bf16>, %c: !cce.buffer<vocab x hidden x bf16>,
+                          %lists: !cce.buffer<groups x tokens x i32>, %z: !cce.buffer<tokens x f32>) {
+  // expected-error@below {{'cce.gather' op expected a list per group of tokens beside a product, on sm_90a}}
+  %class = cce.gather %c[%lists] : !cce.buffer<vocab x hidden x bf16>, !cce.buffer<groups x tokens x i32>
+  cce.parallel %i over tokens {
+    %x = cce.dot %a[%i], %class[%i] : !cce.buffer<tokens x hidden x bf16>, !cce.buffer<tokens x hidden x bf16> -> !cce.tile<tokens x f32>
+    cce.store %x, %z[%i] : !cce.tile<tokens x f32>, !cce.buffer<tokens x f32>
+  }
+}
+
+// -----
+
+cce.kernel @list_of_rows(%a: !cce.buffer<tokens x hidden x bf16>, %b: !cce.buffer<vocab x hidden x bf16>, %x: !cce.buffer<positions x f32>,
+                         %lists: !cce.buffer<groups x tokens x i32>, %z: !cce.buffer<tokens x vocab x f32>) {
+  // expected-error@below {{'cce.gather' op expected lists per group of tokens along the second operand's axis that they gather, on sm_90a}}
+  %view = cce.gather %x[%lists] : !cce.buffer<positions x f32>, !cce.buffer<groups x tokens x i32>
+  cce.parallel %i, %v over tokens, vocab {
+    %t = cce.matmul %a[%i], %b[%v] : !cce.buffer<tokens x hidden x bf16>, !cce.buffer<vocab x hidden x bf16> -> !cce.tile<tokens x vocab x f32>
+    %r = cce.load %view[%i] : !cce.buffer<tokens x f32>
+    %s = cce.map %t, %r : !cce.tile<tokens x vocab x f32>, !cce.tile<tokens x f32> -> !cce.tile<tokens x vocab x f32> {
+    ^bb0(%p: f32, %q: f32):
+      %m = arith.mulf %p, %q : f32
+      cce.yield %m : f32
+    }
+    cce.store %s, %z[%i, %v] : !cce.tile<tokens x vocab x f32>, !cce.buffer<tokens x vocab x f32>
+  }
+}
