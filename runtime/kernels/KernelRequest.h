@@ -13,7 +13,7 @@
 namespace cce::rt {
 
 /// Integers by name, ordered so that the same configuration always prints the same. Names known to
-/// sm_90a: tile_m, tile_n, stages. An absent name, or an empty map, means the compiler's default.
+/// sm_90a: tile_m, tile_n, stages, cluster. An absent name, or an empty map, means the compiler's default.
 using KernelConfig = std::map<std::string, int64_t>;
 
 /// A kernel to compile; the names are in docs/architecture.md.

@@ -9,6 +9,7 @@
 //===----------------------------------------------------------------------===//
 #include "runtime/plan/RunSupport.h"
 
+#include <algorithm>
 #include <cmath>
 
 namespace cce::rt {
@@ -248,8 +249,9 @@ Status Plan::sampleTail(const BackwardCall &call, const BufferBinding &c, void *
       .vector("direction", vector(slices.direction), CCE_F32, problem.vocab);
   CCE_RETURN_IF_ERROR(backend->launch(*filterKernels.tailDirection, direction,
                                       divideUp(problem.vocab, directionClassesAnItem), stream));
-  return weightedRows(workspace, at<float>(workspace, slices.direction), problem.vocab,
-                      std::clamp<int64_t>(problem.vocab / enoughClasses, 1, 4), nullptr, c, /*normalise=*/true, at<float>(workspace, slices.meanClass),
+  const int64_t every = std::clamp<int64_t>(problem.vocab / enoughClasses, 1, 4);
+  return weightedRows(workspace, at<float>(workspace, slices.direction), problem.vocab, every,
+                      nullptr, c, /*normalise=*/true, at<float>(workspace, slices.meanClass),
                       at<float>(workspace, slices.directionTotal), stream);
 }
 

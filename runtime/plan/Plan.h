@@ -101,8 +101,9 @@ private:
   /// Null if there is no filtered path.
   struct {
     KernelPtr headClasses, lseForwardHead, threshold, lseForward;
-    KernelPtr heavyClasses, listClasses, choosePath, sampleTokens, sampleGrad, tailDirection, weightedRows, sumParts;
-    KernelPtr logitGrad, droppedMass, gradEmbedding, gradClassifier, markEntries, gradClasses;
+    KernelPtr heavyClasses, listClasses, choosePath, markEntries;
+    KernelPtr sampleTokens, sampleGrad, tailDirection, weightedRows, sumParts;
+    KernelPtr logitGrad, droppedMass, gradEmbedding, gradClassifier, gradClasses;
   } filterKernels;
 };
 

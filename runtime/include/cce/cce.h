@@ -190,11 +190,12 @@ typedef struct cce_problem {
   /* 0 (default): exact gradients. Larger: entries of p - onehot (p the softmax) below it
    * may be left out of the backward, which then is several times faster where the softmax
    * is peaked; never one that is as large, and never the one of the label (where a softcap
-   * bends by more than a factor of 4, dC may lack entries up to epsilon over four times the
-   * slope: docs/filter.md). Finite and < 1; 2^-12 is usual for bf16, 2^-15 for f16. Needs cce_forward_args::filter_state. The exact
-   * path, which keeps the same promise, runs where it is faster (the device decides, call by
-   * call), on the CPU, for dbias, where E or C have to be copied because of their strides, and
-   * where workspace_limit is too small; cce_plan_describe says so. */
+   * has a slope below 1/4, dC may lack entries up to filter_eps / (4 slope): docs/filter.md).
+   * Finite and < 1; 2^-12 is usual for bf16, 2^-15 for f16. Needs
+   * cce_forward_args::filter_state. The exact path, which keeps the same promise, runs where
+   * it is faster (the device decides, call by call), on the CPU, for dbias, where E or C have
+   * to be copied because of their strides, and where workspace_limit is too small;
+   * cce_plan_describe says so. */
   float filter_eps;
   cce_filter_tail filter_tail; /* default CCE_FILTER_TAIL_CORRECT */
 } cce_problem;
