@@ -81,17 +81,18 @@ class CudaTimer:
         return start.elapsed_time(stop)
 
 
-def median(timer, work, iterations):
-    for _ in range(2):
-        timer(work)
-    return statistics.median(timer(work) for _ in range(iterations))
+def medians(timer, works, iterations, interleave):
+    """Milliseconds of each, the first two calls left out: one after the other, or in turns, so that all meet a device of the same heat."""
+    rounds = iterations + 2
+    turns = [[timer(work) for work in works] for _ in range(rounds)] if interleave else zip(*([timer(work) for _ in range(rounds)] for work in works))
+    return [statistics.median(times[2:]) for times in zip(*turns)]
 
 
-def product(e, c, timer, iterations, threads):
-    """Milliseconds of the plain product E.C^T."""
+def product(e, c, threads):
+    """The plain product E.C^T, to call."""
     if e.is_cuda:
         out = torch.empty(e.shape[0], c.shape[0], dtype=e.dtype, device=e.device)
-        return median(timer, lambda: torch.matmul(e, c.T, out=out), iterations)
+        return lambda: torch.matmul(e, c.T, out=out)
     blas = ct.CDLL("libopenblas.so.0")
     blas.openblas_set_num_threads(threads)
     ef, cf = e.float().contiguous(), c.float().contiguous()
@@ -99,8 +100,7 @@ def product(e, c, timer, iterations, threads):
     out = torch.empty(n, v)
     pointer = lambda t: ct.c_void_p(t.data_ptr())
     one, zero = ct.c_float(1), ct.c_float(0)
-    gemm = lambda: blas.cblas_sgemm(101, 111, 112, n, v, d, one, pointer(ef), d, pointer(cf), d, zero, pointer(out), v)
-    return median(timer, gemm, iterations)
+    return lambda: blas.cblas_sgemm(101, 111, 112, n, v, d, one, pointer(ef), d, pointer(cf), d, zero, pointer(out), v)
 
 
 def peak_memory():
@@ -127,8 +127,6 @@ def measure(library, context, name, data, e, c, y, a):
     timer = CudaTimer() if e.is_cuda else CpuTimer()
     n, d, v = *e.shape, c.shape[0]
     row = dict(shape=name, data=data, tokens=n, hidden=d, vocab=v, dtype=a.dtype)
-    row["product_ms"] = product(e, c, timer, a.iterations, a.threads)
-    row["product_tflops"] = 2e-9 * n * d * v / row["product_ms"]
     start = time.perf_counter()
     plan = Plan(library, context, e, c, y, workspace_limit=a.workspace << 20, softcap=a.softcap,
                 filter_eps=a.filter, filter_tail=a.filter_tail)
@@ -136,9 +134,11 @@ def measure(library, context, name, data, e, c, y, a):
         library.check(library.lib.cce_plan_tune(plan.handle, None, None))
     row["plan_s"] = time.perf_counter() - start
     row["forward_mib"], row["backward_mib"] = plan.fw_bytes / 2**20, plan.bw_bytes / 2**20
-    row["forward_ms"] = median(timer, plan.forward, a.iterations)
     plan.outputs()
-    row["backward_ms"] = median(timer, plan.backward, a.iterations)
+    works = [product(e, c, a.threads), plan.forward, plan.backward]
+    row["product_ms"], row["forward_ms"], row["backward_ms"] = medians(timer, works, a.iterations, a.interleave)
+    del works
+    row["product_tflops"] = 2e-9 * n * d * v / row["product_ms"]
     total = row["forward_ms"] + row["backward_ms"]
     row["forward_g"], row["total_g"] = row["forward_ms"] / row["product_ms"], total / row["product_ms"]
     if a.filter:
@@ -187,6 +187,7 @@ def main():
                         help="filtered backward: entries of p - onehot below EPS may be left out; auto: 2^-12 for bf16, 2^-15 for f16; 0: exact")
     parser.add_argument("--filter-tail", choices=("correct", "drop"), default="correct", help="what stands for what is left out")
     parser.add_argument("--iterations", type=int, default=10)
+    parser.add_argument("--interleave", action="store_true", help="product, forward and backward in turns: under a power limit what ran before counts")
     parser.add_argument("--no-check", dest="check", action="store_false")
     parser.add_argument("--tune", action="store_true")
     parser.add_argument("--profile", action="store_true")
