@@ -70,7 +70,7 @@ LogicalResult OnlineLse::update(Value logits, Value tileColumn) {
 /// logits there reaches its threshold, which their maxima tell. Else its lanes, who have different columns
 /// and rows, put their bits together, and one writes them.
 LogicalResult OnlineLse::mark(MarkOp op, ArrayRef<Value> logits, Value tileColumn) {
-  Value lane = b.threadId();
+  Value lane = b.andi(b.threadId(), 31);
   if (op.getValue() != LseUpdateOp(product.update).getValue())
     return op.emitOpError("expected to mark what the log-sum-exp is taken of on sm_90a");
   if (op.getValue().getType().getAxes()[0] != product.mAxis)
@@ -110,7 +110,7 @@ LogicalResult OnlineLse::mark(MarkOp op, ArrayRef<Value> logits, Value tileColum
           bits = b.ori(bits, b.select(either, b.c32(bit), b.c32(0)));
         }
         bits = b.orOverWarp(arith::ShLIOp::create(b, bits, first));
-        Value writes = b.andi(b.eq(b.andi(lane, 31), b.c32(0)),
+        Value writes = b.andi(b.eq(lane, b.c32(0)),
                               b.cmp(arith::CmpIPredicate::ne, bits, b.c32(0)));
         b.ifThen(writes, [&] { b.atomicOr(b.offset(words, begin / 8 * 4), bits); });
       }
