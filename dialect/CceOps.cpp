@@ -126,6 +126,12 @@ LogicalResult MarkOp::verify() {
       target.getAxes()[1] != value.getAxes()[1] || target.getAxes()[0] == value.getAxes()[0])
     return emitOpError("expected a target of i1 over groups and '")
            << value.getAxes()[1].getValue() << "', got " << target;
+  // mark_c3
+  if (Value groups = getGroups();
+      groups && groups.getType() != TileType::get(getContext(), value.getAxes()[0],
+                                                  IntegerType::get(getContext(), 32)))
+    return emitOpError("expected groups of i32 over '")
+           << value.getAxes()[0].getValue() << "', got " << groups.getType();
   return success();
 }
 

@@ -248,11 +248,13 @@ def Cce_MarkOp : Cce_Op<"mark"> {
   let summary = "remembers for which classes some token reaches its threshold";
   let description = [{
     Sets bit (g, b) where value[a, b] >= threshold[a] for any row a of group g: rows of one tile are a
-    group. Other bits stay. This is how the forward decides what a filtered backward must look at.
+    group, or, with `by`, row a is of group groups[a]. Other bits stay. This is how the forward decides
+    what a filtered backward must look at.
 
     C1. the value is a tile of f32 of rank 2, the threshold one of f32 over its first axis.
     C2. the target has rank 2 and element i1 (32 bits in a word), its last axis is the last of the value,
     its first is another than the value's axes.
+    C3. groups, if given, are a tile of i32 over the value's first axis.
 
     Example:
     ```mlir
@@ -266,9 +268,10 @@ def Cce_MarkOp : Cce_Op<"mark"> {
     }
     ```
   }];
-  let arguments = (ins Cce_Tile:$value, Cce_Tile:$threshold, Arg<Cce_Buffer, "", [MemWrite]>:$target);
-  let assemblyFormat = "$value `,` $threshold `,` $target attr-dict `:` type($value) `,` "
-                       "type($threshold) `,` type($target)";
+  let arguments = (ins Cce_Tile:$value, Cce_Tile:$threshold, Arg<Cce_Buffer, "", [MemWrite]>:$target,
+                       Optional<Cce_Tile>:$groups);
+  let assemblyFormat = "$value `,` $threshold `,` $target (`by` $groups^)? attr-dict `:` type($value) `,` "
+                       "type($threshold) `,` type($target) (`,` type($groups)^)?";
   let hasVerifier = 1;
 }
 

@@ -110,6 +110,7 @@ FailureOr<ProductKernel> ProductKernel::match(KernelOp kernel) {
   for (StoreOp store : body->getOps<StoreOp>())
     (store.getValue().getDefiningOp<AccumulateOp>() ? product.rowSums : product.stores)
         .push_back(store);
+  product.marks.assign(inner->getOps<MarkOp>().begin(), inner->getOps<MarkOp>().end());
   if (product.reduce) {
     product.update = product.reduce.getYield().getOperand(0).getDefiningOp<LseUpdateOp>();
     if (!product.update || product.update.getState() != product.reduce.getState())
@@ -120,7 +121,6 @@ FailureOr<ProductKernel> ProductKernel::match(KernelOp kernel) {
              << product.nAxis.getValue() << "', on sm_90a";
     if (!product.rowSums.empty())
       return product.rowSums[0].emitOpError("expected no sums of a tile beside a reduction on sm_90a");
-    product.marks.assign(inner->getOps<MarkOp>().begin(), inner->getOps<MarkOp>().end());
     if (Value part = product.reduce.getPart())
       product.partAxis = getAxis(part);
     for (StoreOp store : product.stores)

@@ -25,7 +25,7 @@ struct ProductOperand {
 };
 
 /// A kernel of the form
-///   parallel m, n { matmul; element-wise; store }                or
+///   parallel m, n { matmul; element-wise; store or mark }        or
 ///   parallel [part,] m { reduce n [part] { matmul; element-wise; lse_update }; store }
 struct ProductKernel {
   KernelOp kernel;
@@ -37,7 +37,7 @@ struct ProductKernel {
   StringAttr partAxis; ///< null without `part`
   StringAttr listAxis; ///< whose lists differ from one tile of rows to the next; null without
   LseUpdateOp update;  ///< of the second form
-  SmallVector<MarkOp> marks; ///< of the second form
+  SmallVector<MarkOp> marks;
   SmallVector<StoreOp> stores;
   SmallVector<StoreOp> rowSums; ///< those of the first form that store a cce.accumulate of the tile
   int64_t tileM, tileN, tileK, stages;

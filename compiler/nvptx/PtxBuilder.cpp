@@ -6,6 +6,19 @@
 using namespace mlir;
 using namespace mlir::cce;
 
+Value PtxBuilder::maximumOf(ArrayRef<Value> values) {
+  SmallVector<Value> maxima(values);
+  while (maxima.size() > 1) {
+    SmallVector<Value> next;
+    for (size_t i = 0; i + 1 < maxima.size(); i += 2)
+      next.push_back(maxf(maxima[i], maxima[i + 1]));
+    if (maxima.size() % 2)
+      next.push_back(maxima.back());
+    maxima = next;
+  }
+  return maxima[0];
+}
+
 Value PtxBuilder::intrinsic(StringRef name, Type result, ValueRange operands) {
   return LLVM::CallIntrinsicOp::create(*this, result, getStringAttr(name), operands).getResult(0);
 }

@@ -54,6 +54,7 @@ public:
   Value andi(Value a, int64_t b) { return andi(a, c32(b)); }
   Value ceilDiv(Value a, int64_t b) { return divu(add(a, b - 1), c32(b)); }
   Value sext64(Value a) { return arith::ExtSIOp::create(*this, i64(), a); }
+  Value trunc32(Value a) { return arith::TruncIOp::create(*this, i32(), a); }
   Value zext64(Value a) { return arith::ExtUIOp::create(*this, i64(), a); }
   Value cmp(arith::CmpIPredicate predicate, Value a, Value b) {
     return arith::CmpIOp::create(*this, predicate, a, b);
@@ -72,6 +73,8 @@ public:
   Value negf(Value a) { return arith::NegFOp::create(*this, a); }
   /// The larger; of a number and NaN the number (max.f32, §9.7.3.12).
   Value maxf(Value a, Value b) { return arith::MaxNumFOp::create(*this, a, b); }
+  /// The largest, as a tree, so that comparisons need not wait for each other.
+  Value maximumOf(ArrayRef<Value> values);
   Value fma(Value a, Value b, Value c) { return LLVM::FMAOp::create(*this, f32(), a, b, c); }
   Value intrinsic(StringRef name, Type result, ValueRange operands);
   /// 2^a, to 2 ulp, subnormals flushed (ex2.approx.ftz.f32, §9.7.3.20).

@@ -89,7 +89,7 @@ KernelRequest Plan::requestFor(const std::string &kernel) const {
   request.kernel = kernel;
   request.target = backend->target();
   const bool hasLogits = kernel == "indexed_matmul" || kernel.starts_with("lse_forward") ||
-                         kernel.starts_with("logit_grad");
+                         kernel.starts_with("logit_grad") || kernel == "mark_missed";
   // grad_classes is none of the compiler's: its element type is part of the name.
   if (hasLogits || (kernel.starts_with("grad_") && !kernel.starts_with("grad_classes_")))
     request.dtype = problem.dtype;
@@ -98,6 +98,9 @@ KernelRequest Plan::requestFor(const std::string &kernel) const {
   request.config = choices.compilerConfig(tunedAs(kernel));
   if (request.target == "sm_90a" && problem.tokens >= clusterTokens)
     addCluster(request);
+  // Parts of the sample that it goes over are tiles: narrow ones, so that there are more.
+  if (kernel == "lse_forward_classes" && request.target == "sm_90a")
+    request.config = {{"tile_n", classesASamplePart}};
   // Its sums of what is kept are by tiles of this width.
   if (auto width = request.config.find("tile_n"); kernel == "logit_grad_listed" &&
                                                   width != request.config.end() &&
@@ -161,10 +164,13 @@ Status Plan::build() {
   if (filter) {
     const std::string type = dtypeName(problem.dtype);
     auto &k = filterKernels;
-    kernels.insert(kernels.end(), {{"head_classes", &k.headClasses},
-                                   {"lse_forward_head", &k.lseForwardHead},
+    kernels.insert(kernels.end(), {{"count_labels", &k.countLabels},
+                                   {"head_classes", &k.headClasses},
+                                   {"lse_forward_classes", &k.lseForwardClasses},
                                    {"filter_threshold", &k.threshold},
                                    {"lse_forward_filter", &k.lseForward},
+                                   {"missed_tokens", &k.missedTokens},
+                                   {"mark_missed", &k.markMissed},
                                    {"heavy_classes", &k.heavyClasses},
                                    {"list_classes", &k.listClasses},
                                    {"choose_path", &k.choosePath},
@@ -204,7 +210,8 @@ Status Plan::build() {
   inputs.tokenGranule = onGpu ? gpuTokenGranule : 1;
   for (const KernelPtr *kernel :
        {&indexedMatmul, &lseForward, &logitGrad, &gradEmbedding, &gradClassifier, &gradBias,
-        &filterKernels.lseForwardHead, &filterKernels.lseForward, &filterKernels.logitGrad,
+        &filterKernels.lseForwardClasses, &filterKernels.lseForward, &filterKernels.markMissed,
+        &filterKernels.logitGrad,
         &filterKernels.gradEmbedding, &filterKernels.gradClassifier})
     if (*kernel) {
       const Manifest &manifest = (*kernel)->manifest();
@@ -237,8 +244,7 @@ Status Plan::build() {
           std::max(filterBlock,
                    manifest.tile("tokens", 1) * std::max<int64_t>(manifest.cluster, 1));
     }
-    inputs.headTokenTile = filterKernels.lseForwardHead->manifest().tile("tokens", 1);
-    inputs.headClassTile = filterKernels.lseForwardHead->manifest().tile("classes", 1);
+    inputs.headClassTile = filterKernels.lseForwardClasses->manifest().tile("classes", 1);
   }
   CCE_ASSIGN_OR_RETURN(layout, Layout::choose(problem, inputs));
   if (layout.chunks > 1) {
@@ -317,8 +323,9 @@ std::string Plan::describeInWords() const {
           << filter.slots << " classes for " << filterBlock << " tokens in "
           << megabytes(filter.bytes) << "; exact where more are needed"
           << (problem.hasBias() ? " or for dbias" : "") << "\n";
-      line("lse_forward_head", filterKernels.lseForwardHead);
+      line("lse_forward_classes", filterKernels.lseForwardClasses);
       line("lse_forward_filter", filterKernels.lseForward);
+      line("mark_missed", filterKernels.markMissed);
       line("logit_grad_listed", filterKernels.logitGrad);
       line("grad_embedding_listed", filterKernels.gradEmbedding);
       line("grad_classifier_heavy", filterKernels.gradClassifier);

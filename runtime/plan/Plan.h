@@ -77,6 +77,9 @@ private:
   /// thresholds and the bitmaps that it fills.
   Status beginFilter(char *workspace, char *state, const BufferBinding &e, const BufferBinding &c,
                      const float *bias, Bindings &bindings, void *stream) const;
+  /// Behind it: marks for tokens whose threshold was too high.
+  Status finishFilter(char *workspace, char *state, const BufferBinding &e, const BufferBinding &c,
+                      const float *bias, void *stream) const;
   /// Chooses the path, and runs the filtered one if it is that.
   Status backwardFiltered(const BackwardCall &call, void *stream) const;
   Status choosePath(const BackwardCall &call, void *stream) const;
@@ -100,7 +103,8 @@ private:
   KernelPtr biasToFloat, floatToBias, packRows;
   /// Null if there is no filtered path.
   struct {
-    KernelPtr headClasses, lseForwardHead, threshold, lseForward;
+    KernelPtr countLabels, headClasses, lseForwardClasses, threshold, lseForward, missedTokens,
+        markMissed;
     KernelPtr heavyClasses, listClasses, choosePath, markEntries;
     KernelPtr sampleTokens, sampleGrad, tailDirection, weightedRows, sumParts;
     KernelPtr logitGrad, droppedMass, gradEmbedding, gradClassifier, gradClasses;

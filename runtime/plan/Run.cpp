@@ -174,6 +174,9 @@ Status Plan::forward(const cce_forward_args &args, void *stream) const {
     const Kernel &lse = filtered ? *filterKernels.lseForward : *lseForward;
     CCE_RETURN_IF_ERROR(backend->launch(
         lse, bindings, tilesOf(lse, "tokens", layout.padded) * layout.splits, stream));
+    if (filtered)
+      CCE_RETURN_IF_ERROR(finishFilter(workspace, static_cast<char *>(args.filter_state), eIn, cIn,
+                                       biasIn, stream));
   }
 
   Bindings bindings;

@@ -181,7 +181,7 @@ TEST_F(FilterTest, requestsNameTypesAndTransforms) {
   problem.dtype = CCE_F16;
   problem.softcap = 30;
   ASSERT_NO_FATAL_FAILURE(makePlan());
-  for (const char *kernel : {"lse_forward_head", "lse_forward_filter", "logit_grad_listed"}) {
+  for (const char *kernel : {"lse_forward_classes", "lse_forward_filter", "logit_grad_listed"}) {
     EXPECT_EQ(requests.at(kernel).dtype, CCE_F16) << kernel;
     EXPECT_EQ(requests.at(kernel).transform, "softcap") << kernel;
   }
@@ -204,7 +204,7 @@ TEST_F(FilterTest, forwardWritesTheState) {
   std::memset(forward.filter_state, 1, cce_plan_filter_state(plan));
   std::memset(inWorkspace(filter().forward.bitmap), 1, size_t(filter().forward.bitmap.bytes));
   EXPECT_THAT(runForward(),
-              ElementsAre("select_tokens_i64", "indexed_matmul", "head_classes", "lse_forward_head",
+              ElementsAre("select_tokens_i64", "indexed_matmul", "head_classes", "lse_forward_classes",
                           "filter_threshold", "lse_forward_filter", "finish_loss"));
   // 3 blocks of 128 tokens, 4 times 256 classes.
   const auto *needed = static_cast<const uint32_t *>(inState(filter().needed));
@@ -217,7 +217,7 @@ TEST_F(FilterTest, forwardWritesTheState) {
   EXPECT_EQ(head.integers.at("words"), 32);
   EXPECT_EQ(head.integers.at("capacity"), 256);
   EXPECT_EQ(head.pointers.at("needed"), inState(filter().needed));
-  const NamedLaunch &lseHead = launch("lse_forward_head");
+  const NamedLaunch &lseHead = launch("lse_forward_classes");
   EXPECT_EQ(lseHead.pointers.at("classes"), head.pointers.at("classes"));
   EXPECT_EQ(lseHead.pointers.at("count of classes"), head.pointers.at("head_count"));
   EXPECT_EQ(lseHead.pointers.at("count of tokens"), forward.workspace);
@@ -556,7 +556,7 @@ TEST_F(FilterChoicesTest, comeFromTheExactKernels) {
   withSplits["splits"] = 2;
   ASSERT_NO_FATAL_FAILURE(choose("lse_forward", withSplits));
   EXPECT_EQ(requests.at("lse_forward_filter").config, config);
-  EXPECT_EQ(requests.at("lse_forward_head").config, config);
+  EXPECT_EQ(requests.at("lse_forward_classes").config, config);
   EXPECT_TRUE(requests.at("logit_grad_listed").config.empty());
   EXPECT_EQ(withChoices->layoutOf().splits, 2);
   ASSERT_NO_FATAL_FAILURE(choose("grad_embedding", config));
