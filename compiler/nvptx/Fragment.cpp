@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //===----------------------------------------------------------------------===//
 #include "compiler/nvptx/Fragment.h"
+#include <numbers>
 
 using namespace mlir;
 using namespace mlir::cce;
@@ -99,18 +100,30 @@ Value FragmentEvaluator::applyMap(MapOp map, FragmentPosition position) {
     if (!inputs.back())
       return {};
   }
-  // A divisor that is the same for all elements is inverted once.
-  return emitMap(b, map, inputs, [&](BlockArgument argument, Value divisor) -> Value {
-    if (isa<TileType>(map.getInputs()[argument.getArgNumber()].getType()))
+  // What depends on the row alone is computed once, where the row's values are loaded.
+  auto oncePerRow = [&](BlockArgument argument, Value input, auto emit) -> Value {
+    auto type = dyn_cast<TileType>(map.getInputs()[argument.getArgNumber()].getType());
+    if (type && llvm::is_contained(type.getAxes(), product.nAxis))
       return {};
-    Value &inverse = rowValues[Key{argument.getAsOpaquePointer(), -1, -1, -1}];
-    if (!inverse) {
+    bool isRow = type && type.getRank() == 1;
+    Value &known = rowValues[Key{argument.getAsOpaquePointer(), -1, isRow ? position.half : -1, -1}];
+    if (!known) {
       OpBuilder::InsertionGuard guard(b);
-      b.setInsertionPointAfterValue(divisor);
-      inverse = arith::DivFOp::create(b, b.cf(1.0), divisor);
+      b.setInsertionPointAfterValue(input);
+      known = emit();
     }
-    return inverse;
-  });
+    return known;
+  };
+  auto inverse = [&](BlockArgument argument, Value divisor) {
+    return oncePerRow(argument, divisor, [&]() -> Value {
+      return arith::DivFOp::create(b, b.cf(1.0), divisor);
+    });
+  };
+  // One rounding of x·log2 e more, which is as small as that of x itself.
+  auto exponent = [&](BlockArgument argument, Value x) {
+    return oncePerRow(argument, x, [&] { return b.mulf(x, b.cf(-std::numbers::log2e)); });
+  };
+  return emitMap(b, map, inputs, {inverse, exponent});
 }
 
 Value FragmentEvaluator::toF32(Value value, Type element) {
@@ -347,10 +360,16 @@ LogicalResult FragmentEvaluator::store(StoreOp store, ArrayRef<StoreOp> sums) {
   auto storeRows = [&](int first, ArrayRef<Value>(&pairs)[2]) {
     auto known = rowValues;
     SmallVector<Value, 4> addresses, exists;
+    staged->beginPanel();
+    Value firstColumn = b.add(tileColumn, staged->firstColumn());
     rows[2] = b.add(warpRow, staged->firstRow());
     for (int i = 0; i < StagedStore::rowsPerLane; ++i) {
-      rows[2 + i] = b.add(rows[2], 4 * i);
-      auto [address, isRow] = storedRow(store, 2 + i, tileColumn);
+      rows[2 + i] = b.add(rows[2], StagedStore::rowDistance * i);
+      auto [address, isRow] = storedRow(store, 2 + i, firstColumn);
+      if (i > 0 && !store.getTarget().getDefiningOp<GatherOp>()) {
+        Value distance = b.mul(arguments.stride(store.getTarget()), b.c64(StagedStore::rowDistance * size));
+        address = b.offset(addresses.back(), distance);
+      }
       addresses.push_back(address);
       exists.push_back(isRow);
     }

@@ -125,10 +125,17 @@ private:
   std::map<std::pair<Operation *, int>, std::array<Value, 4>> rowSums;
 };
 
-/// One element of a map: its body on one element of each input. `inverse`, if given, may provide 1 / x
-/// for a divisor x that is an input. Null, with a diagnostic, for an op that the GPU has not got.
+/// What an evaluator knows of an input x of a map that is the same for many elements; each may give null.
+struct MapShortcuts {
+  using Shortcut = llvm::function_ref<Value(BlockArgument, Value)>;
+  Shortcut inverse;  ///< 1 / x, for a division by x
+  Shortcut exponent; ///< -x·log2 e, for exp(y - x)
+};
+
+/// One element of a map: its body on one element of each input. Null, with a diagnostic, for an op that
+/// the GPU has not got.
 Value emitMap(PtxBuilder &builder, MapOp map, ArrayRef<Value> inputs,
-              llvm::function_ref<Value(BlockArgument, Value)> inverse = nullptr);
+              MapShortcuts shortcuts = {nullptr, nullptr});
 
 } // namespace mlir::cce
 

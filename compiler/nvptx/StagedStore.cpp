@@ -14,7 +14,6 @@ StagedStore::StagedStore(PtxBuilder &builder, Value staging, Value lane)
 /// and bits 7 to 10 the row, so other addresses of a lane differ from its first in single bits.
 void StagedStore::storePanel(int first, ArrayRef<Value> (&pairs)[2], ArrayRef<Value> addresses,
                              ArrayRef<Value> exists) {
-  Value here = b.afresh(lane);
   Value low = b.andi(here, 7);
   auto shared = [&](Value row, Value piece) {
     Value place = b.add(b.mul(row, 128), b.mul(b.xori(piece, b.andi(row, 7)), 16));
@@ -37,13 +36,12 @@ void StagedStore::storePanel(int first, ArrayRef<Value> (&pairs)[2], ArrayRef<Va
   Value vectors[rowsPerLane];
   for (int i = 0; i < rowsPerLane; ++i) {
     // Four rows on, the pieces are permuted by another bit.
-    Value address = b.offset(pointer(b.xori(row, b.c32(64 * (i % 2)))), 4 * 128 * i);
+    Value address = b.offset(pointer(b.xori(row, b.c32(64 * (i % 2)))), rowDistance * 128 * i);
     vectors[i] = b.load(sixteenBytes, address, 16);
   }
   for (int i = 0; i < rowsPerLane; ++i) {
     auto write = [&] {
-      Value column = b.add(b.mul(low, 16), 16 * static_cast<int64_t>(first));
-      b.store(vectors[i], b.offset(addresses[i], column), 16);
+      b.store(vectors[i], b.offset(addresses[i], 16 * static_cast<int64_t>(first)), 16);
     };
     if (exists[i])
       b.ifThen(exists[i], write);

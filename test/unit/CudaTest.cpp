@@ -181,7 +181,7 @@ TEST_F(CudaRunTest, backwardOnlyEnqueues) {
   ASSERT_NO_FATAL_FAILURE(makePlan());
   ASSERT_EQ(cce_backward(plan, &backward, nullptr), CCE_OK) << cce_last_error();
   EXPECT_THAT(launched(), testing::ElementsAre("select_tokens_i64", "token_weights", "logit_grad",
-                                               "grad_embedding", "grad_classifier"));
+                                               "grad_embedding_halves", "grad_classifier"));
   std::set<std::string> calls(fakeDriver().log.begin(), fakeDriver().log.end());
   EXPECT_THAT(calls, testing::UnorderedElementsAre("cuLaunchKernelEx", "cuTensorMapEncodeTiled",
                                                    "cuMemsetD8Async"));
@@ -205,8 +205,8 @@ TEST_F(CudaRunTest, backwardInChunks) {
   EXPECT_THAT(origins, testing::ElementsAre(0, 256, 512, 768));
   EXPECT_THAT(extents, testing::ElementsAre(256, 256, 256, 232));
   std::vector<std::string> names = launched();
-  EXPECT_EQ(std::count(names.begin(), names.end(), "grad_embedding_partial"), 3);
-  EXPECT_EQ(std::count(names.begin(), names.end(), "grad_embedding"), 1);
+  EXPECT_EQ(std::count(names.begin(), names.end(), "grad_embedding_halves_partial"), 3);
+  EXPECT_EQ(std::count(names.begin(), names.end(), "grad_embedding_halves"), 1);
 }
 
 TEST_F(CudaRunTest, launchParametersFollowTheManifest) {
