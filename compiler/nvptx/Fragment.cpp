@@ -302,8 +302,8 @@ Value FragmentEvaluator::isWhole(Value matrix, int64_t unit) {
   int64_t size = bytesOf(cast<BufferType>(matrix.getType()).getElementType());
   Value full = b.cmp(arith::CmpIPredicate::sle, b.add(tileColumn, product.tileN),
                      arguments.extent(product.nAxis));
-  Value start = LLVM::PtrToIntOp::create(b, b.i64(), arguments.pointer(matrix));
   Value rowBytes = b.mul(arguments.stride(matrix), b.c64(size));
+  Value start = LLVM::PtrToIntOp::create(b, b.i64(), arguments.pointer(matrix));
   Value misfit = b.andi(b.ori(start, rowBytes), b.c64(unit - 1));
   return b.andi(full, b.eq(misfit, b.c64(0)));
 }
@@ -327,6 +327,8 @@ LogicalResult FragmentEvaluator::store(StoreOp store, ArrayRef<StoreOp> sums) {
   auto pairOf = [&](int group, int half) -> Value {
     Value values[2];
     for (int pair = 0; pair < 2; ++pair) {
+      if (failed(result)) // and has been diagnosed
+        return LLVM::PoisonOp::create(b, pairType);
       values[pair] = get(store.getValue(), {group, half, pair});
       if (!values[pair]) {
         result = failure();
@@ -524,6 +526,8 @@ LogicalResult FragmentEvaluator::store(StoreHalvesOp store) {
     }
   };
   forEachPanel([&](int panel) {
+    if (failed(result)) // and has been diagnosed
+      return;
     HalfRows halves = halfRows();
     SmallVector<Value> upper[2];
     for (int first = panel; first < panel + StagedStore::panelGroups; first += groupsPerPiece)

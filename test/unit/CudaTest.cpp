@@ -188,7 +188,7 @@ TEST_F(CudaRunTest, backwardOnlyEnqueues) {
 }
 
 TEST_F(CudaRunTest, backwardInChunks) {
-  problem.workspace_limit = 700000;
+  problem.workspace_limit = 500000;
   ASSERT_NO_FATAL_FAILURE(makePlan());
   const Layout &layout = plan->plan->layoutOf();
   EXPECT_EQ(layout.chunks, 4);
@@ -207,6 +207,7 @@ TEST_F(CudaRunTest, backwardInChunks) {
   std::vector<std::string> names = launched();
   EXPECT_EQ(std::count(names.begin(), names.end(), "grad_embedding_halves_partial"), 3);
   EXPECT_EQ(std::count(names.begin(), names.end(), "grad_embedding_halves"), 1);
+  EXPECT_EQ(layout.backward.sum.bytes, 2 * 384 * 256);
 }
 
 TEST_F(CudaRunTest, launchParametersFollowTheManifest) {
@@ -287,7 +288,7 @@ TEST_F(CudaRunTest, manyTokensComeInPairsOfTiles) {
   compiler->requests.clear();
   problem.tokens = 1024;
   ASSERT_NO_FATAL_FAILURE(makePlan());
-  for (const char *kernel : {"lse_forward", "logit_grad", "grad_embedding", "grad_classifier"})
+  for (const char *kernel : {"lse_forward", "logit_grad", "grad_embedding_halves", "grad_classifier"})
     EXPECT_EQ(clusterOf(kernel), 2) << kernel;
   EXPECT_EQ(clusterOf("indexed_matmul"), 0);
 }
