@@ -101,12 +101,13 @@ Value FragmentEvaluator::applyMap(MapOp map, FragmentPosition position) {
       return {};
   }
   // What depends on the row alone is computed once, where the row's values are loaded.
-  auto oncePerRow = [&](BlockArgument argument, Value input, auto emit) -> Value {
+  auto oncePerRow = [&](int kind, BlockArgument argument, Value input, auto emit) -> Value {
     auto type = dyn_cast<TileType>(map.getInputs()[argument.getArgNumber()].getType());
     if (type && llvm::is_contained(type.getAxes(), product.nAxis))
       return {};
     bool isRow = type && type.getRank() == 1;
-    Value &known = rowValues[Key{argument.getAsOpaquePointer(), -1, isRow ? position.half : -1, -1}];
+    int half = isRow ? position.half : -1;
+    Value &known = rowValues[Key{argument.getAsOpaquePointer(), -1, half, kind}];
     if (!known) {
       OpBuilder::InsertionGuard guard(b);
       b.setInsertionPointAfterValue(input);
@@ -115,13 +116,13 @@ Value FragmentEvaluator::applyMap(MapOp map, FragmentPosition position) {
     return known;
   };
   auto inverse = [&](BlockArgument argument, Value divisor) {
-    return oncePerRow(argument, divisor, [&]() -> Value {
+    return oncePerRow(-1, argument, divisor, [&]() -> Value {
       return arith::DivFOp::create(b, b.cf(1.0), divisor);
     });
   };
   // One rounding of x·log2 e more, which is as small as that of x itself.
   auto exponent = [&](BlockArgument argument, Value x) {
-    return oncePerRow(argument, x, [&] { return b.mulf(x, b.cf(-std::numbers::log2e)); });
+    return oncePerRow(-2, argument, x, [&] { return b.mulf(x, b.cf(-std::numbers::log2e)); });
   };
   return emitMap(b, map, inputs, {inverse, exponent});
 }

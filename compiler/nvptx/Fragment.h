@@ -82,9 +82,9 @@ private:
   /// Whether the tile exists in all its columns and the matrix is aligned to so many bytes.
   Value isWhole(Value matrix, int64_t unit);
 
-  /// Halves of four groups of columns lie in the order in which threads hold them: 16 bytes a thread, of
-  /// four neighbours a sector. Only where the tile of the upper halves is whole, which in a matrix
-  /// of the caller's it need not be; there every element has its own place.
+  /// Halves of four groups of columns lie in the order in which threads hold them: a piece of 16 bytes a
+  /// thread, and four neighbours fill two sectors. Only where the tile of the upper halves is whole: in
+  /// a matrix of the caller's it need not be, and every element then has its own place.
   static constexpr int groupsPerPiece = 4;
   struct HalfRows {
     Value upper[2], lower[2]; ///< their starts
