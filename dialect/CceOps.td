@@ -328,6 +328,66 @@ def Cce_StoreOp : Cce_Op<"store"> {
   let hasVerifier = 1;
 }
 
+def Cce_LoadHalvesOp : Cce_Op<"load_halves", [AttrSizedOperandSegments, DeclareOpInterfaceMethods<InferTypeOpInterface>]> {
+  let summary = "reads a tile of f32 whose halves lie in two buffers";
+  let description = [{
+    The upper 16 bits of every element come from one buffer and the lower 16 from the other: so a sum can be
+    kept in f32 between two kernels where there is only room for 16 bits, and memory for as many more.
+    With `if %condition` memory is not touched when the condition is false, and the tile is zero.
+
+    Where in a row of the tile its halves lie is the target's choice. They mean nothing to other
+    ops, and only `cce.store_halves` to the same two buffers, in a kernel of the same configuration, makes them.
+
+    C1. both buffers span the same two axes, and there is a coordinate for each.
+    C2. the elements of the lower halves are i16, those of the upper ones have 16 bits too.
+
+    Example:
+    ```mlir
+    cce.kernel @widen(%upper: !cce.buffer<tokens x hidden x bf16>, %lower: !cce.buffer<tokens x hidden x i16>,
+                      %y: !cce.buffer<tokens x hidden x f32>) {
+      cce.parallel %i, %d over tokens, hidden {
+        %t = cce.load_halves %upper, %lower[%i, %d] : !cce.buffer<tokens x hidden x bf16>, !cce.buffer<tokens x hidden x i16>
+        cce.store %t, %y[%i, %d] : !cce.tile<tokens x hidden x f32>, !cce.buffer<tokens x hidden x f32>
+      }
+    }
+    ```
+  }];
+  let arguments = (ins Arg<Cce_Buffer, "", [MemRead]>:$upper, Arg<Cce_Buffer, "", [MemRead]>:$lower,
+                       Variadic<Cce_Coord>:$coords, Optional<I1>:$condition);
+  let results = (outs Cce_Tile:$result);
+  let assemblyFormat = "$upper `,` $lower `[` $coords `]` (`if` $condition^)? attr-dict `:` "
+                       "type($upper) `,` type($lower)";
+  let hasVerifier = 1;
+}
+
+def Cce_StoreHalvesOp : Cce_Op<"store_halves"> {
+  let summary = "writes a tile of f32 in halves to two buffers";
+  let description = [{
+    What `cce.load_halves` reads. Nothing is rounded. Of a row that a list does not name neither half is
+    kept, and elements beyond the extents have no halves.
+
+    C1. both buffers span the axes of the tile, in the same order, and there is a coordinate for each.
+    C2. the elements of the lower halves are i16, those of the upper ones have 16 bits too.
+    C3. the tile holds f32.
+
+    Example:
+    ```mlir
+    cce.kernel @split(%x: !cce.buffer<tokens x hidden x f32>, %upper: !cce.buffer<tokens x hidden x bf16>,
+                      %lower: !cce.buffer<tokens x hidden x i16>) {
+      cce.parallel %i, %d over tokens, hidden {
+        %t = cce.load %x[%i, %d] : !cce.buffer<tokens x hidden x f32>
+        cce.store_halves %t, %upper, %lower[%i, %d] : !cce.tile<tokens x hidden x f32>, !cce.buffer<tokens x hidden x bf16>, !cce.buffer<tokens x hidden x i16>
+      }
+    }
+    ```
+  }];
+  let arguments = (ins Cce_Tile:$value, Arg<Cce_Buffer, "", [MemWrite]>:$upper,
+                       Arg<Cce_Buffer, "", [MemWrite]>:$lower, Variadic<Cce_Coord>:$coords);
+  let assemblyFormat = "$value `,` $upper `,` $lower `[` $coords `]` attr-dict `:` type($value) `,` "
+                       "type($upper) `,` type($lower)";
+  let hasVerifier = 1;
+}
+
 //===----------------------------------------------------------------------===//
 // Products and reductions
 //===----------------------------------------------------------------------===//

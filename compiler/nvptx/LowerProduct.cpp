@@ -107,7 +107,7 @@ private:
   Value descriptor(Value address, bool kMajor);
   Value multiply(Value accumulator, Ring ring);
   Value waitForProduct(Value accumulator);
-  void emitTile(Item item, Value n, Value accumulator, OnlineLse *lse);
+  void emitTile(Value n, Value tileColumn, Value accumulator, OnlineLse *lse);
 
   PtxBuilder &b;
   ProductKernel product;
@@ -521,13 +521,11 @@ void ProductLowering::passTurn(Value consumer, Value threadInGroup) {
   b.ifThen(b.eq(threadInGroup, b.c32(0)), [&] { b.barrierArrive(other); });
 }
 
-void ProductLowering::emitTile(Item item, Value n, Value accumulator, OnlineLse *lse) {
+void ProductLowering::emitTile(Value n, Value tileColumn, Value accumulator, OnlineLse *lse) {
   SmallVector<Value> registers;
   for (int64_t i = 0; i < product.tileN / 2; ++i)
     registers.push_back(LLVM::ExtractValueOp::create(b, accumulator, i));
-  Value tileColumn = b.mul(n, product.tileN);
-  Value column = b.add(tileColumn, b.mul(b.andi(lane, 3), 2));
-  fragment.setTile(column, registers);
+  fragment.setAccumulator(registers);
   if (lse) {
     if (failed(lse->update(product.update.getValue(), tileColumn)))
       result = failure();
@@ -538,10 +536,12 @@ void ProductLowering::emitTile(Item item, Value n, Value accumulator, OnlineLse 
       result = failure();
   ArrayRef<StoreOp> sums = product.rowSums;
   for (StoreOp store : product.stores) {
-    if (failed(fragment.store(store, tileColumn, sums)))
+    if (failed(fragment.store(store, sums)))
       result = failure();
     sums = {};
   }
+  if (product.halvesStore && failed(fragment.store(product.halvesStore)))
+    result = failure();
   for (StoreOp store : product.rowSums)
     if (failed(fragment.storeRowSums(store, n, lane)))
       result = failure();
@@ -569,6 +569,9 @@ void ProductLowering::emitConsumer() {
       llvm::append_range(state, lse.initial());
     auto final = b.loop(
         item.nBegin, item.nEnd, b.c32(1), state, [&](Value n, ValueRange outer) {
+          Value tileColumn = b.mul(n, product.tileN);
+          fragment.setColumn(tileColumn, lane);
+          fragment.prefetchHalves();
           Value zero = LLVM::ZeroOp::create(b, accumulatorType);
           auto loop = b.loop(b.c32(0), item.kBlocks, b.c32(1), {outer[0], outer[1], zero},
                              [&](Value, ValueRange inner) -> SmallVector<Value> {
@@ -585,10 +588,10 @@ void ProductLowering::emitConsumer() {
           SmallVector<Value> next{loop[0], loop[1], b.xori(outer[2], b.c32(1))};
           if (product.reduce) {
             lse.setState(outer.drop_front(3));
-            emitTile(item, n, loop[2], &lse);
+            emitTile(n, tileColumn, loop[2], &lse);
             llvm::append_range(next, lse.getState());
           } else {
-            emitTile(item, n, loop[2], nullptr);
+            emitTile(n, tileColumn, loop[2], nullptr);
           }
           passTurn(consumer, threadInGroup);
           return next;

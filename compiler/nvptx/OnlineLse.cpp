@@ -101,7 +101,7 @@ LogicalResult OnlineLse::store(StoreOp store, Value part, Value lane) {
     if (hasPart)
       index = b.add(index, b.mul(b.sext64(part), arguments.stride(store.getTarget())));
     Value address = b.offset(arguments.pointer(store.getTarget()), b.mul(index, b.c64(8)));
-    b.ifThen(writes, [&] { b.store(b.pair(maximum, sum), address, 8); });
+    b.ifThen(writes, [&] { b.store(b.vector({maximum, sum}), address, 8); });
   }
   return success();
 }

@@ -39,6 +39,9 @@ struct ProductKernel {
   LseUpdateOp update;  ///< of the second form
   SmallVector<MarkOp> marks;
   SmallVector<StoreOp> stores;
+  LoadHalvesOp halvesLoad;     ///< of the first form; null without
+  StoreHalvesOp halvesStore;   ///< likewise
+  Value upperHalves, lowerHalves; ///< of both; null without
   SmallVector<StoreOp> rowSums; ///< those of the first form that store a cce.accumulate of the tile
   int64_t tileM, tileN, tileK, stages;
   int64_t cluster; ///< blocks that share the tiles of the second operand

@@ -98,13 +98,21 @@ public:
   }
   /// Two neighbouring f32 of global memory, or zeros without touching it.
   std::pair<Value, Value> loadPairIf(Value address, Value condition);
+  /// Four words of global memory at a multiple of 16 bytes, or zeros without touching it.
+  SmallVector<Value> loadWordsIf(Value address, Value condition);
+  /// 16 bits of global memory as a word, or zero without touching it.
+  Value loadHalfIf(Value address, Value condition);
+  /// Four bytes of the eight of {a, b}, which the digits of the selector number, those of a from 0 on
+  /// (prmt, §9.7.8.7).
+  Value pickBytes(Value a, Value b, int64_t selector) {
+    return intrinsic("llvm.nvvm.prmt", i32(), {a, b, c32(selector)});
+  }
   /// Sets bits of a word of global memory (red.or, §9.7.13.7).
   void atomicOr(Value address, Value bits) {
     LLVM::AtomicRMWOp::create(*this, LLVM::AtomicBinOp::_or, address, bits,
                               LLVM::AtomicOrdering::monotonic, "device");
   }
-  /// {a, b} as a vector.
-  Value pair(Value a, Value b);
+  Value vector(ArrayRef<Value> elements);
   Value extract(Value vector, int64_t index) {
     return LLVM::ExtractElementOp::create(*this, vector, c32(index));
   }
@@ -128,6 +136,9 @@ public:
   }
   /// Whether the condition holds in all 32 lanes (vote.sync.all, §9.7.13.8).
   Value all(Value condition);
+  /// The same value, of which the compiler forgets where it comes from: what follows from it is
+  /// computed here again, instead of being kept in registers from the last time on.
+  Value afresh(Value word);
   void barrier();
   /// Waits for the other lanes, and makes what they wrote visible.
   void syncWarp() { NVVM::SyncWarpOp::create(*this, c32(-1)); }

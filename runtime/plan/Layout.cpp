@@ -116,7 +116,8 @@ void placeBackward(Layout &layout, const Problem &problem, const LayoutInputs &i
       {inputs.packC ? element : 0, std::min(layout.chunk, problem.vocab), layout.packedStride});
   // Whole tiles in both directions: kernels read it in pairs, without looking where a row ends.
   layout.sumStride = roundUp(problem.hidden, inputs.hiddenGranule);
-  slices.sum = allocator.take({layout.chunks > 1 ? 4 : 0, layout.padded, layout.sumStride});
+  const int64_t sumBytes = layout.chunks == 1 ? 0 : inputs.sumInHalves ? 2 : 4;
+  slices.sum = allocator.take({sumBytes, layout.padded, layout.sumStride});
   slices.g = allocator.take({element, layout.padded, layout.gStride});
   layout.backwardBytes = allocator.end;
 }

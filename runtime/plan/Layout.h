@@ -32,6 +32,8 @@ struct LayoutInputs {
   int64_t vocabGranule = 1;
   /// Rows of the sums of dE are padded to a multiple of this: whole tiles of the kernels that keep them.
   int64_t hiddenGranule = 1;
+  /// The upper halves of the sums of dE lie in dE, and the workspace has room for the lower ones only.
+  bool sumInHalves = false;
   /// Tiles of lse_forward.
   int64_t forwardTokenTile = 1;
   int64_t forwardVocabTile = 1;
@@ -109,7 +111,7 @@ struct Layout {
   /// Elements between the rows of g, and of packed E and C.
   int64_t gStride = 0;
   int64_t packedStride = 0;
-  /// Elements between the rows of the f32 sums of dE.
+  /// Elements between the rows of the f32 sums of dE, or of their lower halves.
   int64_t sumStride = 0;
 
   /// Used by both directions.

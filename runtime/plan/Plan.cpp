@@ -38,8 +38,9 @@ constexpr int64_t clusterTokens = 1024;
 /// then reads C more than once. Measured on an H100, Gemma 2: the forward 0.93, the filtered forward
 /// 0.90 of its time.
 void addCluster(KernelRequest &request) {
-  for (const char *shared : {"lse_forward", "lse_forward_filter", "logit_grad", "grad_embedding",
-                             "grad_embedding_partial", "grad_classifier"})
+  for (const char *shared :
+       {"lse_forward", "lse_forward_filter", "logit_grad", "grad_embedding_halves",
+        "grad_embedding_halves_partial", "grad_classifier"})
     if (auto width = request.config.find("tile_n");
         request.kernel == shared &&
         (width == request.config.end() || width->second % 128 == 0))
@@ -113,7 +114,8 @@ Expected<KernelPtr> Plan::loadKernel(const std::string &kernel) const {
   KernelRequest request = requestFor(kernel);
   Expected<KernelPtr> loaded = backend->loadKernel(request);
   // A configuration that was timed with another kernel need not fit this one.
-  if (loaded.ok() || request.config.empty() || tunedAs(kernel) == kernel)
+  if (loaded.ok() || request.config.empty() || tunedAs(kernel) == kernel ||
+      kernel == "grad_embedding_halves") // which is what grad_embedding is on a GPU
     return loaded;
   request.config.clear();
   return backend->loadKernel(request);
@@ -148,7 +150,7 @@ Status Plan::build() {
       {"finish_loss", &finishLoss},
       {"token_weights", &tokenWeights},
       {"logit_grad", &logitGrad},
-      {"grad_embedding", &gradEmbedding},
+      {sumInHalves() ? "grad_embedding_halves" : "grad_embedding", &gradEmbedding},
       {"grad_classifier", &gradClassifier},
   };
   if (problem.hasBias())
@@ -223,8 +225,9 @@ Status Plan::build() {
           kernel == &gradEmbedding)
         inputs.vocabGranule = std::lcm(inputs.vocabGranule, manifest.tile("vocab", 1));
     }
-  // grad_embedding_partial will have the same tiles.
+  // The kernel that begins the sums will have the same tiles.
   inputs.hiddenGranule = gradEmbedding->manifest().tile("hidden", 1);
+  inputs.sumInHalves = sumInHalves();
   // So that the rows of a chunk of C, and g, start at multiples of 16 bytes.
   inputs.vocabGranule = std::lcm(inputs.vocabGranule, int64_t(8));
   inputs.forwardTokenTile = lseForward->manifest().tile("tokens", 1);
@@ -248,9 +251,10 @@ Status Plan::build() {
   }
   CCE_ASSIGN_OR_RETURN(layout, Layout::choose(problem, inputs));
   if (layout.chunks > 1) {
-    // The same tiles as grad_embedding, whose sums it begins.
-    CCE_ASSIGN_OR_RETURN(gradEmbeddingPartial,
-                         backend->loadKernel(requestFor("grad_embedding_partial")));
+    // Of the same configuration, or the last chunk's kernel would not find the halves of the sums.
+    KernelRequest request = requestFor(gradEmbedding->manifest().kernel);
+    request.kernel += "_partial";
+    CCE_ASSIGN_OR_RETURN(gradEmbeddingPartial, backend->loadKernel(request));
   }
 
   // Results stay where the caller wants them, so a kernel that stores through a tensor map can
@@ -304,7 +308,9 @@ std::string Plan::describeInWords() const {
       << (layout.chunks == 1 ? " chunk" : " chunks of ");
   if (layout.chunks > 1)
     out << layout.chunk << " classes, because g takes "
-        << megabytes(layout.padded * layout.gStride * dtypeSize(problem.dtype)) << " a chunk";
+        << megabytes(layout.padded * layout.gStride * dtypeSize(problem.dtype))
+        << " a chunk; f32 sums of dE in " << megabytes(layout.backward.sum.bytes)
+        << (sumInHalves() ? " and dE" : "");
   out << "\n";
   line("logit_grad", logitGrad);
   line("grad_embedding", gradEmbedding);

@@ -47,6 +47,8 @@ private:
   /// Why there is no filtered path; empty if there is, or if the layout has yet to decide.
   std::string whyNoFilter() const;
   std::string describeInWords() const;
+  /// Whether sums of dE over chunks lie in dE with their upper halves: on a GPU, where dE has 16 bits.
+  bool sumInHalves() const { return backend->device() == CCE_DEVICE_CUDA; }
 
   /// E or C as kernels see it: in place, or packed into the workspace.
   BufferBinding operand(const BufferBinding &matrix, bool packed, void *memory) const;

@@ -290,7 +290,7 @@ Status Plan::backward(const cce_backward_args &args, void *stream) const {
       .scalarBuffer("alpha", at<void>(workspace, slices.alpha), CCE_F32);
   CCE_RETURN_IF_ERROR(backend->launch(*tokenWeights, bindings, 1, stream));
 
-  // grad_embedding writes only the rows of tokens that take part.
+  // Kernels write only the rows of tokens that take part.
   if (args.de)
     CCE_RETURN_IF_ERROR(backend->zero(problem.de(args.de), stream));
   BackwardCall call{args, workspace, operand(e, packE, at<void>(workspace, layout.packedE)),
@@ -343,11 +343,15 @@ Status Plan::backwardChunk(const BackwardCall &call, const Tokens &tokens, int64
       .vector("label_weight", at<void>(workspace, slices.labelWeight), CCE_F32, layout.padded)
       .matrix("g", at<void>(workspace, slices.g), problem.dtype, layout.padded, classes,
               layout.gStride)
-      .matrix("sum", at<void>(workspace, slices.sum), CCE_F32, layout.padded, problem.hidden,
-              layout.sumStride)
       .scalar("has_sum", int64_t(chunk > 0))
       .scalarBuffer("alpha", at<void>(workspace, slices.alpha), CCE_F32)
       .vector("dbias", dbias ? dbias + first : nullptr, CCE_F32, classes);
+  void *sum = at<void>(workspace, slices.sum);
+  if (sumInHalves()) // as many bits as an element of dE
+    bindings.matrix("sum_lower", sum, problem.dtype, layout.padded, problem.hidden,
+                    layout.sumStride);
+  else
+    bindings.matrix("sum", sum, CCE_F32, layout.padded, problem.hidden, layout.sumStride);
 
   auto run = [&](const KernelPtr &kernel, const char *axis0, int64_t extent0, const char *axis1,
                  int64_t extent1) {

@@ -136,7 +136,7 @@ protected:
 const std::vector<std::string> exactForward = {"select_tokens_i64", "indexed_matmul", "lse_forward",
                                                "finish_loss"};
 const std::vector<std::string> exactBackward = {"select_tokens_i64", "token_weights", "logit_grad",
-                                                "grad_embedding", "grad_classifier"};
+                                                "grad_embedding_halves", "grad_classifier"};
 
 using Names = std::vector<std::string>;
 
@@ -162,7 +162,7 @@ TEST_F(FilterTest, withoutAFilterNothingChanges) {
   for (const auto &[kernel, manifest] : manifests)
     EXPECT_THAT(kernel, testing::AnyOf("select_tokens_i64", "indexed_matmul", "lse_forward",
                                        "finish_loss", "token_weights", "logit_grad",
-                                       "grad_embedding", "grad_classifier"));
+                                       "grad_embedding_halves", "grad_classifier"));
   EXPECT_THAT(cce_plan_describe(plan), Not(HasSubstr("filter")));
   // Memory for a state that is not needed is no mistake.
   forward.filter_state = forward.loss;
@@ -258,7 +258,7 @@ TEST_F(FilterTest, backwardRunsBothPathsOneOfThemOnNothing) {
   EXPECT_EQ(runBackward(),
             join({tokenKernels, choosing, sampling, listing,
                   {"grad_embedding_listed", "grad_classifier_heavy"}, tokenSums,
-                  {"mark_entries_bf16", "grad_classes_bf16", "logit_grad", "grad_embedding",
+                  {"mark_entries_bf16", "grad_classes_bf16", "logit_grad", "grad_embedding_halves",
                    "grad_classifier"}}));
   void *dense = inWorkspace(filter().countDense), *filtered = inWorkspace(filter().countFiltered);
   const int64_t slots = filter().slots;
@@ -384,7 +384,7 @@ TEST_F(FilterTest, droppingTheTailTakesNoSample) {
   EXPECT_EQ(runBackward(), join({tokenKernels, choosing, listing,
                                  {"grad_embedding_listed", "grad_classifier_heavy",
                                   "mark_entries_bf16", "grad_classes_bf16", "logit_grad",
-                                  "grad_embedding",
+                                  "grad_embedding_halves",
                                   "grad_classifier"}}));
   EXPECT_EQ(launch("dropped_mass").integers.at("enabled"), 0);
   EXPECT_EQ(launch("grad_classes_bf16").integers.at("correct"), 0);
@@ -404,7 +404,7 @@ TEST_F(FilterTest, onlyWhatIsWanted) {
   backward.de = de;
   backward.dc = nullptr;
   EXPECT_EQ(runBackward(), join({tokenKernels, choosing, sampling, listing,
-                                 {"grad_embedding_listed", "logit_grad", "grad_embedding"}}));
+                                 {"grad_embedding_listed", "logit_grad", "grad_embedding_halves"}}));
   backward.de = nullptr;
   EXPECT_THAT(runBackward(), IsEmpty());
   // What was left out can be asked for alone.
@@ -424,7 +424,7 @@ TEST_F(FilterTest, biasGradientsAreExact) {
   backward.kept_fraction = kept;
   dropped[5] = 7;
   EXPECT_THAT(runBackward(), ElementsAre("select_tokens_i64", "token_weights", "logit_grad",
-                                         "grad_embedding", "grad_classifier", "grad_bias"));
+                                         "grad_embedding_halves", "grad_classifier", "grad_bias"));
   EXPECT_EQ(launch("logit_grad").pointers.at("count of tokens"), forward.workspace);
   EXPECT_EQ(dropped[5], 0);
   EXPECT_EQ(*kept, 1);
@@ -465,7 +465,7 @@ TEST_F(FilterTest, chunksOfTheExactPathStay) {
   runBackward();
   const std::vector<std::string> all = names();
   EXPECT_EQ(std::count(all.begin(), all.end(), "logit_grad"), 1 + layout.chunks);
-  EXPECT_EQ(std::count(all.begin(), all.end(), "grad_embedding_partial"), layout.chunks - 1);
+  EXPECT_EQ(std::count(all.begin(), all.end(), "grad_embedding_halves_partial"), layout.chunks - 1);
 }
 
 TEST_F(FilterTest, largerTilesReadAPaddedSample) {
