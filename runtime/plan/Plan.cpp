@@ -3,6 +3,7 @@
 //===----------------------------------------------------------------------===//
 #include "runtime/plan/Plan.h"
 
+#include <algorithm>
 #include <future>
 #include <numeric>
 #include <sstream>
@@ -28,6 +29,14 @@ std::string tunedAs(const std::string &kernel) {
     if (kernel.starts_with(tuned))
       return tuned;
   return kernel;
+}
+
+/// Kernels compute where a row of a list begins with 32 bits, in units of 16 bytes, of which the largest
+/// number says that there is no row (LowerProduct.cpp); the stride itself has to have 32 bits, too.
+bool listsCanName(const BufferBinding &matrix) {
+  constexpr int64_t elementsAUnit = 8, noRow = (int64_t(1) << 32) - 1;
+  const int64_t rows = matrix.sizes[0], stride = matrix.strides[0] / elementsAUnit;
+  return rows <= 1 || stride == 0 || std::max(rows, elementsAUnit) <= (noRow - 1) / stride;
 }
 
 /// From this many tokens on it does not matter that tiles of them then come in pairs.
@@ -82,6 +91,15 @@ Status Plan::checkDeviceRules() {
                        ": a GPU needs a column stride of 1 for results, got ", matrix.strides[1]);
   packE = !backend->supportsLayout(problem.e(nullptr));
   packC = !backend->supportsLayout(problem.c(nullptr));
+  // The copy of E has the shortest rows that there are.
+  const int64_t width = (problem.hidden + 7) / 8 * 8;
+  BufferBinding e = problem.e(nullptr);
+  if (packE)
+    e.strides = {width, 1};
+  if (!listsCanName(e))
+    return makeError(CCE_UNIMPLEMENTED, "problem.", packE ? "tokens" : "e_strides",
+                     ": this GPU target needs an E of less than 64 GiB, got ", problem.tokens,
+                     " rows that are ", e.strides[0], " elements apart");
   return {};
 }
 
@@ -279,6 +297,8 @@ std::string Plan::whyNoFilter() const {
     return "the CPU target has none";
   if (packE || packC)
     return "E or C has to be copied to padded rows";
+  if (!listsCanName(problem.c(nullptr)))
+    return "C is larger than what lists of its rows can name (64 GiB)";
   return layout.filter.whyNot;
 }
 

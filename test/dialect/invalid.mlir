@@ -356,6 +356,34 @@ cce.kernel @mark_c2_groups(%x: !cce.buffer<tokens x vocab x f32>, %t: !cce.buffe
 
 // -----
 
+cce.kernel @mark_c3(%x: !cce.buffer<tokens x vocab x f32>, %t: !cce.buffer<tokens x f32>, %groups: !cce.buffer<tokens x f32>,
+                    %bits: !cce.buffer<groups x vocab x i1>) {
+  cce.parallel %i, %v over tokens, vocab {
+    %z = cce.load %x[%i, %v] : !cce.buffer<tokens x vocab x f32>
+    %least = cce.load %t[%i] : !cce.buffer<tokens x f32>
+    // Groups that are no integers.
+    %g = cce.load %groups[%i] : !cce.buffer<tokens x f32>
+    // expected-error@+1 {{'cce.mark' op expected groups of i32 over 'tokens', got '!cce.tile<tokens x f32>'}}
+    cce.mark %z, %least, %bits by %g : !cce.tile<tokens x vocab x f32>, !cce.tile<tokens x f32>, !cce.buffer<groups x vocab x i1>, !cce.tile<tokens x f32>
+  }
+}
+
+// -----
+
+cce.kernel @mark_c3_axis(%x: !cce.buffer<tokens x vocab x f32>, %t: !cce.buffer<tokens x f32>, %groups: !cce.buffer<vocab x i32>,
+                         %bits: !cce.buffer<groups x vocab x i1>) {
+  cce.parallel %i, %v over tokens, vocab {
+    %z = cce.load %x[%i, %v] : !cce.buffer<tokens x vocab x f32>
+    %least = cce.load %t[%i] : !cce.buffer<tokens x f32>
+    // A group for each class instead of each token.
+    %g = cce.load %groups[%v] : !cce.buffer<vocab x i32>
+    // expected-error@+1 {{'cce.mark' op expected groups of i32 over 'tokens', got '!cce.tile<vocab x i32>'}}
+    cce.mark %z, %least, %bits by %g : !cce.tile<tokens x vocab x f32>, !cce.tile<tokens x f32>, !cce.buffer<groups x vocab x i1>, !cce.tile<vocab x i32>
+  }
+}
+
+// -----
+
 cce.kernel @load_c1(%x: !cce.buffer<vocab x f32>) {
   cce.parallel %i over tokens {
     // A coordinate of another axis.

@@ -91,6 +91,22 @@ cce.kernel @mark(%z: !cce.buffer<tokens x vocab x f32>, %threshold: !cce.buffer<
   }
 }
 
+// Rows may name their groups.
+// CHECK-LABEL: cce.kernel @mark_by(
+// CHECK: %[[Z:.*]] = cce.load %z[%[[I:.*]], %[[V:.*]]] : <tokens x vocab x f32>
+// CHECK: %[[T:.*]] = cce.load %threshold[%[[I]]] : <tokens x f32>
+// CHECK: %[[G:.*]] = cce.load %group[%[[I]]] : <tokens x i32>
+// CHECK: cce.mark %[[Z]], %[[T]], %bits by %[[G]] : <tokens x vocab x f32>, <tokens x f32>, <groups x vocab x i1>, <tokens x i32>
+cce.kernel @mark_by(%z: !cce.buffer<tokens x vocab x f32>, %threshold: !cce.buffer<tokens x f32>, %group: !cce.buffer<tokens x i32>,
+                    %bits: !cce.buffer<groups x vocab x i1>) {
+  cce.parallel %i, %v over tokens, vocab {
+    %x = cce.load %z[%i, %v] : !cce.buffer<tokens x vocab x f32>
+    %t = cce.load %threshold[%i] : !cce.buffer<tokens x f32>
+    %g = cce.load %group[%i] : !cce.buffer<tokens x i32>
+    cce.mark %x, %t, %bits by %g : !cce.tile<tokens x vocab x f32>, !cce.tile<tokens x f32>, !cce.buffer<groups x vocab x i1>, !cce.tile<tokens x i32>
+  }
+}
+
 // A product contracts the axis that both operands have, wherever they have it.
 // CHECK-LABEL: cce.kernel @matmul(
 // CHECK: %[[T:.*]] = cce.matmul %e[%tokens], %c[%vocab] : <tokens x hidden x bf16>, <hidden x vocab x bf16> -> <tokens x vocab x f32>

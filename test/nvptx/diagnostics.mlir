@@ -566,12 +566,34 @@ cce.kernel @sums_alone(%a: !cce.buffer<tokens x hidden x bf16>, %b: !cce.buffer<
 
 // -----
 
+cce.kernel @rows_name_groups_beside_a_reduction(%e: !cce.buffer<tokens x hidden x bf16>, %c: !cce.buffer<vocab x hidden x bf16>,
+                                                %threshold: !cce.buffer<tokens x f32>, %group: !cce.buffer<tokens x i32>,
+                                                %bits: !cce.buffer<groups x vocab x i1>, %out: !cce.buffer<tokens x !cce.lse>) {
+  cce.parallel %i over tokens {
+    %none = cce.lse_init : !cce.tile<tokens x !cce.lse>
+    %all = cce.reduce %v over vocab from %some = %none : !cce.tile<tokens x !cce.lse> {
+      %z = cce.matmul %e[%i], %c[%v] : !cce.buffer<tokens x hidden x bf16>, !cce.buffer<vocab x hidden x bf16> -> !cce.tile<tokens x vocab x f32>
+      %t = cce.load %threshold[%i] : !cce.buffer<tokens x f32>
+      %g = cce.load %group[%i] : !cce.buffer<tokens x i32>
+      // A warp puts the bits of its rows together before they go out, so they are of one group.
+      // expected-error@below {{'cce.mark' op expected the rows of a tile to be a group beside a reduction on sm_90a}}
+      cce.mark %z, %t, %bits by %g : !cce.tile<tokens x vocab x f32>, !cce.tile<tokens x f32>, !cce.buffer<groups x vocab x i1>, !cce.tile<tokens x i32>
+      %more = cce.lse_update %some, %z : !cce.tile<tokens x !cce.lse>, !cce.tile<tokens x vocab x f32>
+      cce.yield %more : !cce.tile<tokens x !cce.lse>
+    }
+    cce.store %all, %out[%i] : !cce.tile<tokens x !cce.lse>, !cce.buffer<tokens x !cce.lse>
+  }
+}
+
+// -----
+
 cce.kernel @mark_without_reduction(%a: !cce.buffer<tokens x hidden x bf16>, %b: !cce.buffer<vocab x hidden x bf16>,
                                    %threshold: !cce.buffer<tokens x f32>, %bits: !cce.buffer<groups x vocab x i1>, %z: !cce.buffer<tokens x vocab x f32>) {
   cce.parallel %i, %v over tokens, vocab {
     %x = cce.matmul %a[%i], %b[%v] : !cce.buffer<tokens x hidden x bf16>, !cce.buffer<vocab x hidden x bf16> -> !cce.tile<tokens x vocab x f32>
     %t = cce.load %threshold[%i] : !cce.buffer<tokens x f32>
-    // expected-error@below {{'cce.mark' op expected a mark of a product that a reduction takes in, on sm_90a}}
+    // A tile without a reduction: which group its rows are of, nobody has said.
+    // expected-error@below {{'cce.mark' op expected rows that name their groups where no reduction takes the product in, on sm_90a}}
     cce.mark %x, %t, %bits : !cce.tile<tokens x vocab x f32>, !cce.tile<tokens x f32>, !cce.buffer<groups x vocab x i1>
     cce.store %x, %z[%i, %v] : !cce.tile<tokens x vocab x f32>, !cce.buffer<tokens x vocab x f32>
   }
@@ -586,7 +608,7 @@ cce.kernel @mark_without_product(%g: !cce.buffer<tokens x vocab x bf16>, %thresh
     %sum = cce.reduce %i over tokens from %some = %none : !cce.tile<vocab x f32> {
       %x = cce.load %g[%i, %v] : !cce.buffer<tokens x vocab x bf16>
       %t = cce.load %threshold[%i] : !cce.buffer<tokens x f32>
-      // expected-error@below {{'cce.mark' op expected a mark of a product that a reduction takes in, on sm_90a}}
+      // expected-error@below {{'cce.mark' op expected a mark of a product, on sm_90a}}
       cce.mark %x, %t, %bits : !cce.tile<tokens x vocab x f32>, !cce.tile<tokens x f32>, !cce.buffer<groups x vocab x i1>
       %more = cce.accumulate %some, %x : !cce.tile<vocab x f32>, !cce.tile<tokens x vocab x f32>
       cce.yield %more : !cce.tile<vocab x f32>

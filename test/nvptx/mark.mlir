@@ -1,4 +1,4 @@
-// RUN: cce-opt %s --cce-to-nvvm --canonicalize --cse | FileCheck %s
+// RUN: cce-opt %s --cce-to-nvvm --canonicalize --cse --split-input-file | FileCheck %s
 
 // Classes are marked on the way to a log-sum-exp. A warp has 16 rows: of its 64 columns it first compares the maxima of each thread's
 // two rows with their thresholds, and most tiles end there, without a branch of single lanes. The manifest has the words of the bits.
@@ -71,3 +71,19 @@ cce.kernel @mark(%e: !cce.buffer<tokens x hidden x bf16>, %c: !cce.buffer<vocab 
     cce.store %all, %out[%s, %i] : !cce.tile<tokens x !cce.lse>, !cce.buffer<splits x tokens x !cce.lse>
   }
 }
+
+// -----
+
+// Rows that name their groups, without a reduction. A row's group says where its words are; its four lanes have every fourth pair of
+// columns, and put their bits of a word together by two exchanges. There is no vote: rows of a warp are of different groups.
+// CHECK-LABEL: llvm.func @mark_rows(
+// CHECK-SAME: {axis = "vocab", kind = "extent"}
+// CHECK-SAME: {buffer = "bits", dimension = 0 : i64, kind = "stride"}, {buffer = "bits", kind = "pointer"}
+// CHECK: nvvm.setmaxregister increase
+// Thresholds and groups of a thread's two rows.
+// CHECK: nvvm.wgmma.mma_async
+// CHECK-NOT: nvvm.vote.sync
+// CHECK-NOT: nvvm.redux.sync
+// Where the words are: a row of them for the row's group, and a word for 32 columns.
+// CHECK: %[[GROUP:.*]] = arith.extsi %{{.*}} : i32 to i64
+// CHECK-NEXT: %[[ROW:.*]] = arith.muli %[[GROUP]], %[[STRIDE:arg[0-9]+]]

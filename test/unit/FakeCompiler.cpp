@@ -312,15 +312,20 @@ std::vector<ManifestArgument> cpuArguments(const std::string &kernel) {
 /// The arguments of the filter's kernels as docs/architecture.md has them: "name" is a pointer,
 /// "name:kind" another kind or the type of a scalar.
 const std::map<std::string, std::string> filterArguments = {
-    {"head_classes", "labels count vocab:i32 words:i32 bitmap classes capacity:i32 head_count "
-                     "needed"},
-    {"filter_threshold", "partial splits:i32 padded:i32 label_logit count log_epsilon:f32 "
-                         "threshold"},
+    {"count_labels", "labels count vocab:i32 words:i32 seen needed"},
+    {"head_classes", "often words:i32 vocab:i32 classes capacity:i32 head_count every:i32 sample "
+                     "sample_capacity:i32 sample_count sample_weight"},
+    {"filter_threshold", "partial head_splits:i32 sample_splits:i32 padded:i32 labels often every:i32 "
+                         "sample_weight label_logit count log_epsilon:f32 threshold bound missed_rows "
+                         "missed_threshold missed_capacity:i32 missed_count"},
+    {"missed_tokens", "partial splits:i32 padded:i32 rows count log_epsilon:f32 threshold missed_rows "
+                      "missed_threshold missed_group missed_capacity:i32 missed_count"},
     {"heavy_classes", "needed blocks:i32 words:i32 least:i32 heavy"},
     {"list_classes", "needed heavy blocks:i32 words:i32 slots:i32 lists counts ranks heavy_list "
                      "heavy_count"},
-    {"choose_path", "counts blocks:i32 slots:i32 limit:i64 threshold log_epsilon:f32 lse count "
-                    "vocab:i32 least_head_mass:f32 count_dense count_filtered kept_or_null"},
+    {"choose_path", "counts blocks:i32 slots:i32 limit:i64 bound lse count vocab:i32 "
+                    "least_head_mass:f32 missed_count missed_capacity:i32 count_dense count_filtered "
+                    "kept_or_null"},
     {"sample_tokens", "rows lse count_filtered sample_rows sample_labels sample_lse "
                       "sample_prob_weight sample_label_weight sample_block sample_count"},
     {"tail_direction", "g_sample stride:i64 needed heavy words:i32 sample_block sample_count vocab:i32 "
@@ -333,12 +338,14 @@ const std::map<std::string, std::string> filterArguments = {
     {"mark_entries", "g g_stride:i64 lists slots:i32 counts blocks:i32 heavy_count labels prob_weight "
                      "count_filtered limit:f32 entries"},
     {"grad_classes", "needed ranks heavy entries words:i32 slots:i32 blocks:i32 g g_stride:i64 e "
-                     "e_stride:i64 rows labels prob_weight count_filtered hidden:i32 vocab:i32 limit:f32 direction "
-                     "total tail correct:i32 alpha dc dc_stride:i64"},
+                     "e_stride:i64 rows count_filtered hidden:i32 vocab:i32 direction total tail "
+                     "correct:i32 alpha dc dc_stride:i64"},
     {"lse_forward_classes", "e:map rows c:map classes classes:extent classes:count bias param:f32 "
-                         "hidden:extent tokens:count splits:extent partial partial:stride"},
+                            "hidden:extent tokens:count splits:extent partial partial:stride"},
     {"lse_forward_filter", "e:map rows c:map bias param:f32 hidden:extent vocab:extent "
                            "tokens:count splits:extent threshold needed needed:stride partial partial:stride"},
+    {"mark_missed", "e:map rows c:map bias param:f32 hidden:extent vocab:extent tokens:count threshold "
+                    "group needed needed:stride"},
     {"logit_grad_listed", "e:map rows c:map bias param:f32 hidden:extent tokens:count lists "
                           "lists:stride slots:extent slots:count labels lse prob_weight "
                           "label_weight g:map kept kept:stride"},
@@ -385,6 +392,9 @@ void describeForGpu(const KernelRequest &request, Manifest &manifest) {
   manifest.sharedBytes = 1 << 17;
   manifest.tiles = {
       {"tokens", 128}, {"vocab", 256}, {"hidden", 256}, {"classes", 256}, {"slots", 256}};
+  if (auto width = request.config.find("tile_n");
+      request.kernel == "lse_forward_classes" && width != request.config.end())
+    manifest.tiles["classes"] = width->second;
   ManifestArgument argument;
   auto map = [&](const char *name) {
     argument = {};

@@ -181,15 +181,16 @@ TEST_F(FilterTest, requestsNameTypesAndTransforms) {
   problem.dtype = CCE_F16;
   problem.softcap = 30;
   ASSERT_NO_FATAL_FAILURE(makePlan());
-  for (const char *kernel : {"lse_forward_classes", "lse_forward_filter", "logit_grad_listed"}) {
+  for (const char *kernel :
+       {"lse_forward_classes", "lse_forward_filter", "mark_missed", "logit_grad_listed"}) {
     EXPECT_EQ(requests.at(kernel).dtype, CCE_F16) << kernel;
     EXPECT_EQ(requests.at(kernel).transform, "softcap") << kernel;
   }
   EXPECT_EQ(requests.at("grad_embedding_listed").dtype, CCE_F16);
   EXPECT_EQ(requests.at("grad_embedding_listed").transform, "");
   EXPECT_EQ(requests.at("grad_classifier_heavy").dtype, CCE_F16);
-  for (const char *kernel : {"head_classes", "filter_threshold", "heavy_classes", "list_classes",
-                             "choose_path", "sample_tokens", "tail_direction_f16",
+  for (const char *kernel : {"count_labels", "head_classes", "filter_threshold", "missed_tokens",
+                             "heavy_classes", "list_classes", "choose_path", "sample_tokens", "tail_direction_f16",
                              "weighted_rows_f16", "sum_parts", "dropped_mass",
                              "mark_entries_f16", "grad_classes_f16"}) {
     ASSERT_TRUE(requests.count(kernel)) << kernel;
@@ -202,40 +203,128 @@ TEST_F(FilterTest, forwardWritesTheState) {
   ASSERT_NO_FATAL_FAILURE(makePlan());
   EXPECT_EQ(cce_plan_filter_state(plan), size_t(filter().stateBytes));
   std::memset(forward.filter_state, 1, cce_plan_filter_state(plan));
-  std::memset(inWorkspace(filter().forward.bitmap), 1, size_t(filter().forward.bitmap.bytes));
+  const auto &slices = filter().forward;
+  std::memset(inWorkspace(slices.seen), 1, size_t(slices.seen.bytes));
   EXPECT_THAT(runForward(),
-              ElementsAre("select_tokens_i64", "indexed_matmul", "head_classes", "lse_forward_classes",
-                          "filter_threshold", "lse_forward_filter", "finish_loss"));
-  // 3 blocks of 128 tokens, 4 times 256 classes.
+              ElementsAre("select_tokens_i64", "indexed_matmul", "count_labels", "head_classes",
+                          "lse_forward_classes", "lse_forward_classes", "filter_threshold",
+                          "lse_forward_filter", "missed_tokens", "mark_missed", "finish_loss"));
+  // 3 groups of 128 tokens, 4 times 256 classes.
   const auto *needed = static_cast<const uint32_t *>(inState(filter().needed));
   EXPECT_TRUE(std::all_of(needed, needed + 3 * 32, [](uint32_t word) { return word == 0; }));
-  const auto *bitmap = static_cast<const uint32_t *>(inWorkspace(filter().forward.bitmap));
-  EXPECT_TRUE(std::all_of(bitmap, bitmap + 32, [](uint32_t word) { return word == 0; }));
-
-  const NamedLaunch &head = launch("head_classes");
-  EXPECT_EQ(head.integers.at("vocab"), 1000);
-  EXPECT_EQ(head.integers.at("words"), 32);
-  EXPECT_EQ(head.integers.at("capacity"), 256);
-  EXPECT_EQ(head.pointers.at("needed"), inState(filter().needed));
-  const NamedLaunch &lseHead = launch("lse_forward_classes");
-  EXPECT_EQ(lseHead.pointers.at("classes"), head.pointers.at("classes"));
-  EXPECT_EQ(lseHead.pointers.at("count of classes"), head.pointers.at("head_count"));
-  EXPECT_EQ(lseHead.pointers.at("count of tokens"), forward.workspace);
-  EXPECT_EQ(lseHead.integers.at("extent classes"), 256);
-  EXPECT_EQ(lseHead.integers.at("extent splits"), 1);
-  EXPECT_EQ(lseHead.blocks, 3u);
-  EXPECT_EQ(lseHead.maps.at("c").sizes[1], 1000u);
-  const NamedLaunch &threshold = launch("filter_threshold");
-  EXPECT_EQ(threshold.integers.at("splits"), 1);
-  EXPECT_EQ(threshold.integers.at("padded"), 384);
-  EXPECT_FLOAT_EQ(threshold.floats.at("log_epsilon"), std::log(0x1p-12f));
-  EXPECT_EQ(threshold.pointers.at("threshold"), inState(filter().threshold));
+  const auto *seen = static_cast<const uint32_t *>(inWorkspace(slices.seen));
+  EXPECT_TRUE(std::all_of(seen, seen + 3 * 32, [](uint32_t word) { return word == 0; }));
   const NamedLaunch &lse = launch("lse_forward_filter");
-  EXPECT_EQ(lse.pointers.at("threshold"), inState(filter().threshold));
+  EXPECT_EQ(lse.pointers.at("threshold"), inWorkspace(slices.threshold));
   EXPECT_EQ(lse.pointers.at("needed"), inState(filter().needed));
   EXPECT_EQ(lse.integers.at("stride needed"), 32);
   EXPECT_EQ(lse.integers.at("extent splits"), 4);
   EXPECT_EQ(lse.blocks, 12u);
+}
+
+TEST_F(FilterTest, forwardEstimatesFromTheHeadAndASample) {
+  problem.vocab = 5000;
+  ASSERT_NO_FATAL_FAILURE(makePlan());
+  runForward();
+  const auto &slices = filter().forward;
+  const Layout &layout = plan->plan->layoutOf();
+  const int64_t words = 160;
+  auto *often = static_cast<int32_t *>(inWorkspace(slices.seen)) + 2 * words;
+
+  const NamedLaunch &counting = launch("count_labels");
+  EXPECT_EQ(counting.pointers.at("labels"), inWorkspace(layout.labels));
+  EXPECT_EQ(counting.pointers.at("count"), forward.workspace);
+  EXPECT_EQ(counting.pointers.at("seen"), inWorkspace(slices.seen));
+  EXPECT_EQ(counting.pointers.at("needed"), inState(filter().needed));
+  EXPECT_EQ(counting.integers.at("vocab"), 5000);
+  EXPECT_EQ(counting.integers.at("words"), words);
+  EXPECT_EQ(counting.blocks, 2u); // 384 tokens with their padding, 256 each
+
+  const NamedLaunch &lists = launch("head_classes");
+  EXPECT_EQ(lists.blocks, 1u);
+  EXPECT_EQ(lists.pointers.at("often"), often); // the third of the bitmaps
+  EXPECT_EQ(lists.integers.at("vocab"), 5000);
+  EXPECT_EQ(lists.integers.at("words"), words);
+  EXPECT_EQ(lists.integers.at("capacity"), 512);
+  EXPECT_EQ(lists.integers.at("every"), 4);
+  EXPECT_EQ(lists.integers.at("sample_capacity"), 1280);
+  EXPECT_EQ(lists.pointers.at("sample_weight"), inWorkspace(slices.sampleWeight));
+
+  const NamedLaunch &head = launch("lse_forward_classes", 0);
+  EXPECT_EQ(head.pointers.at("classes"), lists.pointers.at("classes"));
+  EXPECT_EQ(head.pointers.at("count of classes"), lists.pointers.at("head_count"));
+  EXPECT_EQ(head.pointers.at("count of tokens"), forward.workspace);
+  EXPECT_EQ(head.integers.at("extent classes"), 512);
+  EXPECT_EQ(head.integers.at("extent splits"), 2);
+  EXPECT_EQ(head.integers.at("stride partial"), 384);
+  EXPECT_EQ(head.blocks, 6u);
+  EXPECT_EQ(head.maps.at("c").sizes[1], 5000u);
+  const NamedLaunch &sample = launch("lse_forward_classes", 1);
+  EXPECT_EQ(sample.pointers.at("classes"), lists.pointers.at("sample"));
+  EXPECT_EQ(sample.pointers.at("count of classes"), lists.pointers.at("sample_count"));
+  EXPECT_EQ(sample.integers.at("extent classes"), 1280);
+  EXPECT_EQ(sample.integers.at("extent splits"), 10);
+  EXPECT_EQ(sample.blocks, 30u);
+  // Its states are behind those of the head.
+  auto *partial = static_cast<char *>(inWorkspace(layout.forward.partial));
+  EXPECT_EQ(head.pointers.at("partial"), partial);
+  EXPECT_EQ(sample.pointers.at("partial"), partial + 8 * 2 * 384);
+  EXPECT_GE(layout.forward.partial.bytes, 8 * 12 * 384);
+
+  const NamedLaunch &threshold = launch("filter_threshold");
+  EXPECT_EQ(threshold.pointers.at("partial"), partial);
+  EXPECT_EQ(threshold.integers.at("head_splits"), 2);
+  EXPECT_EQ(threshold.integers.at("sample_splits"), 10);
+  EXPECT_EQ(threshold.integers.at("padded"), 384);
+  EXPECT_EQ(threshold.integers.at("every"), 4);
+  EXPECT_EQ(threshold.pointers.at("labels"), inWorkspace(layout.labels));
+  EXPECT_EQ(threshold.pointers.at("often"), often);
+  EXPECT_EQ(threshold.pointers.at("sample_weight"), lists.pointers.at("sample_weight"));
+  EXPECT_EQ(threshold.pointers.at("label_logit"), inWorkspace(layout.forward.labelLogit));
+  EXPECT_FLOAT_EQ(threshold.floats.at("log_epsilon"), std::log(0x1p-12f));
+  EXPECT_EQ(threshold.pointers.at("threshold"), inWorkspace(slices.threshold));
+  EXPECT_EQ(threshold.pointers.at("bound"), inState(filter().bound));
+  EXPECT_EQ(threshold.blocks, 2u);
+}
+
+TEST_F(FilterTest, missedTokensAreMarkedOnceMore) {
+  problem.bias_dtype = CCE_F32;
+  ASSERT_NO_FATAL_FAILURE(makePlan());
+  forward.bias = allocate(4000);
+  runForward();
+  const auto &slices = filter().forward;
+  const Layout &layout = plan->plan->layoutOf();
+  auto *count = static_cast<int32_t *>(inState(filter().missedCount));
+  // The list begins empty in the kernel before, and is filled from the states of the whole vocabulary.
+  const NamedLaunch &threshold = launch("filter_threshold");
+  const NamedLaunch &missed = launch("missed_tokens");
+  for (const NamedLaunch *each : {&threshold, &missed}) {
+    EXPECT_EQ(each->pointers.at("missed_rows"), inWorkspace(slices.missedRows));
+    EXPECT_EQ(each->pointers.at("missed_threshold"), inWorkspace(slices.missedThreshold));
+    EXPECT_EQ(each->pointers.at("missed_count"), count);
+    EXPECT_EQ(each->integers.at("missed_capacity"), 128);
+  }
+  EXPECT_EQ(missed.pointers.at("missed_group"), inWorkspace(slices.missedGroup));
+  EXPECT_EQ(missed.pointers.at("partial"), inWorkspace(layout.forward.partial));
+  EXPECT_EQ(missed.integers.at("splits"), launch("lse_forward_filter").integers.at("extent splits"));
+  EXPECT_EQ(missed.integers.at("padded"), 384);
+  EXPECT_EQ(missed.pointers.at("rows"), inWorkspace(layout.rows));
+  EXPECT_EQ(missed.pointers.at("count"), forward.workspace);
+  EXPECT_EQ(missed.pointers.at("threshold"), inWorkspace(slices.threshold));
+  EXPECT_FLOAT_EQ(missed.floats.at("log_epsilon"), std::log(0x1p-12f));
+  EXPECT_EQ(missed.blocks, 2u);
+
+  const NamedLaunch &mark = launch("mark_missed");
+  EXPECT_EQ(mark.pointers.at("rows"), inWorkspace(slices.missedRows));
+  EXPECT_EQ(mark.pointers.at("threshold"), inWorkspace(slices.missedThreshold));
+  EXPECT_EQ(mark.pointers.at("group"), inWorkspace(slices.missedGroup));
+  // Of those that were missed the ones that have found room.
+  EXPECT_EQ(mark.pointers.at("count of tokens"), count + 1);
+  EXPECT_EQ(mark.pointers.at("needed"), inState(filter().needed));
+  EXPECT_EQ(mark.integers.at("stride needed"), 32);
+  EXPECT_EQ(mark.pointers.at("bias"), forward.bias);
+  EXPECT_EQ(mark.integers.at("extent vocab"), 1000);
+  EXPECT_EQ(mark.blocks, 4u); // one tile of tokens, four of classes
 }
 
 TEST_F(FilterTest, forwardOnlyEnqueues) {
@@ -262,7 +351,7 @@ TEST_F(FilterTest, backwardRunsBothPathsOneOfThemOnNothing) {
                    "grad_classifier"}}));
   void *dense = inWorkspace(filter().countDense), *filtered = inWorkspace(filter().countFiltered);
   const int64_t slots = filter().slots;
-  EXPECT_EQ(slots, 512); // a third of 1000 and a rest
+  EXPECT_EQ(slots, 512); // half of 1000 and a rest
 
   const NamedLaunch &heavy = launch("heavy_classes");
   EXPECT_EQ(heavy.pointers.at("needed"), inState(filter().needed));
@@ -277,7 +366,9 @@ TEST_F(FilterTest, backwardRunsBothPathsOneOfThemOnNothing) {
   EXPECT_EQ(choice.pointers.at("count_dense"), dense);
   EXPECT_EQ(choice.pointers.at("count_filtered"), filtered);
   EXPECT_EQ(choice.pointers.at("kept_or_null"), kept);
-  EXPECT_EQ(choice.pointers.at("threshold"), inState(filter().threshold));
+  EXPECT_EQ(choice.pointers.at("bound"), inState(filter().bound));
+  EXPECT_EQ(choice.pointers.at("missed_count"), inState(filter().missedCount));
+  EXPECT_EQ(choice.integers.at("missed_capacity"), 128);
   EXPECT_EQ(choice.pointers.at("lse"), inWorkspace(plan->plan->layoutOf().backward.lse));
   EXPECT_EQ(choice.integers.at("limit"), 3 * 1000 * 3 / 10);
   EXPECT_FLOAT_EQ(choice.floats.at("least_head_mass"), 0.35f);
@@ -331,20 +422,21 @@ TEST_F(FilterTest, backwardRunsBothPathsOneOfThemOnNothing) {
   EXPECT_EQ(ofHeavy.pointers.at("dc"), backward.dc);
   EXPECT_EQ(ofHeavy.maps.at("g").stride, uint64_t(2 * slots));
   EXPECT_EQ(ofHeavy.blocks, 2u); // 512 classes at most, 64 columns
+  const NamedLaunch &entries = launch("mark_entries_bf16");
+  EXPECT_EQ(entries.floats.at("limit"), 0x1p-12f * (1 - 1.0f / 128));
   const NamedLaunch &classes = launch("grad_classes_bf16");
+  EXPECT_EQ(classes.pointers.at("entries"), entries.pointers.at("entries"));
   EXPECT_EQ(classes.pointers.at("heavy"), heavy.pointers.at("heavy"));
   EXPECT_EQ(classes.pointers.at("direction"), direction.pointers.at("direction"));
   EXPECT_EQ(classes.pointers.at("total"), launch("sum_parts").pointers.at("total"));
   EXPECT_EQ(classes.pointers.at("tail"), launch("sum_parts", 1).pointers.at("result"));
   EXPECT_EQ(classes.pointers.at("dc"), backward.dc);
-  EXPECT_EQ(classes.floats.at("limit"), 0x1p-12f * (1 - 1.0f / 128));
   EXPECT_EQ(classes.integers.at("correct"), 1);
   EXPECT_EQ(classes.integers.at("e_stride"), 64);
   EXPECT_EQ(classes.integers.at("dc_stride"), 64);
   EXPECT_EQ(classes.integers.at("g_stride"), slots);
-  EXPECT_EQ(classes.blocks, 132u); // 250 items of 4 classes for one block a multiprocessor
+  EXPECT_EQ(classes.blocks, 32u); // 32 classes and 512 columns each
   EXPECT_NE(launch("sum_parts").pointers.at("total"), launch("sum_parts", 1).pointers.at("total"));
-
 }
 
 TEST_F(FilterTest, largeVocabulariesAreSampled) {
@@ -357,7 +449,7 @@ TEST_F(FilterTest, largeVocabulariesAreSampled) {
   EXPECT_EQ(launch("weighted_rows_bf16", 1).integers.at("every"), 1);
   EXPECT_EQ(launch("choose_path").integers.at("limit"), 3 * 70000 * 3 / 10);
   // Entries of G have the slope of the cap in them, which epsilon knows nothing of.
-  EXPECT_EQ(launch("grad_classes_bf16").floats.at("limit"), 0x1p-14f);
+  EXPECT_EQ(launch("mark_entries_bf16").floats.at("limit"), 0x1p-14f);
 }
 
 TEST_F(FilterTest, exactKernelsGetTheDenseCount) {
@@ -441,6 +533,42 @@ TEST_F(FilterTest, copiedMatricesAreExact) {
   EXPECT_THAT(runBackward(), Not(Contains("choose_path")));
 }
 
+TEST_F(FilterTest, listsNameRowsOfLessThan64GiB) {
+  // The largest number of units of 16 bytes says that there is no row.
+  problem.c_strides[1] = problem.e_strides[1] = 1;
+  problem.e_strides[0] = 64;
+  problem.c_strides[0] = 8 * 4294967; // * 1000 classes: 2^32 - 296 units
+  ASSERT_NO_FATAL_FAILURE(CudaRunFixture::makePlan());
+  EXPECT_GT(cce_plan_filter_state(plan), 0u);
+  cce_plan_destroy(plan);
+  problem.c_strides[0] = 8 * 4294968;
+  ASSERT_EQ(cce_plan_create(context.get(), &problem, &plan), CCE_OK) << cce_last_error();
+  EXPECT_EQ(cce_plan_filter_state(plan), 0u);
+  EXPECT_THAT(cce_plan_describe(plan),
+              HasSubstr("there is no filtered path: C is larger than what lists of its rows can name "
+                        "(64 GiB); exact\n"));
+  cce_plan_destroy(plan);
+
+  // E is gathered by the exact path, too.
+  problem.c_strides[0] = 64;
+  problem.e_strides[0] = 8 * 14316557; // * 300 tokens: 2^32 - 196 units
+  ASSERT_EQ(cce_plan_create(context.get(), &problem, &plan), CCE_OK) << cce_last_error();
+  EXPECT_GT(cce_plan_filter_state(plan), 0u);
+  cce_plan_destroy(plan);
+  plan = nullptr;
+  problem.e_strides[0] = 8 * 14316558;
+  EXPECT_EQ(cce_plan_create(context.get(), &problem, &plan), CCE_UNIMPLEMENTED);
+  EXPECT_STREQ(cce_last_error(),
+               "problem.e_strides: this GPU target needs an E of less than 64 GiB, got 300 rows that "
+               "are 114532464 elements apart");
+  // Nor can lists name few rows whose stride has more than 32 bits.
+  problem.tokens = 2;
+  problem.e_strides[0] = int64_t(1) << 33;
+  EXPECT_EQ(cce_plan_create(context.get(), &problem, &plan), CCE_UNIMPLEMENTED);
+  problem.tokens = 1;
+  EXPECT_EQ(cce_plan_create(context.get(), &problem, &plan), CCE_OK) << cce_last_error();
+}
+
 TEST_F(FilterTest, smallWorkspacesAreExact) {
   problem.workspace_limit = 700000; // the partial sums of the tail alone need more than that
   problem.hidden = 512;
@@ -460,7 +588,7 @@ TEST_F(FilterTest, chunksOfTheExactPathStay) {
   ASSERT_NO_FATAL_FAILURE(makePlan());
   const Layout &layout = plan->plan->layoutOf();
   EXPECT_GT(layout.chunks, 1);
-  EXPECT_EQ(filter().slots, 512); // of at most 768
+  EXPECT_EQ(filter().slots, 512); // of at most 1024
   EXPECT_LE(cce_plan_backward_workspace(plan), problem.workspace_limit);
   runBackward();
   const std::vector<std::string> all = names();
@@ -525,6 +653,7 @@ TEST_F(FilterTest, descriptionTellsWhatItCosts) {
                         "corrected by their mean direction; 0.0 MiB from forward to backward, up to 512 "
                         "classes for 128 tokens in "));
   EXPECT_THAT(cce_plan_describe(plan), HasSubstr("  grad_embedding_listed: tiles of "));
+  EXPECT_THAT(cce_plan_describe(plan), HasSubstr("  mark_missed: tiles of "));
 }
 
 /// Configurations of exact kernels, which are tuned, go to the filter's kernels, which are not.
@@ -556,7 +685,9 @@ TEST_F(FilterChoicesTest, comeFromTheExactKernels) {
   withSplits["splits"] = 2;
   ASSERT_NO_FATAL_FAILURE(choose("lse_forward", withSplits));
   EXPECT_EQ(requests.at("lse_forward_filter").config, config);
-  EXPECT_EQ(requests.at("lse_forward_classes").config, config);
+  EXPECT_EQ(requests.at("mark_missed").config, KernelConfig());
+  // As narrow as the parts of the sample, whatever is best for the whole vocabulary.
+  EXPECT_EQ(requests.at("lse_forward_classes").config, KernelConfig({{"tile_n", 128}}));
   EXPECT_TRUE(requests.at("logit_grad_listed").config.empty());
   EXPECT_EQ(withChoices->layoutOf().splits, 2);
   ASSERT_NO_FATAL_FAILURE(choose("grad_embedding", config));

@@ -152,8 +152,7 @@ protected:
   FilterLayoutTest() {
     inputs.hiddenGranule = 256;
     inputs.filter = inputs.filterSample = true;
-    inputs.headTokenTile = 128;
-    inputs.headClassTile = 256;
+    inputs.headClassTile = 128;
   }
   std::vector<Slice> slicesOf(const FilterLayout &filter) {
     const auto &f = filter.backward;
@@ -180,13 +179,26 @@ TEST_F(FilterLayoutTest, isOnlyThereWhenAskedFor) {
 
 TEST_F(FilterLayoutTest, theForwardStaysSmall) {
   const Layout layout = choose();
-  EXPECT_EQ(layout.filter.blocks, 64);
-  EXPECT_EQ(layout.filter.words, 8000);
-  EXPECT_EQ(layout.filter.headCapacity, 16128);
-  EXPECT_EQ(layout.filter.headSplits, 8);
-  EXPECT_EQ(layout.filter.needed.bytes, 64 * 8000 * 4);
-  EXPECT_EQ(layout.filter.threshold.bytes, 4 * 8192);
-  EXPECT_LE(layout.filter.stateBytes + layout.forwardBytes, 4000000);
+  const FilterLayout &filter = layout.filter;
+  EXPECT_EQ(filter.blocks, 64);
+  EXPECT_EQ(filter.words, 8000);
+  EXPECT_EQ(filter.headCapacity, 16128);
+  EXPECT_EQ(filter.needed.bytes, 64 * 8000 * 4);
+  EXPECT_EQ(filter.bound.bytes, 4 * 8192);
+  EXPECT_EQ(filter.forward.seen.bytes, 3 * 8000 * 4);
+  EXPECT_EQ(filter.forward.threshold.bytes, 4 * 8192);
+  EXPECT_LE(filter.stateBytes + layout.forwardBytes, 4000000);
+}
+
+// It outlives the plan's own memory, so callers allocate it before they know what the limit will be.
+TEST_F(FilterLayoutTest, theStateIsThatOfTheProblem) {
+  constexpr int64_t bits = 4 * 64 * 8000, bounds = 4 * 8192, missed = 256;
+  EXPECT_EQ(choose().filter.stateBytes, bits + bounds + missed);
+  problem.workspaceLimit = size_t(1) << 30;
+  inputs.filterSample = false;
+  inputs.multiprocessors = 16;
+  inputs.headClassTile = 256;
+  EXPECT_EQ(choose().filter.stateBytes, bits + bounds + missed);
 }
 
 TEST_F(FilterLayoutTest, headOfAnyVocabulary) {
@@ -194,15 +206,57 @@ TEST_F(FilterLayoutTest, headOfAnyVocabulary) {
        {std::pair(1, 256), std::pair(5000, 512), std::pair(1 << 20, 16384)}) {
     problem.vocab = vocab;
     EXPECT_EQ(choose().filter.headCapacity, capacity) << vocab;
+    EXPECT_EQ(choose().filter.headSplits, 2);
   }
-  // More splits than the whole vocabulary has: the states of both fit.
+  // A tile is not divided.
+  problem.vocab = 1;
+  inputs.headClassTile = 256;
+  EXPECT_EQ(choose().filter.headSplits, 1);
+}
+
+/// Vocabulary, every how many classes one is sampled, and parts of the sample.
+struct SampleCase {
+  int64_t vocab, every, parts;
+};
+
+TEST_F(FilterLayoutTest, sampleOfAnyVocabulary) {
+  for (auto [vocab, every, parts] : {SampleCase{1, 1, 2}, {1000, 1, 8}, {1100, 1, 10}, {32768, 32, 8},
+                                     {65535, 63, 10}, {65536, 32, 16}, {256000, 125, 16}}) {
+    problem.vocab = vocab;
+    const FilterLayout filter = choose().filter;
+    EXPECT_EQ(filter.sampleEvery, every) << vocab;
+    EXPECT_EQ(filter.sampleSplits, parts) << vocab;
+    // One class of each `every`, the middle one, and room for whole tiles.
+    const int64_t classes = (vocab - every / 2 + every - 1) / every;
+    EXPECT_GE(filter.sampleCapacity, classes) << vocab;
+    EXPECT_LT(filter.sampleCapacity, classes + 256) << vocab;
+    EXPECT_EQ(filter.sampleCapacity % 256, 0) << vocab;
+    EXPECT_EQ(filter.forward.sampleClasses.bytes, 4 * filter.sampleCapacity);
+  }
+  // No part is less than a tile.
+  inputs.headClassTile = 256;
+  EXPECT_EQ(choose().filter.sampleSplits, 8);
+}
+
+TEST_F(FilterLayoutTest, statesOfHeadAndSampleAndOfTheVocabularyShareTheirMemory) {
+  Layout layout = choose();
+  EXPECT_EQ(layout.splits, 8);
+  EXPECT_EQ(layout.forward.partial.bytes, 8 * (2 + 16) * 8192);
   problem.tokens = 1;
-  problem.vocab = 600;
-  inputs.headClassTile = 64;
-  const Layout layout = choose();
-  EXPECT_EQ(layout.splits, 3);
-  EXPECT_EQ(layout.filter.headSplits, 4);
-  EXPECT_EQ(layout.forward.partial.bytes, 8 * 4 * 128);
+  layout = choose();
+  EXPECT_EQ(layout.splits, 64);
+  EXPECT_EQ(layout.forward.partial.bytes, 8 * 64 * 128);
+}
+
+TEST_F(FilterLayoutTest, oneTokenInEightMayBeMissed) {
+  EXPECT_EQ(choose().filter.missedCapacity, 1024);
+  problem.tokens = 1025; // 1152 with their padding; lists are whole tiles of tokens
+  const FilterLayout filter = choose().filter;
+  EXPECT_EQ(filter.missedCapacity, 256);
+  EXPECT_EQ(filter.missedCount.bytes, 8); // how many, and how many have found room
+  for (const Slice &slice :
+       {filter.forward.missedRows, filter.forward.missedThreshold, filter.forward.missedGroup})
+    EXPECT_EQ(slice.bytes, 4 * 256);
 }
 
 TEST_F(FilterLayoutTest, slotsFillTheLimit) {
@@ -222,11 +276,11 @@ TEST_F(FilterLayoutTest, slotsFillTheLimit) {
     EXPECT_EQ(filter.backward.lists.bytes, 4 * 64 * filter.slots);
     EXPECT_EQ(filter.backward.kept.bytes, 4 * filter.slots / 256 * layout.padded);
     EXPECT_EQ(filter.backward.ranks.bytes, filter.needed.bytes);
-    if (filter.slots < 85504) // a third of the vocabulary
+    if (filter.slots < 128000) // half of the vocabulary
       EXPECT_GT(filter.bytes + 256 * (2 * layout.padded + 4 * 64) + 4 * layout.padded,
                 int64_t(problem.workspaceLimit) - 512);
   }
-  EXPECT_EQ(last, 85504);
+  EXPECT_EQ(last, 128000);
   problem.workspaceLimit = size_t(256) << 20;
   EXPECT_GT(choose().filter.slots, 14000);
 }
@@ -234,11 +288,11 @@ TEST_F(FilterLayoutTest, slotsFillTheLimit) {
 TEST_F(FilterLayoutTest, theSampleMayNeedMoreThanTheTokens) {
   problem.tokens = 128;
   const Layout layout = choose();
-  EXPECT_EQ(layout.filter.slots, 85504);
+  EXPECT_EQ(layout.filter.slots, 128000);
   EXPECT_EQ(layout.filter.backward.g.bytes, 2 * 128 * 256000);
   inputs.filterSample = false;
   const Layout dropping = choose();
-  EXPECT_EQ(dropping.filter.backward.g.bytes, 2 * 128 * 85504);
+  EXPECT_EQ(dropping.filter.backward.g.bytes, 2 * 128 * 128000);
   EXPECT_EQ(dropping.filter.backward.sampleRows.bytes, 0);
   EXPECT_EQ(dropping.filter.parts, 0);
 }
@@ -250,7 +304,7 @@ TEST_F(FilterLayoutTest, noRoomIsNoError) {
   const Layout layout = choose();
   EXPECT_EQ(layout.filter.slots, 0);
   EXPECT_EQ(layout.filter.stateBytes, 0);
-  EXPECT_EQ(layout.filter.forward.bitmap.bytes, 0);
+  EXPECT_EQ(layout.filter.forward.seen.bytes, 0);
   EXPECT_THAT(layout.filter.whyNot, testing::StartsWith("it needs a workspace of at least 7"));
   EXPECT_LE(size_t(layout.backwardBytes), problem.workspaceLimit);
   inputs.filterSample = false;
@@ -286,10 +340,12 @@ TEST_F(FilterLayoutTest, slicesDoNotOverlap) {
       EXPECT_LE(end, total);
     };
     check({layout.count, layout.error, layout.rows, layout.labels, layout.bias,
-           layout.forward.labelLogit, layout.forward.partial, filter.forward.bitmap,
-           filter.forward.headClasses, filter.forward.headCount},
+           layout.forward.labelLogit, layout.forward.partial, filter.forward.seen,
+           filter.forward.headClasses, filter.forward.headCount, filter.forward.sampleClasses,
+           filter.forward.sampleCount, filter.forward.sampleWeight, filter.forward.threshold,
+           filter.forward.missedRows, filter.forward.missedThreshold, filter.forward.missedGroup},
           layout.forwardBytes);
-    check({filter.needed, filter.threshold}, filter.stateBytes);
+    check({filter.needed, filter.bound, filter.missedCount}, filter.stateBytes);
     // What both paths of the backward read, and what each of them has for itself.
     const auto &b = layout.backward;
     const std::vector<Slice> shared = {layout.count,  layout.error, layout.rows,
