@@ -96,7 +96,7 @@ cce.kernel @mark(%z: !cce.buffer<tokens x vocab x f32>, %threshold: !cce.buffer<
 // CHECK: %[[Z:.*]] = cce.load %z[%[[I:.*]], %[[V:.*]]] : <tokens x vocab x f32>
 // CHECK: %[[T:.*]] = cce.load %threshold[%[[I]]] : <tokens x f32>
 // CHECK: %[[G:.*]] = cce.load %group[%[[I]]] : <tokens x i32>
-// CHECK: cce.mark %[[Z]], %[[T]], %bits by %[[G]] : <tokens x vocab x f32>, <tokens x f32>, <groups x vocab x i1>, <tokens x i32>
+// CHECK: cce.mark %[[Z]], %[[T]], %bits by %[[G]] : <tokens x vocab x f32>, <tokens x f32>, <groups x vocab x i1>, !cce.tile<tokens x i32>
 cce.kernel @mark_by(%z: !cce.buffer<tokens x vocab x f32>, %threshold: !cce.buffer<tokens x f32>, %group: !cce.buffer<tokens x i32>,
                     %bits: !cce.buffer<groups x vocab x i1>) {
   cce.parallel %i, %v over tokens, vocab {

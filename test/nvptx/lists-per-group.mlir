@@ -2,24 +2,36 @@
 
 // A list for each tile of tokens, whose length is on the device. The grid is that of the longest list (the extent of `slots`); an item
 // behind the end of its list has no tile. Only whether it is behind is asked: where a tile has begun, all of it is computed, and what
-// is not in the list is negative.
+// is not in the list is negative. All groups come first: lists have the same order, so that at the same place in all of them many name
+// the same rows, which memory then gives once.
 // CHECK-LABEL: llvm.func @columns(
 // CHECK-SAME: {axis = "slots", kind = "extent"}, {axis = "hidden", kind = "extent"}, {axis = "slots", kind = "extent_pointer"}
 // CHECK-SAME: {buffer = "lists", dimension = 0 : i64, kind = "stride"}, {buffer = "lists", kind = "pointer"}
 // CHECK-NOT: buffer = "c", kind = "tensor_map"
-// CHECK: nvvm.setmaxregister decrease
-// CHECK: %[[GROUP:.*]] = arith.extsi %{{.*}} : i32 to i64
+// CHECK: nvvm.setmaxregister decrease 72
+// CHECK: %[[ITEMS:.*]] = arith.muli %[[TILES:.*]], %{{.*}} : i32
+// CHECK: scf.for %[[INDEX:.*]] = %{{.*}} to %[[ITEMS]] step
+// As many tiles of rows at a time as there are.
+// CHECK-NEXT: %[[ROUND:.*]] = arith.divui %[[INDEX]], %[[ITEMS]]
+// CHECK-NEXT: %[[FIRST:.*]] = arith.muli %[[ROUND]], %[[TILES]]
+// CHECK-NEXT: %[[LEFT:.*]] = arith.subi %[[TILES]], %[[FIRST]]
+// CHECK-NEXT: %[[HEIGHT:.*]] = arith.minsi %[[LEFT]], %[[TILES]]
+// CHECK-NEXT: %[[IN_ROUND:.*]] = arith.remui %[[INDEX]], %[[ITEMS]]
+// CHECK-NEXT: %[[COLUMN:.*]] = arith.divui %[[IN_ROUND]], %[[HEIGHT]]
+// CHECK-NEXT: %[[ROW:.*]] = arith.remui %[[IN_ROUND]], %[[HEIGHT]]
+// CHECK-NEXT: %[[TILE:.*]] = arith.addi %[[FIRST]], %[[ROW]]
+// CHECK: %[[GROUP:.*]] = arith.extsi %[[TILE]] : i32 to i64
 // CHECK-NEXT: %[[OFFSET:.*]] = arith.muli %[[GROUP]], %c4_i64
 // CHECK-NEXT: %[[ADDRESS:.*]] = llvm.getelementptr %{{.*}}[%[[OFFSET]]]
 // CHECK-NEXT: %[[LENGTH:.*]] = llvm.load %[[ADDRESS]] {alignment = 4 : i64} : !llvm.ptr<1> -> i32
-// CHECK-NEXT: %[[START:.*]] = arith.muli %[[COLUMN:.*]], %c64_i32
+// CHECK-NEXT: %[[START:.*]] = arith.muli %[[COLUMN]], %c64_i32
 // CHECK-NEXT: %[[BEGUN:.*]] = arith.cmpi slt, %[[START]], %[[LENGTH]]
 // CHECK-NEXT: %[[END:.*]] = arith.select %[[BEGUN]], %{{.*}}, %[[COLUMN]]
 // CHECK: scf.for %{{.*}} = %[[COLUMN]] to %[[END]] step
 // The list of this group.
 // CHECK: arith.muli %[[GROUP]], %[[STRIDE:arg[0-9]+]]
 // CHECK-COUNT-4: nvvm.cp.async.shared.global
-// CHECK: nvvm.setmaxregister increase
+// CHECK: nvvm.setmaxregister increase 216
 // CHECK: %[[GROUP:.*]] = arith.extsi %{{.*}} : i32 to i64
 // CHECK: llvm.load %{{.*}} {alignment = 4 : i64} : !llvm.ptr<1> -> i32
 // CHECK: nvvm.wgmma.mma_async
@@ -54,20 +66,41 @@ cce.kernel @columns(%e: !cce.buffer<tokens x hidden x bf16>, %c: !cce.buffer<voc
 // -----
 
 // The same list as the contraction: its length is how far the inner loop goes, for each group its own, in steps of 64. The product
-// of no classes is a tile of zeros, which is stored like any other, so there is no condition on the item.
+// of no classes is a tile of zeros, which is stored like any other, so there is no condition on the item. Each step has rows of its own:
+// a thread looks its 4 up one step ahead, so that the copies need not wait for the list.
 // CHECK-LABEL: llvm.func @contraction(
 // CHECK-SAME: {axis = "slots", kind = "extent_pointer"}
 // CHECK-NOT: buffer = "c", kind = "tensor_map"
-// CHECK: nvvm.setmaxregister decrease
+// CHECK: nvvm.setmaxregister decrease 40
 // CHECK: %[[LENGTH:.*]] = llvm.load %{{.*}} {alignment = 4 : i64} : !llvm.ptr<1> -> i32
 // CHECK-NEXT: %[[UP:.*]] = arith.addi %[[LENGTH]], %c63_i32
 // CHECK-NEXT: %[[STEPS:.*]] = arith.divui %[[UP]], %c64_i32
 // CHECK: scf.for
-// CHECK: scf.for %{{.*}} = %c0_i32 to %[[STEPS]] step
+// Those of the first step.
+// CHECK: %[[ENTRY:.*]] = llvm.load %{{.*}} {alignment = 4 : i64} : !llvm.ptr<1> -> i32
+// CHECK-NEXT: %[[LISTED:.*]] = arith.cmpi sge, %[[ENTRY]], %c0_i32
+// CHECK-NEXT: %[[BEGIN:.*]] = arith.muli %[[ENTRY]], %[[UNITS:[0-9]+]]
+// CHECK-NEXT: %[[START:.*]] = arith.select %[[LISTED]], %[[BEGIN]], %c-1_i32
+// CHECK-COUNT-3: llvm.load %{{.*}} {alignment = 4 : i64} : !llvm.ptr<1> -> i32
+// CHECK-NOT: llvm.load
+// CHECK: scf.for %[[STEP:.*]] = %c0_i32 to %[[STEPS]] step {{.*}} iter_args(%{{.*}}, %{{.*}}, %[[MINE:.*]] = %[[START]], %{{.*}}, %{{.*}}, %{{.*}}) ->
+// Those of the next step, before this one waits; behind the last one the same once more.
+// CHECK: %[[NEXT:.*]] = arith.addi %[[STEP]], %c1_i32
+// CHECK-NEXT: %[[GOES_ON:.*]] = arith.cmpi slt, %[[NEXT]], %[[STEPS]]
+// CHECK-NEXT: %[[AHEAD:.*]] = arith.select %[[GOES_ON]], %[[NEXT]], %[[STEP]]
+// CHECK-NEXT: arith.muli %[[AHEAD]], %c64_i32
+// CHECK: %[[ENTRY:.*]] = llvm.load %{{.*}} {alignment = 4 : i64} : !llvm.ptr<1> -> i32
+// CHECK: %[[LATER:.*]] = arith.select %{{.*}}, %{{.*}}, %c-1_i32
+// CHECK-COUNT-3: llvm.load %{{.*}} {alignment = 4 : i64} : !llvm.ptr<1> -> i32
+// CHECK: nvvm.mbarrier.try_wait
+// CHECK-NOT: llvm.load
+// CHECK: arith.cmpi ne, %[[MINE]], %c-1_i32
+// CHECK-NOT: llvm.load
 // CHECK-COUNT-4: nvvm.cp.async.shared.global
 // CHECK-NOT: nvvm.cp.async.shared.global
+// CHECK: scf.yield %{{.*}}, %{{.*}}, %[[LATER]], %{{.*}}, %{{.*}}, %{{.*}} :
 // The consumers expect as many stages.
-// CHECK: nvvm.setmaxregister increase
+// CHECK: nvvm.setmaxregister increase 232
 // CHECK: %[[LENGTH:.*]] = llvm.load %{{.*}} {alignment = 4 : i64} : !llvm.ptr<1> -> i32
 // CHECK-NEXT: %[[UP:.*]] = arith.addi %[[LENGTH]], %c63_i32
 // CHECK-NEXT: %[[STEPS:.*]] = arith.divui %[[UP]], %c64_i32

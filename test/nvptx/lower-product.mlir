@@ -20,8 +20,9 @@
 // CHECK-SAME: tiles = {tokens = 128 : i64, vocab = 64 : i64}
 // CHECK-SAME: nvvm.kernel
 // CHECK-SAME: nvvm.reqntid = array<i32: [[THREADS]], 1, 1>
+// Two for each of the two stages, and one for each consumer (turns.mlir).
 // CHECK: scf.if
-// CHECK-COUNT-4: nvvm.mbarrier.init
+// CHECK-COUNT-6: nvvm.mbarrier.init
 // CHECK-NOT: nvvm.mbarrier.init
 // CHECK: nvvm.fence.mbarrier.init
 // CHECK: nvvm.barrier

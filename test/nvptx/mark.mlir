@@ -74,16 +74,88 @@ cce.kernel @mark(%e: !cce.buffer<tokens x hidden x bf16>, %c: !cce.buffer<vocab 
 
 // -----
 
-// Rows that name their groups, without a reduction. A row's group says where its words are; its four lanes have every fourth pair of
-// columns, and put their bits of a word together by two exchanges. There is no vote: rows of a warp are of different groups.
+// Rows that name their groups, without a reduction: where a row's words are, its group says, and the four lanes that have the row put
+// their bits together. Nothing is asked of the warp, since its rows are of different groups.
 // CHECK-LABEL: llvm.func @mark_rows(
+// CHECK-SAME: %[[VOCAB:[a-z0-9]+]]: i32, %{{[a-z0-9]+}}: i32, %{{[a-z0-9]+}}: !llvm.ptr {
+// CHECK-SAME: %[[THRESHOLD:[a-z0-9]+]]: !llvm.ptr<1>, %[[GROUPS:[a-z0-9]+]]: !llvm.ptr<1>, %[[STRIDE:[a-z0-9]+]]: i64, %[[BITS:[a-z0-9]+]]: !llvm.ptr<1>) attributes
 // CHECK-SAME: {axis = "vocab", kind = "extent"}
+// CHECK-SAME: {buffer = "threshold", kind = "pointer"}, {buffer = "group", kind = "pointer"}
 // CHECK-SAME: {buffer = "bits", dimension = 0 : i64, kind = "stride"}, {buffer = "bits", kind = "pointer"}
 // CHECK: nvvm.setmaxregister increase
-// Thresholds and groups of a thread's two rows.
+// Thresholds and groups of a thread's two rows, before the product.
+// CHECK: %[[PLACE0:.*]] = llvm.getelementptr %[[THRESHOLD]][%[[ROW0:.*]]] :
+// CHECK-NEXT: %[[LEAST0:.*]] = llvm.load %[[PLACE0]]
+// CHECK: %[[PLACE1:.*]] = llvm.getelementptr %[[THRESHOLD]][%[[ROW1:.*]]] :
+// CHECK-NEXT: %[[LEAST1:.*]] = llvm.load %[[PLACE1]]
+// CHECK: %[[PLACE0:.*]] = llvm.getelementptr %[[GROUPS]][%[[ROW0]]]
+// CHECK-NEXT: %[[GROUP0:.*]] = llvm.load %[[PLACE0]]
+// CHECK: %[[PLACE1:.*]] = llvm.getelementptr %[[GROUPS]][%[[ROW1]]]
+// CHECK-NEXT: %[[GROUP1:.*]] = llvm.load %[[PLACE1]]
+// CHECK: scf.for %[[TILE:.*]] = %{{.*}} to
+// CHECK-NEXT: %[[TILE_COLUMN:.*]] = arith.muli %[[TILE]], %c64_i32
+// CHECK-NEXT: %[[LANE4:.*]] = arith.andi %{{.*}}, %c3_i32
+// CHECK-NEXT: %[[FIRST:.*]] = arith.muli %[[LANE4]], %c2_i32
+// CHECK-NEXT: %[[COLUMN:.*]] = arith.addi %[[TILE_COLUMN]], %[[FIRST]]
 // CHECK: nvvm.wgmma.mma_async
+// CHECK: nvvm.mbarrier.try_wait
 // CHECK-NOT: nvvm.vote.sync
 // CHECK-NOT: nvvm.redux.sync
-// Where the words are: a row of them for the row's group, and a word for 32 columns.
-// CHECK: %[[GROUP:.*]] = arith.extsi %{{.*}} : i32 to i64
-// CHECK-NEXT: %[[ROW:.*]] = arith.muli %[[GROUP]], %[[STRIDE:arg[0-9]+]]
+// CHECK: %[[Z0:.*]] = llvm.extractvalue %{{.*}}#2[0]
+// CHECK: %[[Z1:.*]] = llvm.extractvalue %{{.*}}#2[1]
+// CHECK: %[[Z2:.*]] = llvm.extractvalue %{{.*}}#2[2]
+// The word: 32 columns, in the row of words of the token's group.
+// CHECK: %[[GROUP:.*]] = arith.extsi %[[GROUP0]]
+// CHECK-NEXT: %[[ROW:.*]] = arith.muli %[[GROUP]], %[[STRIDE]]
+// CHECK-NEXT: %[[WORD32:.*]] = arith.shrui %[[TILE_COLUMN]], %c5_i32
+// CHECK-NEXT: %[[WORD:.*]] = arith.extui %[[WORD32]]
+// CHECK-NEXT: %[[INDEX:.*]] = arith.addi %[[ROW]], %[[WORD]]
+// CHECK-NEXT: %[[OFFSET:.*]] = arith.muli %[[INDEX]], %c4_i64
+// CHECK-NEXT: %[[WORDS:.*]] = llvm.getelementptr %[[BITS]][%[[OFFSET]]]
+// A threshold itself is reached; a column beyond the vocabulary has a logit of 0 and is none.
+// CHECK-NEXT: %[[REACHED:.*]] = arith.cmpf oge, %[[Z0]], %[[LEAST0]]
+// CHECK-NEXT: %[[EXISTS:.*]] = arith.cmpi slt, %[[COLUMN]], %[[VOCAB]]
+// CHECK-NEXT: %[[BOTH:.*]] = arith.andi %[[REACHED]], %[[EXISTS]]
+// CHECK-NEXT: arith.extui %[[BOTH]] : i1 to i32
+// CHECK-NEXT: arith.cmpf oge, %[[Z1]], %[[LEAST0]]
+// CHECK: arith.select %{{.*}}, %c2_i32, %c0_i32
+// CHECK: arith.select %{{.*}}, %c256_i32, %c0_i32
+// CHECK: arith.select %{{.*}}, %c512_i32, %c0_i32
+// CHECK: arith.select %{{.*}}, %c65536_i32, %c0_i32
+// CHECK: arith.select %{{.*}}, %c131072_i32, %c0_i32
+// CHECK: arith.select %{{.*}}, %c16777216_i32, %c0_i32
+// CHECK: arith.select %{{.*}}, %c33554432_i32, %c0_i32
+// CHECK-NEXT: %[[MINE:.*]] = arith.ori
+// CHECK-NEXT: %[[SHIFTED:.*]] = arith.shli %[[MINE]], %[[FIRST]]
+// CHECK-NEXT: %[[NEIGHBOUR:.*]] = nvvm.shfl.sync bfly %c-1_i32, %[[SHIFTED]], %c1_i32
+// CHECK-NEXT: %[[TWO:.*]] = arith.ori %[[SHIFTED]], %[[NEIGHBOUR]]
+// CHECK-NEXT: %[[OTHER_TWO:.*]] = nvvm.shfl.sync bfly %c-1_i32, %[[TWO]], %c2_i32
+// CHECK-NEXT: %[[ALL:.*]] = arith.ori %[[TWO]], %[[OTHER_TWO]]
+// CHECK-NEXT: %[[FIRST_LANE:.*]] = arith.cmpi eq, %[[LANE4]], %c0_i32
+// CHECK-NEXT: %[[ANY:.*]] = arith.cmpi ne, %[[ALL]], %c0_i32
+// CHECK-NEXT: %[[WRITES:.*]] = arith.andi %[[FIRST_LANE]], %[[ANY]]
+// CHECK-NEXT: scf.if %[[WRITES]] {
+// CHECK-NEXT: llvm.atomicrmw _or %[[WORDS]], %[[ALL]] syncscope("device") monotonic
+// The next 32 columns are the next word.
+// CHECK: %[[NEXT:.*]] = llvm.getelementptr %[[WORDS]][4]
+// CHECK-NEXT: llvm.atomicrmw _or %[[NEXT]]
+// The other row has a group and a threshold of its own.
+// CHECK: %[[GROUP:.*]] = arith.extsi %[[GROUP1]]
+// CHECK-NEXT: %[[ROW:.*]] = arith.muli %[[GROUP]], %[[STRIDE]]
+// CHECK-NEXT: %[[INDEX:.*]] = arith.addi %[[ROW]], %[[WORD]]
+// CHECK-NEXT: %[[OFFSET:.*]] = arith.muli %[[INDEX]], %c4_i64
+// CHECK-NEXT: %[[WORDS:.*]] = llvm.getelementptr %[[BITS]][%[[OFFSET]]]
+// CHECK-NEXT: arith.cmpf oge, %[[Z2]], %[[LEAST1]]
+// CHECK: llvm.atomicrmw _or %[[WORDS]]
+// CHECK: llvm.atomicrmw _or
+// CHECK-NOT: llvm.atomicrmw
+cce.kernel @mark_rows(%e: !cce.buffer<tokens x hidden x bf16>, %c: !cce.buffer<vocab x hidden x bf16>, %threshold: !cce.buffer<tokens x f32>,
+                      %group: !cce.buffer<tokens x i32>, %bits: !cce.buffer<groups x vocab x i1>)
+    attributes {config = #cce.config<tile_m = 128, tile_n = 64, tile_k = 64, stages = 2>} {
+  cce.parallel %i, %v over tokens, vocab {
+    %z = cce.matmul %e[%i], %c[%v] : !cce.buffer<tokens x hidden x bf16>, !cce.buffer<vocab x hidden x bf16> -> !cce.tile<tokens x vocab x f32>
+    %t = cce.load %threshold[%i] : !cce.buffer<tokens x f32>
+    %g = cce.load %group[%i] : !cce.buffer<tokens x i32>
+    cce.mark %z, %t, %bits by %g : !cce.tile<tokens x vocab x f32>, !cce.tile<tokens x f32>, !cce.buffer<groups x vocab x i1>, !cce.tile<tokens x i32>
+  }
+}
