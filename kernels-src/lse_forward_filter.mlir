@@ -1,6 +1,6 @@
 // Algorithm 2, and on the way the answer to what Algorithm 4 asks of every tile again: which classes have an entry of
-// p - onehot that is not negligible. Threshold i is a lower bound of token i's log-sum-exp plus log epsilon, so a logit below it
-// can not belong to a probability of epsilon or more.
+// p - onehot that is not negligible. Threshold i is log epsilon plus an estimate of token i's log-sum-exp that is a little low, so a
+// logit below it does not belong to a probability of epsilon or more; where it is too high, mark_missed makes up for it.
 
 cce.transform private @logit(%x: f32, %bias: f32, %param: f32) -> f32
 

@@ -8,7 +8,9 @@
 //       for n, for k:                    for n:
 //         wait until stage is empty        for k: wait until stage is full
 //         copy A[m,k], B[n,k] to stage            acc += A.B (wgmma); release stage
-//                                          element-wise part on acc, stores or log-sum-exp
+//                                          wait for its turn
+//                                          element-wise part on acc, stores, marks or log-sum-exp
+//                                          pass the turn to the other consumer
 //
 // With a cluster of two, the two blocks take neighbouring rows m, each copies half of B[n,k] to both,
 // and a stage is empty when the consumers of both have released it.
@@ -377,7 +379,8 @@ void ProductLowering::fillStage(Ring ring, Value mStart, Value nStart, Value k,
 }
 
 void ProductLowering::emitProducer() {
-  NVVM::SetMaxRegisterOp::create(b, remembersRows() ? rememberingRegisters : producerRegisters, NVVM::SetMaxRegisterAction::decrease);
+  NVVM::SetMaxRegisterOp::create(b, remembersRows() ? rememberingRegisters : producerRegisters,
+                                 NVVM::SetMaxRegisterAction::decrease);
   // One thread is enough for boxes.
   Value works = gathers() ? b.ctrue() : b.eq(warp, b.c32(0));
   bool looksAhead = product.rhs.gathersContraction() && listsClasses(product.rhs);
@@ -548,7 +551,8 @@ void ProductLowering::emitTile(Value n, Value tileColumn, Value accumulator, Onl
 }
 
 void ProductLowering::emitConsumer() {
-  NVVM::SetMaxRegisterOp::create(b, remembersRows() ? consumerRegistersBeside : consumerRegisters, NVVM::SetMaxRegisterAction::increase);
+  NVVM::SetMaxRegisterOp::create(b, remembersRows() ? consumerRegistersBeside : consumerRegisters,
+                                 NVVM::SetMaxRegisterAction::increase);
   Value consumer = b.sub(group, b.c32(1));
   Value threadInGroup = b.andi(thread, warpgroup - 1);
   Value consumerWarp = b.add(b.mul(consumer, 4), b.shr(threadInGroup, 5));

@@ -20,8 +20,8 @@ namespace {
 /// beyond, gathering costs more than it saves.
 constexpr int64_t mostKeptTenths = 3;
 
-/// ... and if the classes that occur as labels have at least this part of the probability, on
-/// average: with less, thresholds are loose and what is left out has no common direction.
+/// ... and if the token's label and the classes that many tokens have as theirs have at least this
+/// part of the probability, on average: with less, what is left out has no common direction.
 constexpr float leastHeadMass = 0.35f;
 
 /// A class that one in so many blocks needs is heavy: its dC comes out of a dense product.

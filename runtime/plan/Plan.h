@@ -75,8 +75,8 @@ private:
   Status backwardChunk(const BackwardCall &call, const Tokens &tokens, int64_t chunk,
                        void *stream) const;
 
-  /// FilteredRun.cpp. Before lse_forward_filter: `bindings`, which has all else for it, gets its
-  /// thresholds and the bitmaps that it fills.
+  /// FilteredRun.cpp. Before lse_forward_filter: estimates log-sum-exps, and `bindings`, which has
+  /// all else for it, gets its thresholds and the bitmaps that it fills.
   Status beginFilter(char *workspace, char *state, const BufferBinding &e, const BufferBinding &c,
                      const float *bias, Bindings &bindings, void *stream) const;
   /// Behind it: marks for tokens whose threshold was too high.

@@ -601,6 +601,23 @@ cce.kernel @mark_without_reduction(%a: !cce.buffer<tokens x hidden x bf16>, %b: 
 
 // -----
 
+cce.kernel @mark_of_columns(%a: !cce.buffer<tokens x hidden x bf16>, %b: !cce.buffer<vocab x hidden x bf16>, %turned: !cce.buffer<vocab x tokens x f32>,
+                            %threshold: !cce.buffer<vocab x f32>, %group: !cce.buffer<vocab x i32>, %bits: !cce.buffer<groups x tokens x i1>,
+                            %z: !cce.buffer<tokens x vocab x f32>) {
+  cce.parallel %i, %v over tokens, vocab {
+    %x = cce.matmul %a[%i], %b[%v] : !cce.buffer<tokens x hidden x bf16>, !cce.buffer<vocab x hidden x bf16> -> !cce.tile<tokens x vocab x f32>
+    %w = cce.load %turned[%v, %i] : !cce.buffer<vocab x tokens x f32>
+    %t = cce.load %threshold[%v] : !cce.buffer<vocab x f32>
+    %g = cce.load %group[%v] : !cce.buffer<vocab x i32>
+    // Words of bits lie along the columns of the product.
+    // expected-error@below {{'cce.mark' op expected groups of rows of the product, 'tokens', on sm_90a}}
+    cce.mark %w, %t, %bits by %g : !cce.tile<vocab x tokens x f32>, !cce.tile<vocab x f32>, !cce.buffer<groups x tokens x i1>, !cce.tile<vocab x i32>
+    cce.store %x, %z[%i, %v] : !cce.tile<tokens x vocab x f32>, !cce.buffer<tokens x vocab x f32>
+  }
+}
+
+// -----
+
 cce.kernel @mark_without_product(%g: !cce.buffer<tokens x vocab x bf16>, %threshold: !cce.buffer<tokens x f32>,
                                  %bits: !cce.buffer<groups x vocab x i1>, %sums: !cce.buffer<vocab x f32>) {
   cce.parallel %v over vocab {

@@ -194,8 +194,8 @@ typedef struct cce_problem {
    * Finite and < 1; 2^-12 is usual for bf16, 2^-15 for f16. Needs
    * cce_forward_args::filter_state. The exact path, which keeps the same promise, runs where
    * it is faster (the device decides, call by call), on the CPU, for dbias, where E or C have
-   * to be copied because of their strides, and where workspace_limit is too small;
-   * cce_plan_describe says so. */
+   * to be copied because of their strides, where C has 64 GiB or more, and where
+   * workspace_limit is too small; cce_plan_describe says so. */
   float filter_eps;
   cce_filter_tail filter_tail; /* default CCE_FILTER_TAIL_CORRECT */
 } cce_problem;
