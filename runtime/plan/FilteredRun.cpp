@@ -2,7 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //===----------------------------------------------------------------------===//
 //
-// The forward finds out which classes a block of tokens needs; the backward lists them, decides on
+// The forward finds out which classes a group of tokens needs; the backward lists them, decides on
 // the device whether the lists are short enough, and if so computes only what they name. The host
 // never knows which path it is: it enqueues both, and the kernels of one of them find a count of -1.
 //
@@ -24,7 +24,7 @@ constexpr int64_t mostKeptTenths = 3;
 /// part of the probability, on average: with less, what is left out has no common direction.
 constexpr float leastHeadMass = 0.35f;
 
-/// A class that one in so many blocks needs is heavy: its dC comes out of a dense product.
+/// A class that one in so many groups needs is heavy: its dC comes out of a dense product.
 constexpr int64_t heavyShare = 2;
 
 /// The mean direction of what is left out is taken over about so many classes, spread evenly.
@@ -40,7 +40,7 @@ constexpr int64_t gradClassesAnItem = 32;
 constexpr int64_t gradColumnsAnItem = 512;
 
 /// What an entry of G, divided by its token's weight, must reach in a class that is listed for another
-/// token of the block. G is rounded to 16 bits; and where the logit function bends it also holds
+/// token of the group. G is rounded to 16 bits; and where the logit function bends it also holds
 /// the slope, while epsilon is about p - onehot alone, so there is room for a slope of a quarter.
 float entryLimit(const Problem &problem) {
   const bool bends = problem.transform != "identity" && problem.transform != "bias";
@@ -67,7 +67,7 @@ Status Plan::beginFilter(char *workspace, char *state, const BufferBinding &e,
   auto *missedRows = at<void>(workspace, slices.missedRows);
   auto *missedThreshold = at<void>(workspace, slices.missedThreshold);
   auto *missedCount = at<void>(state, filter.missedCount);
-  CCE_RETURN_IF_ERROR(backend->zero(words(needed, filter.blocks * filter.words), stream));
+  CCE_RETURN_IF_ERROR(backend->zero(words(needed, filter.groups * filter.words), stream));
   CCE_RETURN_IF_ERROR(backend->zero(words(seen, 3 * filter.words), stream));
 
   Bindings counting;
@@ -76,7 +76,7 @@ Status Plan::beginFilter(char *workspace, char *state, const BufferBinding &e,
       .scalar("vocab", problem.vocab)
       .scalar("words", filter.words)
       .vector("seen", seen, CCE_I32, 3 * filter.words)
-      .matrix("needed", needed, CCE_I32, filter.blocks, filter.words, filter.words);
+      .matrix("needed", needed, CCE_I32, filter.groups, filter.words, filter.words);
   CCE_RETURN_IF_ERROR(backend->launch(*filterKernels.countLabels, counting,
                                       divideUp(layout.padded, tokensAnItem), stream));
 
@@ -137,7 +137,7 @@ Status Plan::beginFilter(char *workspace, char *state, const BufferBinding &e,
                                       divideUp(layout.padded, tokensAnItem), stream));
 
   bindings.vector("threshold", threshold, CCE_F32, layout.padded)
-      .matrix("needed", needed, CCE_I32, filter.blocks, filter.words, filter.words);
+      .matrix("needed", needed, CCE_I32, filter.groups, filter.words, filter.words);
   return {};
 }
 
@@ -173,7 +173,7 @@ Status Plan::finishFilter(char *workspace, char *state, const BufferBinding &e,
   bindClasses(again, c, bias, 0, problem.vocab);
   again.vector("threshold", missedThreshold, CCE_F32, filter.missedCapacity)
       .vector("group", missedGroup, CCE_I32, filter.missedCapacity)
-      .matrix("needed", at<void>(state, filter.needed), CCE_I32, filter.blocks, filter.words,
+      .matrix("needed", at<void>(state, filter.needed), CCE_I32, filter.groups, filter.words,
               filter.words);
   return backend->launch(mark, again,
                          tilesOf(mark, "tokens", filter.missedCapacity) *
@@ -189,38 +189,38 @@ Status Plan::choosePath(const BackwardCall &call, void *stream) const {
   auto *state = static_cast<char *>(const_cast<void *>(call.args.filter_state));
   Bindings usage;
   usage
-      .matrix("needed", at<void>(state, filter.needed), CCE_I32, filter.blocks, filter.words,
+      .matrix("needed", at<void>(state, filter.needed), CCE_I32, filter.groups, filter.words,
               filter.words)
-      .scalar("blocks", filter.blocks)
+      .scalar("blocks", filter.groups)
       .scalar("words", filter.words)
-      .scalar("least", std::max<int64_t>(2, divideUp(filter.blocks, heavyShare)))
+      .scalar("least", std::max<int64_t>(2, divideUp(filter.groups, heavyShare)))
       .vector("heavy", at<void>(workspace, slices.heavy), CCE_I32, filter.words);
   CCE_RETURN_IF_ERROR(backend->launch(*filterKernels.heavyClasses, usage,
                                       filter.words / wordsAnItem, stream));
 
   Bindings list;
-  list.matrix("needed", at<void>(state, filter.needed), CCE_I32, filter.blocks, filter.words,
+  list.matrix("needed", at<void>(state, filter.needed), CCE_I32, filter.groups, filter.words,
               filter.words)
       .vector("heavy", at<void>(workspace, slices.heavy), CCE_I32, filter.words)
       .vector("heavy_list", at<void>(workspace, slices.heavyList), CCE_I32, filter.slots)
       .scalarBuffer("heavy_count", at<void>(workspace, slices.heavyCount), CCE_I32)
-      .scalar("blocks", filter.blocks)
+      .scalar("blocks", filter.groups)
       .scalar("words", filter.words)
       .scalar("slots", filter.slots)
-      .matrix("lists", at<void>(workspace, slices.lists), CCE_I32, filter.blocks, filter.slots,
+      .matrix("lists", at<void>(workspace, slices.lists), CCE_I32, filter.groups, filter.slots,
               filter.slots)
-      .vector("counts", at<void>(workspace, slices.counts), CCE_I32, filter.blocks)
-      .matrix("ranks", at<void>(workspace, slices.ranks), CCE_I32, filter.blocks, filter.words,
+      .vector("counts", at<void>(workspace, slices.counts), CCE_I32, filter.groups)
+      .matrix("ranks", at<void>(workspace, slices.ranks), CCE_I32, filter.groups, filter.words,
               filter.words);
   // One more item: the list of the heavy ones.
   CCE_RETURN_IF_ERROR(
-      backend->launch(*filterKernels.listClasses, list, filter.blocks + 1, stream));
+      backend->launch(*filterKernels.listClasses, list, filter.groups + 1, stream));
 
   Bindings choice;
-  choice.vector("counts", at<void>(workspace, slices.counts), CCE_I32, filter.blocks)
-      .scalar("blocks", filter.blocks)
+  choice.vector("counts", at<void>(workspace, slices.counts), CCE_I32, filter.groups)
+      .scalar("blocks", filter.groups)
       .scalar("slots", filter.slots)
-      .scalar("limit", filter.blocks * problem.vocab * mostKeptTenths / 10)
+      .scalar("limit", filter.groups * problem.vocab * mostKeptTenths / 10)
       .vector("bound", at<void>(state, filter.bound), CCE_F32, layout.padded)
       .vector("lse", at<void>(workspace, layout.backward.lse), CCE_F32, layout.padded)
       .scalarBuffer("count", at<void>(workspace, layout.count), CCE_I32)
@@ -278,9 +278,9 @@ Status Plan::sampleTail(const BackwardCall &call, const BufferBinding &c, void *
   auto vector = [&](const Slice &slice) { return at<void>(workspace, slice); };
   auto *count = at<int32_t>(workspace, slices.sampleCount);
 
-  // sample_tokens fills one block; behind it, where larger tiles of logit_grad look too, the first
+  // sample_tokens fills one group; behind it, where larger tiles of logit_grad look too, the first
   // row of E with weights of 0 stands.
-  if (tokens > filterBlock)
+  if (tokens > filterGroup)
     for (const Slice &slice : {slices.sampleRows, slices.sampleLabels, slices.sampleLse,
                                slices.sampleProbWeight, slices.sampleLabelWeight})
       CCE_RETURN_IF_ERROR(backend->zero(words(vector(slice), tokens), stream));
@@ -293,7 +293,7 @@ Status Plan::sampleTail(const BackwardCall &call, const BufferBinding &c, void *
       .vector("sample_lse", vector(slices.sampleLse), CCE_F32, tokens)
       .vector("sample_prob_weight", vector(slices.sampleProbWeight), CCE_F32, tokens)
       .vector("sample_label_weight", vector(slices.sampleLabelWeight), CCE_F32, tokens)
-      .vector("sample_block", vector(slices.sampleBlock), CCE_I32, tokens)
+      .vector("sample_block", vector(slices.sampleGroup), CCE_I32, tokens)
       .scalarBuffer("sample_count", count, CCE_I32);
   CCE_RETURN_IF_ERROR(backend->launch(*filterKernels.sampleTokens, sample, 1, stream));
 
@@ -315,11 +315,11 @@ Status Plan::sampleTail(const BackwardCall &call, const BufferBinding &c, void *
       .matrix("g_sample", vector(slices.g), problem.dtype, tokens, problem.vocab,
               filter.sampleStride)
       .scalar("stride", filter.sampleStride)
-      .matrix("needed", at<void>(state, filter.needed), CCE_I32, filter.blocks, filter.words,
+      .matrix("needed", at<void>(state, filter.needed), CCE_I32, filter.groups, filter.words,
               filter.words)
       .vector("heavy", vector(slices.heavy), CCE_I32, filter.words)
       .scalar("words", filter.words)
-      .vector("sample_block", vector(slices.sampleBlock), CCE_I32, tokens)
+      .vector("sample_block", vector(slices.sampleGroup), CCE_I32, tokens)
       .scalarBuffer("sample_count", count, CCE_I32)
       .scalar("vocab", problem.vocab)
       .vector("direction", vector(slices.direction), CCE_F32, problem.vocab);
@@ -349,11 +349,11 @@ Status Plan::gradClasses(const BackwardCall &call, void *stream) const {
       .matrix("g", at<void>(workspace, slices.g), problem.dtype, layout.padded, filter.slots,
               filter.slots)
       .scalar("g_stride", filter.slots)
-      .matrix("lists", at<void>(workspace, slices.lists), CCE_I32, filter.blocks, filter.slots,
+      .matrix("lists", at<void>(workspace, slices.lists), CCE_I32, filter.groups, filter.slots,
               filter.slots)
       .scalar("slots", filter.slots)
-      .vector("counts", at<void>(workspace, slices.counts), CCE_I32, filter.blocks)
-      .scalar("blocks", filter.blocks)
+      .vector("counts", at<void>(workspace, slices.counts), CCE_I32, filter.groups)
+      .scalar("blocks", filter.groups)
       .scalarBuffer("heavy_count", at<void>(workspace, slices.heavyCount), CCE_I32)
       .vector("labels", at<void>(workspace, layout.labels), CCE_I32, layout.padded)
       .vector("prob_weight", at<void>(workspace, layout.backward.probWeight), CCE_F32,
@@ -362,20 +362,20 @@ Status Plan::gradClasses(const BackwardCall &call, void *stream) const {
       .scalar("limit", entryLimit(problem))
       .vector("entries", at<void>(workspace, slices.entries), CCE_I32, 0);
   CCE_RETURN_IF_ERROR(backend->launch(*filterKernels.markEntries, marks,
-                                      filter.blocks * (filter.slots / slotGranule), stream));
+                                      filter.groups * (filter.slots / slotGranule), stream));
 
   const BufferBinding dc = problem.dc(call.args.dc);
   Bindings bindings;
   bindings
-      .matrix("needed", at<void>(state, filter.needed), CCE_I32, filter.blocks, filter.words,
+      .matrix("needed", at<void>(state, filter.needed), CCE_I32, filter.groups, filter.words,
               filter.words)
-      .matrix("ranks", at<void>(workspace, slices.ranks), CCE_I32, filter.blocks, filter.words,
+      .matrix("ranks", at<void>(workspace, slices.ranks), CCE_I32, filter.groups, filter.words,
               filter.words)
       .vector("heavy", at<void>(workspace, slices.heavy), CCE_I32, filter.words)
       .vector("entries", at<void>(workspace, slices.entries), CCE_I32, 0)
       .scalar("words", filter.words)
       .scalar("slots", filter.slots)
-      .scalar("blocks", filter.blocks)
+      .scalar("blocks", filter.groups)
       .matrix("g", at<void>(workspace, slices.g), problem.dtype, layout.padded, filter.slots,
               filter.slots)
       .scalar("g_stride", filter.slots)
@@ -425,10 +425,10 @@ Status Plan::backwardFiltered(const BackwardCall &call, void *stream) const {
       .vector("label_weight", at<void>(workspace, layout.backward.labelWeight), CCE_F32,
               layout.padded)
       .scalarBuffer("alpha", at<void>(workspace, layout.backward.alpha), CCE_F32)
-      .matrix("lists", at<void>(workspace, slices.lists), CCE_I32, filter.blocks, filter.slots,
+      .matrix("lists", at<void>(workspace, slices.lists), CCE_I32, filter.groups, filter.slots,
               filter.slots)
       .extent("slots", filter.slots)
-      // One length a block of tokens.
+      // One length a group of tokens.
       .extentPointer("slots", at<void>(workspace, slices.counts))
       .matrix("kept", at<void>(workspace, slices.kept), CCE_F32, filter.slots / slotGranule,
               layout.padded, layout.padded)
@@ -448,7 +448,7 @@ Status Plan::backwardFiltered(const BackwardCall &call, void *stream) const {
       .matrix("kept", at<void>(workspace, slices.kept), CCE_F32, filter.slots / slotGranule,
               layout.padded, layout.padded)
       .scalar("padded", layout.padded)
-      .vector("counts", at<void>(workspace, slices.counts), CCE_I32, filter.blocks)
+      .vector("counts", at<void>(workspace, slices.counts), CCE_I32, filter.groups)
       .vector("prob_weight", at<void>(workspace, layout.backward.probWeight), CCE_F32,
               layout.padded)
       .vector("rows", at<void>(workspace, layout.rows), CCE_I32, layout.padded)

@@ -135,15 +135,15 @@ int64_t placeFiltered(Layout &layout, const Problem &problem, const LayoutInputs
   slices.heavy = allocator.take({4, filter.words});
   slices.heavyList = allocator.take({4, slots});
   slices.heavyCount = allocator.take({4});
-  slices.counts = allocator.take({4, filter.blocks});
-  slices.lists = allocator.take({4, filter.blocks, slots});
-  slices.ranks = allocator.take({4, filter.blocks, filter.words});
-  // A bit for each of a block's tokens.
-  slices.entries = allocator.take({filterBlock / 8, filter.blocks, slots});
+  slices.counts = allocator.take({4, filter.groups});
+  slices.lists = allocator.take({4, filter.groups, slots});
+  slices.ranks = allocator.take({4, filter.groups, filter.words});
+  // A bit for each of a group's tokens.
+  slices.entries = allocator.take({filterGroup / 8, filter.groups, slots});
   slices.kept = allocator.take({4, slots / slotGranule, layout.padded});
   slices.mass = allocator.take({4, layout.padded});
   for (Slice *slice : {&slices.sampleRows, &slices.sampleLabels, &slices.sampleLse,
-                       &slices.sampleProbWeight, &slices.sampleLabelWeight, &slices.sampleBlock})
+                       &slices.sampleProbWeight, &slices.sampleLabelWeight, &slices.sampleGroup})
     *slice = allocator.take({4, sample});
   slices.sampleCount = allocator.take({4});
   slices.direction = allocator.take({4, roundUp(problem.vocab, 512)});
@@ -165,7 +165,7 @@ int64_t placeFiltered(Layout &layout, const Problem &problem, const LayoutInputs
 int64_t chooseFilter(Layout &layout, const Problem &problem, const LayoutInputs &inputs,
                      int64_t tokensEnd) {
   FilterLayout &filter = layout.filter;
-  filter.blocks = divideUp(layout.padded, filterBlock);
+  filter.groups = divideUp(layout.padded, filterGroup);
   filter.words = 8 * divideUp(problem.vocab, 256);
   filter.headCapacity =
       std::clamp<int64_t>(roundUp(divideUp(problem.vocab, 16), slotGranule), slotGranule, 16384);
@@ -203,7 +203,7 @@ int64_t chooseFilter(Layout &layout, const Problem &problem, const LayoutInputs 
   filter.slots = good * slotGranule;
   filter.bytes = bytes(good);
   Allocator state;
-  filter.needed = state.take({4, filter.blocks, filter.words});
+  filter.needed = state.take({4, filter.groups, filter.words});
   filter.bound = state.take({4, layout.padded});
   filter.missedCount = state.take({4, 2});
   filter.stateBytes = state.end;

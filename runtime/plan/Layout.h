@@ -11,9 +11,9 @@
 
 namespace cce::rt {
 
-/// Tokens that share a list of classes in the filtered backward, and classes of a list that one
-/// tile of its kernels takes: lists are padded to it.
-constexpr int64_t filterBlock = 128;
+/// Tokens of a group, which share a list of classes in the filtered backward, and classes of a list
+/// that one tile of its kernels takes: lists are padded to it.
+constexpr int64_t filterGroup = 128;
 constexpr int64_t slotGranule = 256;
 
 /// Classes of one part of the sample from which the forward estimates log-sum-exps.
@@ -50,19 +50,20 @@ struct LayoutInputs {
   bool filter = false;
   bool filterSample = false;
   /// Tokens of the sample, whole tiles.
-  int64_t sampleTokens = filterBlock;
+  int64_t sampleTokens = filterGroup;
   /// Tiles of lse_forward_classes.
   int64_t headClassTile = 1;
 };
 
 /// What the filter needs besides the rest of a layout. docs/architecture.md has the sequence.
 struct FilterLayout {
-  /// The most classes that a block of tokens may need on the filtered path, a multiple of
+  /// The most classes that a group of tokens may need on the filtered path, a multiple of
   /// slotGranule; 0: there is no filtered path.
   int64_t slots = 0;
   /// Why not, if there shall be one.
   std::string whyNot;
-  int64_t blocks = 0;
+  /// Of filterGroup tokens.
+  int64_t groups = 0;
   /// 32-bit words of a bitmap over the vocabulary: whole tiles of 256 classes.
   int64_t words = 0;
   /// The forward estimates log-sum-exps before it begins, from the classes that many tokens have as their
@@ -97,7 +98,7 @@ struct FilterLayout {
   /// The filtered path's own. The exact path uses the same memory behind it.
   struct {
     Slice heavy, heavyList, heavyCount, counts, lists, ranks, entries, kept, mass, g;
-    Slice sampleRows, sampleLabels, sampleLse, sampleProbWeight, sampleLabelWeight, sampleBlock,
+    Slice sampleRows, sampleLabels, sampleLse, sampleProbWeight, sampleLabelWeight, sampleGroup,
         sampleCount;
     Slice direction, meanClass, directionTotal, massRow, massTotal, partial, weightSums, allSums;
   } backward;

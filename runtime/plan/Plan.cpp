@@ -262,7 +262,7 @@ Status Plan::build() {
     if (filterKernels.sampleGrad) {
       const Manifest &manifest = filterKernels.sampleGrad->manifest();
       inputs.sampleTokens =
-          std::max(filterBlock,
+          std::max(filterGroup,
                    manifest.tile("tokens", 1) * std::max<int64_t>(manifest.cluster, 1));
     }
     inputs.headClassTile = filterKernels.lseForwardClasses->manifest().tile("classes", 1);
@@ -346,7 +346,7 @@ std::string Plan::describeInWords() const {
           << (problem.filterTail == CCE_FILTER_TAIL_CORRECT ? "corrected by their mean direction"
                                                             : "without a correction")
           << "; " << megabytes(filter.stateBytes) << " from forward to backward, up to "
-          << filter.slots << " classes for " << filterBlock << " tokens in "
+          << filter.slots << " classes for " << filterGroup << " tokens in "
           << megabytes(filter.bytes) << "; exact where more are needed"
           << (problem.hasBias() ? " or for dbias" : "") << "\n";
       line("lse_forward_classes", filterKernels.lseForwardClasses);

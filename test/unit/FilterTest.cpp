@@ -355,7 +355,7 @@ TEST_F(FilterTest, backwardRunsBothPathsOneOfThemOnNothing) {
 
   const NamedLaunch &heavy = launch("heavy_classes");
   EXPECT_EQ(heavy.pointers.at("needed"), inState(filter().needed));
-  EXPECT_EQ(heavy.integers.at("least"), 2); // of 3 blocks
+  EXPECT_EQ(heavy.integers.at("least"), 2); // of 3 groups
   EXPECT_EQ(heavy.blocks, 4u);
   const NamedLaunch &lists = launch("list_classes");
   EXPECT_EQ(lists.pointers.at("needed"), inState(filter().needed));
@@ -603,7 +603,7 @@ TEST_F(FilterTest, largerTilesReadAPaddedSample) {
   };
   ASSERT_NO_FATAL_FAILURE(makePlan());
   EXPECT_EQ(filter().sampleTokens, 256);
-  EXPECT_EQ(filter().blocks, 4);
+  EXPECT_EQ(filter().groups, 4);
   auto *rows = static_cast<int32_t *>(inWorkspace(filter().backward.sampleRows));
   rows[255] = 123456;
   runBackward();

@@ -159,7 +159,7 @@ protected:
     return {f.heavy,            f.heavyList,         f.heavyCount,     f.counts,
             f.lists,            f.ranks,             f.entries,        f.kept,
             f.mass,             f.sampleRows,        f.sampleLabels,   f.sampleLse,
-            f.sampleProbWeight, f.sampleLabelWeight, f.sampleBlock,    f.sampleCount,
+            f.sampleProbWeight, f.sampleLabelWeight, f.sampleGroup,    f.sampleCount,
             f.direction,        f.meanClass,         f.directionTotal, f.massRow,
             f.massTotal,        f.partial,           f.weightSums,     f.allSums,
             f.g};
@@ -180,7 +180,7 @@ TEST_F(FilterLayoutTest, isOnlyThereWhenAskedFor) {
 TEST_F(FilterLayoutTest, theForwardStaysSmall) {
   const Layout layout = choose();
   const FilterLayout &filter = layout.filter;
-  EXPECT_EQ(filter.blocks, 64);
+  EXPECT_EQ(filter.groups, 64);
   EXPECT_EQ(filter.words, 8000);
   EXPECT_EQ(filter.headCapacity, 16128);
   EXPECT_EQ(filter.needed.bytes, 64 * 8000 * 4);
