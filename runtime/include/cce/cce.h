@@ -163,7 +163,7 @@ typedef struct cce_problem {
   cce_dtype label_dtype;   /* CCE_I32 or CCE_I64 (default) */
   cce_dtype bias_dtype;    /* CCE_DTYPE_NONE (default): no bias; else CCE_F32, CCE_BF16, CCE_F16 */
   int64_t e_strides[2];    /* of rows and columns, in elements; {0, 0} (default): contiguous */
-  int64_t c_strides[2];
+  int64_t c_strides[2];    /* A GPU needs an E of less than 64 GiB, with what lies between its rows. */
   int64_t de_strides[2];
   int64_t dc_strides[2];
   cce_reduction reduction; /* default CCE_REDUCTION_MEAN */
