@@ -162,8 +162,10 @@ typedef struct cce_problem {
   cce_dtype dtype;         /* of E, C, dE and dC: CCE_F32, CCE_BF16 (default), CCE_F16 */
   cce_dtype label_dtype;   /* CCE_I32 or CCE_I64 (default) */
   cce_dtype bias_dtype;    /* CCE_DTYPE_NONE (default): no bias; else CCE_F32, CCE_BF16, CCE_F16 */
-  int64_t e_strides[2];    /* of rows and columns, in elements; {0, 0} (default): contiguous */
-  int64_t c_strides[2];    /* A GPU needs an E of less than 64 GiB, with what lies between its rows. */
+  /* Of rows and columns, in elements; {0, 0} (default): contiguous. On a GPU the rows of E, with
+   * what lies between them, take less than 64 GiB. */
+  int64_t e_strides[2];
+  int64_t c_strides[2];
   int64_t de_strides[2];
   int64_t dc_strides[2];
   cce_reduction reduction; /* default CCE_REDUCTION_MEAN */
