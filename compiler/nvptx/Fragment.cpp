@@ -10,8 +10,9 @@ static int64_t bytesOf(Type element) {
   return isa<LseType>(element) ? 8 : element.getIntOrFloatBitWidth() / 8;
 }
 
-void FragmentEvaluator::setRows(Value newGroup, Value warpRow, Value lane) {
+void FragmentEvaluator::setRows(Value newGroup, Value newWarpRow, Value lane) {
   group = newGroup;
+  warpRow = newWarpRow;
   rows[0] = b.add(warpRow, b.shr(lane, 2));
   rows[1] = b.add(rows[0], 8);
   if (staged)
@@ -226,19 +227,30 @@ Value FragmentEvaluator::loadElement(LoadOp load, FragmentPosition position) {
 }
 
 /// Of `tokens` all rows exist, and hold zero beyond the extent.
-void FragmentEvaluator::rowAddresses(StoreOp store, int first, int count, Value firstColumn,
+void FragmentEvaluator::rowAddresses(Value target, int first, int count, Value firstColumn,
                                      SmallVectorImpl<Value> &addresses,
                                      SmallVectorImpl<Value> &exists) {
-  Value base = arguments.pointer(store.getTarget()), stride = arguments.stride(store.getTarget());
-  int64_t size = bytesOf(store.getTarget().getType().getElementType());
+  Value base = arguments.pointer(target), stride = arguments.stride(target);
+  int64_t size = bytesOf(cast<BufferType>(target.getType()).getElementType());
   for (int i = first; i < first + count; ++i) {
-    auto [row, listed] = bufferRow(store.getTarget(), i);
+    auto [row, listed] = bufferRow(target, i);
     if (!listed && !isTokens(product.mAxis))
       listed = b.lt(row, arguments.extent(product.mAxis));
     exists.push_back(listed);
     Value index = b.add(b.mul(b.sext64(row), stride), b.sext64(firstColumn));
     addresses.push_back(b.offset(base, b.mul(index, b.c64(size))));
   }
+}
+
+void FragmentEvaluator::storeStaged(Value target, Value tileColumn, StagedStore::PairAt pairAt) {
+  StagedStore store = product.reduce
+                          ? StagedStore::inLoop(b, stagingArea.first, stagingArea.second)
+                          : *staged;
+  for (int i = 0; product.reduce && i < StagedStore::rowsPerLane; ++i)
+    rows[2 + i] = b.add(warpRow, store.rowOfLane(i));
+  SmallVector<Value, 4> addresses, exists;
+  rowAddresses(target, 2, StagedStore::rowsPerLane, tileColumn, addresses, exists);
+  store.store(pairAt, groups(), addresses, exists);
 }
 
 LogicalResult FragmentEvaluator::addToRowSums(StoreOp store, FragmentPosition position) {
@@ -321,7 +333,7 @@ LogicalResult FragmentEvaluator::store(StoreOp store, Value tileColumn, ArrayRef
   auto forEachRow = [&](llvm::function_ref<void(int, Value)> body) {
     auto known = rowValues;
     SmallVector<Value, 2> addresses, exists;
-    rowAddresses(store, 0, 2, column, addresses, exists);
+    rowAddresses(store.getTarget(), 0, 2, column, addresses, exists);
     for (int half = 0; half < 2; ++half) {
       auto storeRow = [&] { body(half, addresses[half]); };
       if (exists[half])
@@ -344,10 +356,7 @@ LogicalResult FragmentEvaluator::store(StoreOp store, Value tileColumn, ArrayRef
   }
   auto storeRows = [&] {
     auto known = rowValues;
-    SmallVector<Value, 4> laneAddresses, laneExists;
-    rowAddresses(store, 2, StagedStore::rowsPerLane, tileColumn, laneAddresses, laneExists);
-    ArrayRef<Value> halves[2] = {pairs[0], pairs[1]};
-    staged->store(halves, laneAddresses, laneExists);
+    storeStaged(store.getTarget(), tileColumn, [&](int half, int group) { return pairs[half][group]; });
     rowValues = known;
   };
   // Only where the whole tile exists and is aligned, which in matrices of the caller's it need not be.

@@ -34,6 +34,8 @@ public:
 
   /// Shared memory of this warp for stores; without it they go out in small pieces.
   void setStaging(Value staging, Value lane) { staged.emplace(b, staging, lane); }
+  /// For what is stored tile by tile of a reduction: where that of all warps is, and which warp is the first.
+  void setStagingArea(Value area, int64_t firstWarp) { stagingArea = {area, firstWarp}; }
   /// Starts a row of tiles, the `group`-th; `warpRow` is the first row of the warp.
   void setRows(Value group, Value warpRow, Value lane);
   /// Starts a tile; `column` is the thread's column of group 0 and pair 0. Values known per row stay.
@@ -50,6 +52,10 @@ public:
   LogicalResult store(StoreOp store, Value tileColumn, ArrayRef<StoreOp> sums);
   /// Writes the sums of a tile's rows, at entry `tile` of the first axis.
   LogicalResult storeRowSums(StoreOp store, Value tile, Value lane);
+
+  /// Writes a whole tile of 16-bit elements as rows of 16-byte pieces, where all of it exists and `target`
+  /// is aligned to them.
+  void storeStaged(Value target, Value tileColumn, StagedStore::PairAt pairAt);
 
   Value getGroup() { return group; }
   Value getRow(int half) { return rows[half]; }
@@ -69,7 +75,7 @@ private:
   Value applyMap(MapOp map, FragmentPosition position);
   /// Addresses of the first column of rows[first] to rows[first + count - 1], and, if one may not exist,
   /// whether it does.
-  void rowAddresses(StoreOp store, int first, int count, Value firstColumn,
+  void rowAddresses(Value target, int first, int count, Value firstColumn,
                     SmallVectorImpl<Value> &addresses, SmallVectorImpl<Value> &exists);
   LogicalResult addToRowSums(StoreOp store, FragmentPosition position);
   /// The row of the underlying buffer, and, if it may be none, whether it is one.
@@ -79,10 +85,11 @@ private:
   PtxBuilder &b;
   KernelArguments &arguments;
   const ProductKernel &product;
-  Value group;
+  Value group, warpRow;
   /// Of half 0 and half 1, and those that the lane stores when staged.
   Value rows[2 + StagedStore::rowsPerLane];
   std::optional<StagedStore> staged;
+  std::pair<Value, int64_t> stagingArea;
   Value column;
   SmallVector<Value> accumulator;
   std::map<Key, Value> rowValues, tileValues;

@@ -473,7 +473,9 @@ void ProductLowering::emitConsumer() {
   Value consumer = b.sub(group, b.c32(1));
   Value threadInGroup = b.andi(thread, warpgroup - 1);
   Value consumerWarp = b.add(b.mul(consumer, 4), b.shr(threadInGroup, 5));
-  if (product.stagesStores()) {
+  if (product.stagesStores() && product.reduce) {
+    fragment.setStagingArea(b.offset(shared, stagingOffset()), warpgroup / 32);
+  } else if (product.stagesStores()) {
     Value start = b.mul(consumerWarp, StagedStore::bytes);
     fragment.setStaging(b.offset(b.offset(shared, stagingOffset()), start), lane);
   }

@@ -1,7 +1,7 @@
 //===- OnlineLse.h - the log-sum-exp of rows, a tile at a time -----------------===//
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //===----------------------------------------------------------------------===//
-// cce.lse_update on a fragment. Every thread keeps the state of its own columns of its two rows; the
+// cce.lse_update on a fragment, and what is done with its logits on the way. Every thread keeps the state of its own columns of its two rows; the
 // four threads that share a row merge theirs once, at the end.
 //===----------------------------------------------------------------------===//
 #ifndef CCE_COMPILER_NVPTX_ONLINELSE_H
@@ -30,6 +30,7 @@ public:
 private:
   void updateHalf(int half, ArrayRef<Value> logits);
   LogicalResult mark(MarkOp mark, ArrayRef<Value> logits, Value tileColumn);
+  LogicalResult save(SaveOp save, ArrayRef<Value> logits, Value tileColumn);
 
   PtxBuilder &b;
   FragmentEvaluator &fragment;

@@ -24,7 +24,9 @@ bool mlir::cce::isReadBack(StoreOp store) {
 }
 
 bool ProductKernel::stagesStores() const {
-  return !reduce && llvm::any_of(stores, [](StoreOp store) {
+  if (reduce)
+    return !saves.empty();
+  return llvm::any_of(stores, [](StoreOp store) {
     Type element = store.getTarget().getType().getElementType();
     return (element.isBF16() || element.isF16()) && !isReadBack(store);
   });
@@ -120,7 +122,8 @@ FailureOr<ProductKernel> ProductKernel::match(KernelOp kernel) {
              << product.nAxis.getValue() << "', on sm_90a";
     if (!product.rowSums.empty())
       return product.rowSums[0].emitOpError("expected no sums of a tile beside a reduction on sm_90a");
-    product.marks.assign(inner->getOps<MarkOp>().begin(), inner->getOps<MarkOp>().end());
+    llvm::append_range(product.marks, inner->getOps<MarkOp>());
+    llvm::append_range(product.saves, inner->getOps<SaveOp>());
     if (Value part = product.reduce.getPart())
       product.partAxis = getAxis(part);
     for (StoreOp store : product.stores)

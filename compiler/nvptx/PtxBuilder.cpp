@@ -17,6 +17,10 @@ Value PtxBuilder::offset(Value base, int64_t bytes) {
                              ArrayRef<LLVM::GEPArg>{static_cast<int32_t>(bytes)});
 }
 
+Value PtxBuilder::lowHalves(Value a, Value b) {
+  return intrinsic("llvm.nvvm.prmt", i32(), {a, b, c32(0x5410)});
+}
+
 Value PtxBuilder::pair(Value a, Value b) {
   Value vector = LLVM::PoisonOp::create(*this, VectorType::get(2, a.getType()));
   vector = LLVM::InsertElementOp::create(*this, vector, a, c32(0));
@@ -34,6 +38,15 @@ std::pair<Value, Value> PtxBuilder::loadPairIf(Value address, Value condition) {
           LLVM::AsmDialectAttr::get(getContext(), LLVM::AsmDialect::AD_ATT), ArrayAttr())
           .getResult(0);
   return {LLVM::ExtractValueOp::create(*this, both, 0), LLVM::ExtractValueOp::create(*this, both, 1)};
+}
+
+Value PtxBuilder::opaque(Value value) {
+  return LLVM::InlineAsmOp::create(*this, value.getType(), value, "mov.b32 $0, $1;", "=r,r",
+                                   /*has_side_effects=*/true, /*is_align_stack=*/false,
+                                   LLVM::TailCallKind::None,
+                                   LLVM::AsmDialectAttr::get(getContext(), LLVM::AsmDialect::AD_ATT),
+                                   ArrayAttr())
+      .getResult(0);
 }
 
 Value PtxBuilder::all(Value condition) {

@@ -72,6 +72,8 @@ public:
   Value negf(Value a) { return arith::NegFOp::create(*this, a); }
   /// The larger; of a number and NaN the number (max.f32, §9.7.3.12).
   Value maxf(Value a, Value b) { return arith::MaxNumFOp::create(*this, a, b); }
+  /// The smaller; of a number and NaN the number (min.f32, §9.7.3.11).
+  Value minf(Value a, Value b) { return arith::MinNumFOp::create(*this, a, b); }
   Value fma(Value a, Value b, Value c) { return LLVM::FMAOp::create(*this, f32(), a, b, c); }
   Value intrinsic(StringRef name, Type result, ValueRange operands);
   /// 2^a, to 2 ulp, subnormals flushed (ex2.approx.ftz.f32, §9.7.3.20).
@@ -100,6 +102,8 @@ public:
     LLVM::AtomicRMWOp::create(*this, LLVM::AtomicBinOp::_or, address, bits,
                               LLVM::AtomicOrdering::monotonic, "device");
   }
+  /// The low halves of two words in one, that of `a` first (prmt.b32, §9.7.9.7).
+  Value lowHalves(Value a, Value b);
   /// {a, b} as a vector.
   Value pair(Value a, Value b);
   Value extract(Value vector, int64_t index) {
@@ -117,6 +121,8 @@ public:
   Value shuffleXor(Value value, int64_t mask) {
     return shuffle(value, c32(mask), NVVM::ShflKind::bfly);
   }
+  /// The same value, of which the compiler no longer knows that it does not change in a loop.
+  Value opaque(Value value);
   /// The value of lane 0, which the compiler then knows to be uniform.
   Value broadcast(Value value) { return shuffle(value, c32(0), NVVM::ShflKind::idx); }
   /// The bits that any of the 32 lanes has (redux.sync.or, §9.7.13.10).

@@ -21,13 +21,20 @@ public:
   static constexpr int64_t bytes = rows * 128;
 
   StagedStore(PtxBuilder &builder, Value staging, Value lane);
+  /// The same at any place of the consumers' code: nothing that it uses is kept from one tile to the next,
+  /// because beside the accumulators of a product there are no registers for it. `area`: of the warps that
+  /// store, `firstWarp` of the block and its successors.
+  static StagedStore inLoop(PtxBuilder &b, Value area, int64_t firstWarp);
 
   /// The i-th row that this lane stores.
   Value rowOfLane(int i) { return b.add(b.shr(lane, 3), 4 * i); }
 
-  /// pairs[half][group]: two 16-bit elements each. addresses[i]: of the tile's first column in this
-  /// lane's i-th row, on 16 bytes; exists[i]: null, or whether there is such a row.
-  void store(ArrayRef<Value> (&pairs)[2], ArrayRef<Value> addresses, ArrayRef<Value> exists);
+  /// Two 16-bit elements of the thread's half and group, in 32 bits of any type.
+  using PairAt = llvm::function_ref<Value(int half, int group)>;
+
+  /// Asks for the pairs of a panel right before it is written. addresses[i]: of the tile's first column in
+  /// this lane's i-th row, on 16 bytes; exists[i]: null, or whether there is such a row.
+  void store(PairAt pairAt, int groups, ArrayRef<Value> addresses, ArrayRef<Value> exists);
 
 private:
   PtxBuilder &b;
