@@ -38,8 +38,8 @@ constexpr int64_t clusterTokens = 1024;
 /// then reads C more than once. Measured on an H100, Gemma 2: the forward 0.93, the filtered forward
 /// 0.90 of its time.
 void addCluster(KernelRequest &request) {
-  for (const char *shared : {"lse_forward", "lse_forward_filter", "logit_grad", "grad_embedding",
-                             "grad_embedding_partial", "grad_classifier"})
+  for (const char *shared : {"lse_forward", "lse_forward_filter", "lse_forward_save", "logit_grad",
+                             "grad_embedding", "grad_embedding_partial", "grad_classifier"})
     if (auto width = request.config.find("tile_n");
         request.kernel == shared &&
         (width == request.config.end() || width->second % 128 == 0))
@@ -90,19 +90,21 @@ KernelRequest Plan::requestFor(const std::string &kernel) const {
   request.target = backend->target();
   const bool hasLogits = kernel == "indexed_matmul" || kernel.starts_with("lse_forward") ||
                          kernel.starts_with("logit_grad");
-  // grad_classes is none of the compiler's: its element type is part of the name.
-  if (hasLogits || (kernel.starts_with("grad_") && !kernel.starts_with("grad_classes_")))
+  // Of those that are none of the compiler's the element type is part of the name.
+  const bool isTyped = kernel.starts_with("grad_classes_") || kernel.starts_with("grad_from_saved_");
+  if (hasLogits || (kernel.starts_with("grad_") && !isTyped))
     request.dtype = problem.dtype;
   if (hasLogits)
     request.transform = problem.transform;
   request.config = choices.compilerConfig(tunedAs(kernel));
+  // Sums of what is kept, and maxima of what is saved, are by tiles of this width.
+  static_assert(slotGranule == savedTile);
+  if (auto width = request.config.find("tile_n");
+      (kernel == "logit_grad_listed" || kernel == "lse_forward_save") &&
+      width != request.config.end() && width->second != slotGranule)
+    request.config.clear();
   if (request.target == "sm_90a" && problem.tokens >= clusterTokens)
     addCluster(request);
-  // Its sums of what is kept are by tiles of this width.
-  if (auto width = request.config.find("tile_n"); kernel == "logit_grad_listed" &&
-                                                  width != request.config.end() &&
-                                                  width->second != slotGranule)
-    request.config.clear();
   return request;
 }
 
@@ -180,6 +182,11 @@ Status Plan::build() {
                                      {"weighted_rows_" + type, &k.weightedRows},
                                      {"sum_parts", &k.sumParts}});
   }
+  const bool saves = problem.savedLogitsLimit > 0 && whyNothingSaved().empty();
+  if (saves)
+    kernels.insert(kernels.end(),
+                   {{"lse_forward_save", &lseForwardSave},
+                    {std::string("grad_from_saved_") + dtypeName(problem.dtype), &gradFromSavedKernel}});
   CCE_RETURN_IF_ERROR(loadAll(kernels));
   if (filter && problem.filterTail == CCE_FILTER_TAIL_CORRECT) {
     // The sample is one tile of tokens.
@@ -203,8 +210,8 @@ Status Plan::build() {
   LayoutInputs inputs;
   inputs.tokenGranule = onGpu ? gpuTokenGranule : 1;
   for (const KernelPtr *kernel :
-       {&indexedMatmul, &lseForward, &logitGrad, &gradEmbedding, &gradClassifier, &gradBias,
-        &filterKernels.lseForwardHead, &filterKernels.lseForward, &filterKernels.logitGrad,
+       {&indexedMatmul, &lseForward, &lseForwardSave, &logitGrad, &gradEmbedding, &gradClassifier,
+        &gradBias, &filterKernels.lseForwardHead, &filterKernels.lseForward, &filterKernels.logitGrad,
         &filterKernels.gradEmbedding, &filterKernels.gradClassifier})
     if (*kernel) {
       const Manifest &manifest = (*kernel)->manifest();
@@ -240,8 +247,9 @@ Status Plan::build() {
     inputs.headTokenTile = filterKernels.lseForwardHead->manifest().tile("tokens", 1);
     inputs.headClassTile = filterKernels.lseForwardHead->manifest().tile("classes", 1);
   }
+  inputs.saves = saves;
   CCE_ASSIGN_OR_RETURN(layout, Layout::choose(problem, inputs));
-  if (layout.chunks > 1) {
+  if (layout.all.count > 1 || (layout.saved.classes > 0 && layout.saved.others.count > 0)) {
     // The same tiles as grad_embedding, whose sums it begins.
     CCE_ASSIGN_OR_RETURN(gradEmbeddingPartial,
                          backend->loadKernel(requestFor("grad_embedding_partial")));
@@ -272,6 +280,19 @@ std::string Plan::whyNoFilter() const {
   return layout.filter.whyNot;
 }
 
+std::string Plan::whyNothingSaved() const {
+  if (backend->device() != CCE_DEVICE_CUDA)
+    return "the CPU target computes them again";
+  if (problem.filterEps > 0)
+    return "a filter decides on the device what is computed again";
+  if (problem.transform != "identity" && problem.transform != "bias" &&
+      problem.transform != "softcap")
+    return "only of plain, biased or capped ones the gradient is known from their value";
+  if (packE || packC)
+    return "E or C has to be copied to padded rows";
+  return layout.saved.whyNot;
+}
+
 std::string Plan::describeInWords() const {
   std::ostringstream out;
   out << problem.tokens << " tokens x " << problem.hidden << " hidden x " << problem.vocab
@@ -294,16 +315,31 @@ std::string Plan::describeInWords() const {
   line("indexed_matmul", indexedMatmul);
   line("lse_forward", lseForward);
   out << "backward: workspace " << megabytes(layout.backwardBytes) << " of at most "
-      << megabytes(int64_t(problem.workspaceLimit)) << ", vocabulary in " << layout.chunks
-      << (layout.chunks == 1 ? " chunk" : " chunks of ");
-  if (layout.chunks > 1)
-    out << layout.chunk << " classes, because g takes "
-        << megabytes(layout.padded * layout.gStride * dtypeSize(problem.dtype)) << " a chunk";
+      << megabytes(int64_t(problem.workspaceLimit)) << ", vocabulary in " << layout.all.count
+      << (layout.all.count == 1 ? " chunk" : " chunks of ");
+  if (layout.all.count > 1)
+    out << layout.all.size << " classes, because g takes "
+        << megabytes(layout.padded * layout.all.gStride * dtypeSize(problem.dtype)) << " a chunk";
   out << "\n";
   line("logit_grad", logitGrad);
   line("grad_embedding", gradEmbedding);
   line("grad_classifier", gradClassifier);
   line("grad_bias", gradBias);
+  if (problem.savedLogitsLimit > 0) {
+    const SavedLayout &saved = layout.saved;
+    out << "saved logits: ";
+    if (saved.classes == 0) {
+      out << "none, because " << whyNothingSaved() << "\n";
+    } else {
+      out << "of " << saved.classes << " of " << problem.vocab << " classes, "
+          << megabytes(saved.bytes) << " from forward to backward";
+      if (saved.others.count > 0)
+        out << ", the others in " << saved.others.count
+            << (saved.others.count == 1 ? " chunk" : " chunks");
+      out << "\n";
+      line("lse_forward_save", lseForwardSave);
+    }
+  }
   if (problem.filterEps > 0) {
     const FilterLayout &filter = layout.filter;
     out << "filter: entries of p - onehot below " << problem.filterEps << " may be left out";

@@ -191,8 +191,8 @@ TEST_F(CudaRunTest, backwardInChunks) {
   problem.workspace_limit = 700000;
   ASSERT_NO_FATAL_FAILURE(makePlan());
   const Layout &layout = plan->plan->layoutOf();
-  EXPECT_EQ(layout.chunks, 4);
-  EXPECT_EQ(layout.chunk, 256);
+  EXPECT_EQ(layout.all.count, 4);
+  EXPECT_EQ(layout.all.size, 256);
   EXPECT_EQ(layout.padded, 384);
   std::vector<int> origins, extents;
   fakeDriver().onLaunch = [&](const FakeLaunch &launch) {
@@ -354,8 +354,8 @@ TEST_F(CudaRunTest, oddMatricesArePacked) {
   ASSERT_EQ(cce_backward(plan, &backward, nullptr), CCE_OK) << cce_last_error();
   std::vector<std::string> names = launched();
   // E once, C once a chunk.
-  EXPECT_EQ(std::count(names.begin(), names.end(), "pack_rows"), 1 + layout.chunks);
-  EXPECT_GT(layout.chunks, 1);
+  EXPECT_EQ(std::count(names.begin(), names.end(), "pack_rows"), 1 + layout.all.count);
+  EXPECT_GT(layout.all.count, 1);
 }
 
 TEST_F(CudaRunTest, zeroingLeavesThePaddingAlone) {
