@@ -113,8 +113,8 @@ Chunks placeChunks(const Layout &layout, const Problem &problem, const LayoutInp
   return chunks;
 }
 
-/// The fewest chunks that fit the limit: every chunk reads and writes the f32 sums of dE once more. If not
-/// even the smallest ones fit, those.
+/// The fewest chunks that fit the limit: every chunk reads and writes the f32 sums of dE once more.
+/// If not even the smallest ones fit, those.
 Chunks chooseChunks(const Layout &layout, const Problem &problem, const LayoutInputs &inputs,
                     int64_t start, int64_t first) {
   int64_t granules = divideUp(problem.vocab - first, inputs.vocabGranule);

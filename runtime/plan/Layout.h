@@ -56,8 +56,8 @@ struct LayoutInputs {
   bool saves = false;
 };
 
-/// Classes from `first` on, whose logits the backward computes chunk by chunk, and what it needs for that of
-/// its workspace.
+/// Classes from `first` on, whose logits the backward computes chunk by chunk, and what it needs for
+/// that of its workspace.
 struct Chunks {
   int64_t first = 0;
   /// Classes of a chunk, and how many chunks.

@@ -91,7 +91,8 @@ KernelRequest Plan::requestFor(const std::string &kernel) const {
   const bool hasLogits = kernel == "indexed_matmul" || kernel.starts_with("lse_forward") ||
                          kernel.starts_with("logit_grad");
   // Of those that are none of the compiler's the element type is part of the name.
-  const bool isTyped = kernel.starts_with("grad_classes_") || kernel.starts_with("grad_from_saved_");
+  const bool isTyped =
+      kernel.starts_with("grad_classes_") || kernel.starts_with("grad_from_saved_");
   if (hasLogits || (kernel.starts_with("grad_") && !isTyped))
     request.dtype = problem.dtype;
   if (hasLogits)
@@ -183,10 +184,11 @@ Status Plan::build() {
                                      {"sum_parts", &k.sumParts}});
   }
   const bool saves = problem.savedLogitsLimit > 0 && whyNothingSaved().empty();
-  if (saves)
-    kernels.insert(kernels.end(),
-                   {{"lse_forward_save", &lseForwardSave},
-                    {std::string("grad_from_saved_") + dtypeName(problem.dtype), &gradFromSavedKernel}});
+  if (saves) {
+    kernels.emplace_back("lse_forward_save", &lseForwardSave);
+    kernels.emplace_back(std::string("grad_from_saved_") + dtypeName(problem.dtype),
+                         &gradFromSavedKernel);
+  }
   CCE_RETURN_IF_ERROR(loadAll(kernels));
   if (filter && problem.filterTail == CCE_FILTER_TAIL_CORRECT) {
     // The sample is one tile of tokens.
@@ -211,8 +213,8 @@ Status Plan::build() {
   inputs.tokenGranule = onGpu ? gpuTokenGranule : 1;
   for (const KernelPtr *kernel :
        {&indexedMatmul, &lseForward, &lseForwardSave, &logitGrad, &gradEmbedding, &gradClassifier,
-        &gradBias, &filterKernels.lseForwardHead, &filterKernels.lseForward, &filterKernels.logitGrad,
-        &filterKernels.gradEmbedding, &filterKernels.gradClassifier})
+        &gradBias, &filterKernels.lseForwardHead, &filterKernels.lseForward,
+        &filterKernels.logitGrad, &filterKernels.gradEmbedding, &filterKernels.gradClassifier})
     if (*kernel) {
       const Manifest &manifest = (*kernel)->manifest();
       // Blocks of a cluster take tiles of their own, all of them.

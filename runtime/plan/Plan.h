@@ -72,6 +72,11 @@ private:
   void bindClasses(Bindings &bindings, const BufferBinding &c, const float *bias, int64_t origin,
                    int64_t classes) const;
 
+  /// The log-sum-exp of all classes; the states of those that are saved, then those of the others.
+  Status forwardSaving(char *memory, const Tokens &tokens, const BufferBinding &e,
+                       const BufferBinding &c, const float *bias, float *partial,
+                       void *stream) const;
+
   struct BackwardCall;
   /// Classes whose part of the gradients is computed at a time.
   struct Chunk;

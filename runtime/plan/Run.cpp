@@ -186,30 +186,11 @@ Status Plan::forward(const cce_forward_args &args, void *stream) const {
       CCE_RETURN_IF_ERROR(beginFilter(workspace, static_cast<char *>(args.filter_state), eIn, cIn,
                                       biasIn, bindings, stream));
     const Kernel &lse = filtered ? *filterKernels.lseForward : *lseForward;
-    if (!saves)
+    if (saves)
+      CCE_RETURN_IF_ERROR(forwardSaving(savedMemory, tokens, eIn, cIn, biasIn, partial, stream));
+    else
       CCE_RETURN_IF_ERROR(backend->launch(
           lse, bindings, tilesOf(lse, "tokens", layout.padded) * layout.splits, stream));
-    // The states of the saved classes, then those of the others.
-    auto launchPart = [&](const Kernel &kernel, int64_t first, int64_t classes, int64_t firstSplit,
-                          int64_t partSplits) {
-      Bindings part = common(tokens, eIn);
-      bindClasses(part, rowsOf(cIn, first, classes), biasIn ? biasIn + first : nullptr, first,
-                  classes);
-      part.extent("splits", partSplits)
-          .matrix("partial", partial + 2 * firstSplit * layout.padded, CCE_I64, partSplits,
-                  layout.padded, layout.padded)
-          .matrix("codes", at<void>(savedMemory, saved.codes), problem.dtype, layout.padded,
-                  saved.stride, saved.stride)
-          .matrix("maxima", at<void>(savedMemory, saved.maxima), CCE_F32,
-                  saved.stride / savedTile, layout.padded, layout.padded);
-      return backend->launch(kernel, part, tilesOf(kernel, "tokens", layout.padded) * partSplits,
-                             stream);
-    };
-    if (saves)
-      CCE_RETURN_IF_ERROR(launchPart(*lseForwardSave, 0, saved.classes, 0, saved.splits));
-    if (saves && saved.otherSplits > 0)
-      CCE_RETURN_IF_ERROR(launchPart(*lseForward, saved.classes, problem.vocab - saved.classes,
-                                     saved.splits, saved.otherSplits));
   }
 
   Bindings bindings;
@@ -234,6 +215,31 @@ Status Plan::forward(const cce_forward_args &args, void *stream) const {
                        ", got ", found[1]);
   }
   return {};
+}
+
+Status Plan::forwardSaving(char *memory, const Tokens &tokens, const BufferBinding &e,
+                           const BufferBinding &c, const float *bias, float *partial,
+                           void *stream) const {
+  const SavedLayout &saved = layout.saved;
+  auto launch = [&](const Kernel &kernel, int64_t first, int64_t classes, int64_t firstSplit,
+                    int64_t splits) {
+    Bindings bindings = common(tokens, e);
+    bindClasses(bindings, rowsOf(c, first, classes), bias ? bias + first : nullptr, first, classes);
+    bindings.extent("splits", splits)
+        .matrix("partial", partial + 2 * firstSplit * layout.padded, CCE_I64, splits, layout.padded,
+                layout.padded)
+        .matrix("codes", at<void>(memory, saved.codes), problem.dtype, layout.padded, saved.stride,
+                saved.stride)
+        .matrix("maxima", at<void>(memory, saved.maxima), CCE_F32, saved.stride / savedTile,
+                layout.padded, layout.padded);
+    return backend->launch(kernel, bindings, tilesOf(kernel, "tokens", layout.padded) * splits,
+                           stream);
+  };
+  CCE_RETURN_IF_ERROR(launch(*lseForwardSave, 0, saved.classes, 0, saved.splits));
+  if (saved.otherSplits == 0)
+    return {};
+  return launch(*lseForward, saved.classes, problem.vocab - saved.classes, saved.splits,
+                saved.otherSplits);
 }
 
 Status Plan::backward(const cce_backward_args &args, void *stream) const {
@@ -408,8 +414,8 @@ Status Plan::backwardChunk(const BackwardCall &call, const Tokens &tokens, const
                           ? gradFromSaved(call, tokens, stream)
                           : run(logitGrad, "tokens", layout.padded, "vocab", classes));
   if (args.de)
-    CCE_RETURN_IF_ERROR(run(chunk.isLast ? gradEmbedding : gradEmbeddingPartial, "tokens", layout.padded,
-                            "hidden", problem.hidden));
+    CCE_RETURN_IF_ERROR(run(chunk.isLast ? gradEmbedding : gradEmbeddingPartial, "tokens",
+                            layout.padded, "hidden", problem.hidden));
   if (args.dc)
     CCE_RETURN_IF_ERROR(run(gradClassifier, "vocab", classes, "hidden", problem.hidden));
   if (args.dbias)

@@ -114,7 +114,8 @@ TEST_F(LayoutTest, slicesDoNotOverlap) {
   std::vector<Slice> backward = shared;
   const auto &b = layout.backward;
   for (const Slice &slice :
-       {b.lse, b.probWeight, b.labelWeight, b.alpha, b.dbias, layout.all.packedC, layout.all.sum, layout.all.g})
+       {b.lse, b.probWeight, b.labelWeight, b.alpha, b.dbias, layout.all.packedC, layout.all.sum,
+        layout.all.g})
     backward.push_back(slice);
   check(backward, layout.backwardBytes);
   EXPECT_GE(layout.forward.packedC.bytes, 2 * problem.vocab * 40);
@@ -223,8 +224,13 @@ TEST_F(SavedLayoutTest, noRoomIsNoError) {
   const Layout layout = choose();
   EXPECT_EQ(layout.all.count, 1);
   EXPECT_EQ(layout.saved.classes, 0);
-  EXPECT_THAT(layout.saved.whyNot, testing::StartsWith("the other classes need a workspace of at least "));
+  EXPECT_THAT(layout.saved.whyNot,
+              testing::StartsWith("the other classes need a workspace of at least "));
   EXPECT_LE(size_t(layout.backwardBytes), problem.workspaceLimit);
+  problem.workspaceLimit = size_t(256) << 20;
+  EXPECT_EQ(choose().saved.classes, 256);
+  EXPECT_EQ(choose().all.count, 1);
+  EXPECT_EQ(choose().backwardBytes, choose().saved.others.end);
 }
 
 TEST_F(SavedLayoutTest, enormousProblemsDoNotOverflow) {

@@ -186,6 +186,53 @@ TEST_F(SavedTest, asManyClassesAsFit) {
   EXPECT_EQ(logits.maps.at("c").address, static_cast<const char *>(forward.c) + 512 * 64 * 2);
 }
 
+TEST_F(SavedTest, theStatesOfBothPartsAreMerged) {
+  problem.tokens = 2048;
+  problem.vocab = 10000;
+  problem.saved_logits_limit = uint64_t(20) << 20;
+  change = [](const KernelRequest &request, KernelCode &code) {
+    if (request.kernel == "finish_loss") {
+      code.manifest.arguments.push_back({});
+      code.manifest.arguments.back().kind = ArgumentKind::Scalar;
+      code.manifest.arguments.back().name = "splits";
+    }
+  };
+  ASSERT_NO_FATAL_FAILURE(makePlan());
+  EXPECT_EQ(saved().classes, 4864);
+  runForward();
+  EXPECT_EQ(launch("lse_forward_save").integers.at("extent splits"), 8); // 132 / 16 tiles of tokens
+  EXPECT_EQ(launch("finish_loss").integers.at("splits"), 16);
+  forward.saved_logits = nullptr;
+  runForward();
+  EXPECT_EQ(launch("finish_loss").integers.at("splits"), 8);
+}
+
+TEST_F(SavedTest, everyPartHasItsBias) {
+  problem.saved_logits_limit = 500000;
+  problem.bias_dtype = CCE_F32;
+  change = [](const KernelRequest &request, KernelCode &code) {
+    if (request.kernel == "lse_forward" || request.kernel == "logit_grad") {
+      code.manifest.arguments.push_back({});
+      code.manifest.arguments.back().name = "bias";
+    }
+    if (request.kernel == "grad_bias") {
+      code.manifest.arguments.push_back({});
+      code.manifest.arguments.back().name = "dbias";
+    }
+  };
+  ASSERT_NO_FATAL_FAILURE(makePlan());
+  auto *bias = allocate<float>(4000), *dbias = allocate<float>(4000);
+  forward.bias = backward.bias = bias;
+  backward.dbias = dbias;
+  runForward();
+  EXPECT_EQ(launch("lse_forward_save").pointers.at("bias"), bias);
+  EXPECT_EQ(launch("lse_forward").pointers.at("bias"), bias + 512);
+  runBackward();
+  EXPECT_EQ(launch("logit_grad").pointers.at("bias"), bias + 512);
+  EXPECT_EQ(launch("grad_bias").pointers.at("dbias"), dbias);
+  EXPECT_EQ(launch("grad_bias", 1).pointers.at("dbias"), dbias + 512);
+}
+
 TEST_F(SavedTest, withoutTheMemoryEverythingIsComputedAgain) {
   problem.saved_logits_limit = 500000;
   ASSERT_NO_FATAL_FAILURE(makePlan());

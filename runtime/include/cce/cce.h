@@ -14,7 +14,7 @@
  * for E (tokens x hidden) and C (vocab x hidden), without ever storing the logits
  * z (Wijmans et al., "Cut Your Losses in Large-Vocabulary Language Models", ICLR
  * 2025, arXiv 2411.09009; Algorithms 1 to 4, exactly unless cce_problem::filter_eps
- * says otherwise).
+ * says otherwise), except where cce_problem::saved_logits_limit grants memory for them.
  *
  * Life of a caller:
  *
