@@ -277,7 +277,7 @@ def marks_of(plan):
     up = lambda x, granule: (x + granule - 1) // granule * granule
     for granule in (128, 256, 512):  # of the tokens, with clusters
         groups = up(max(n, 1), granule) // 128
-        if up(4 * groups * words, 256) + up(512 * groups, 256) == plan.state_bytes:
+        if up(4 * groups * words, 256) + up(512 * groups, 256) + 256 == plan.state_bytes:
             break
     else:
         raise RuntimeError(f"a state of {plan.state_bytes} bytes does not fit {n} tokens and {v} classes")

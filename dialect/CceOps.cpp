@@ -126,6 +126,12 @@ LogicalResult MarkOp::verify() {
       target.getAxes()[1] != value.getAxes()[1] || target.getAxes()[0] == value.getAxes()[0])
     return emitOpError("expected a target of i1 over groups and '")
            << value.getAxes()[1].getValue() << "', got " << target;
+  // mark_c3
+  if (Value groups = getGroups();
+      groups && groups.getType() != TileType::get(getContext(), value.getAxes()[0],
+                                                  IntegerType::get(getContext(), 32)))
+    return emitOpError("expected groups of i32 over '")
+           << value.getAxes()[0].getValue() << "', got " << groups.getType();
   return success();
 }
 
@@ -184,6 +190,53 @@ LogicalResult StoreOp::verify() {
   Type from = value.getElementType(), to = target.getElementType();
   if (from != to && !(isFloat(from) && isFloat(to)))
     return emitOpError("expected two floats or equal elements, got ") << from << " into " << to;
+  return success();
+}
+
+//===----------------------------------------------------------------------===//
+// LoadHalvesOp, StoreHalvesOp
+//===----------------------------------------------------------------------===//
+
+LogicalResult LoadHalvesOp::inferReturnTypes(MLIRContext *context, std::optional<Location>,
+                                             ValueRange operands, DictionaryAttr, OpaqueProperties,
+                                             RegionRange, SmallVectorImpl<Type> &results) {
+  auto upper = cast<BufferType>(operands[0].getType());
+  results.push_back(TileType::get(context, upper.getAxes(), Float32Type::get(context)));
+  return success();
+}
+
+template <typename OpT>
+static LogicalResult verifyHalves(OpT op) {
+  // load_halves_c1, store_halves_c1
+  BufferType upper = op.getUpper().getType(), lower = op.getLower().getType();
+  if (upper.getRank() != 2 || upper.getAxes() != lower.getAxes())
+    return op.emitOpError("expected two buffers over the same two axes, got ")
+           << upper << " and " << lower;
+  if (failed(verifyCoords(op, upper, op.getCoords())))
+    return failure();
+  // load_halves_c2, store_halves_c2
+  Type element = upper.getElementType();
+  bool hasHalf = isa<OperandType>(element) ||
+                 (element.isIntOrFloat() && element.getIntOrFloatBitWidth() == 16);
+  if (!hasHalf || !lower.getElementType().isInteger(16))
+    return op.emitOpError("expected upper halves in elements of 16 bits and lower ones in i16, got ")
+           << upper << " and " << lower;
+  return success();
+}
+
+LogicalResult LoadHalvesOp::verify() { return verifyHalves(*this); }
+
+LogicalResult StoreHalvesOp::verify() {
+  if (failed(verifyHalves(*this)))
+    return failure();
+  // store_halves_c1
+  TileType value = getValue().getType();
+  if (value.getAxes() != getUpper().getType().getAxes())
+    return emitOpError("expected the tile to span the axes of ")
+           << getUpper().getType() << ", got " << value;
+  // store_halves_c3
+  if (!value.getElementType().isF32())
+    return emitOpError("expected a tile of f32, got ") << value;
   return success();
 }
 

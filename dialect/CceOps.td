@@ -248,11 +248,13 @@ def Cce_MarkOp : Cce_Op<"mark"> {
   let summary = "remembers for which classes some token reaches its threshold";
   let description = [{
     Sets bit (g, b) where value[a, b] >= threshold[a] for any row a of group g: rows of one tile are a
-    group. Other bits stay. This is how the forward decides what a filtered backward must look at.
+    group, or, with `by`, row a is of group groups[a]. Other bits stay. This is how the forward decides
+    what a filtered backward must look at.
 
     C1. the value is a tile of f32 of rank 2, the threshold one of f32 over its first axis.
     C2. the target has rank 2 and element i1 (32 bits in a word), its last axis is the last of the value,
     its first is another than the value's axes.
+    C3. groups, if given, are a tile of i32 over the value's first axis.
 
     Example:
     ```mlir
@@ -266,9 +268,10 @@ def Cce_MarkOp : Cce_Op<"mark"> {
     }
     ```
   }];
-  let arguments = (ins Cce_Tile:$value, Cce_Tile:$threshold, Arg<Cce_Buffer, "", [MemWrite]>:$target);
-  let assemblyFormat = "$value `,` $threshold `,` $target attr-dict `:` type($value) `,` "
-                       "type($threshold) `,` type($target)";
+  let arguments = (ins Cce_Tile:$value, Cce_Tile:$threshold, Arg<Cce_Buffer, "", [MemWrite]>:$target,
+                       Optional<Cce_Tile>:$groups);
+  let assemblyFormat = "$value `,` $threshold `,` $target (`by` $groups^)? attr-dict `:` type($value) `,` "
+                       "type($threshold) `,` type($target) (`,` type($groups)^)?";
   let hasVerifier = 1;
 }
 
@@ -360,6 +363,66 @@ def Cce_StoreOp : Cce_Op<"store"> {
                        Variadic<Cce_Coord>:$coords);
   let assemblyFormat =
       "$value `,` $target `[` $coords `]` attr-dict `:` type($value) `,` type($target)";
+  let hasVerifier = 1;
+}
+
+def Cce_LoadHalvesOp : Cce_Op<"load_halves", [AttrSizedOperandSegments, DeclareOpInterfaceMethods<InferTypeOpInterface>]> {
+  let summary = "reads a tile of f32 whose halves lie in two buffers";
+  let description = [{
+    The upper 16 bits of every element come from one buffer and the lower 16 from the other: so a sum can be
+    kept in f32 between two kernels where there is only room for 16 bits, and memory for as many more.
+    With `if %condition` memory is not touched when the condition is false, and the tile is zero.
+
+    Where in a row of the tile its halves lie is the target's choice. They mean nothing to other
+    ops, and only `cce.store_halves` to the same two buffers, in a kernel of the same configuration, makes them.
+
+    C1. both buffers span the same two axes, and there is a coordinate for each.
+    C2. the elements of the lower halves are i16, those of the upper ones have 16 bits too.
+
+    Example:
+    ```mlir
+    cce.kernel @widen(%upper: !cce.buffer<tokens x hidden x bf16>, %lower: !cce.buffer<tokens x hidden x i16>,
+                      %y: !cce.buffer<tokens x hidden x f32>) {
+      cce.parallel %i, %d over tokens, hidden {
+        %t = cce.load_halves %upper, %lower[%i, %d] : !cce.buffer<tokens x hidden x bf16>, !cce.buffer<tokens x hidden x i16>
+        cce.store %t, %y[%i, %d] : !cce.tile<tokens x hidden x f32>, !cce.buffer<tokens x hidden x f32>
+      }
+    }
+    ```
+  }];
+  let arguments = (ins Arg<Cce_Buffer, "", [MemRead]>:$upper, Arg<Cce_Buffer, "", [MemRead]>:$lower,
+                       Variadic<Cce_Coord>:$coords, Optional<I1>:$condition);
+  let results = (outs Cce_Tile:$result);
+  let assemblyFormat = "$upper `,` $lower `[` $coords `]` (`if` $condition^)? attr-dict `:` "
+                       "type($upper) `,` type($lower)";
+  let hasVerifier = 1;
+}
+
+def Cce_StoreHalvesOp : Cce_Op<"store_halves"> {
+  let summary = "writes a tile of f32 in halves to two buffers";
+  let description = [{
+    What `cce.load_halves` reads. Nothing is rounded. Of a row that a list does not name neither half is
+    kept, and elements beyond the extents have no halves.
+
+    C1. both buffers span the axes of the tile, in the same order, and there is a coordinate for each.
+    C2. the elements of the lower halves are i16, those of the upper ones have 16 bits too.
+    C3. the tile holds f32.
+
+    Example:
+    ```mlir
+    cce.kernel @split(%x: !cce.buffer<tokens x hidden x f32>, %upper: !cce.buffer<tokens x hidden x bf16>,
+                      %lower: !cce.buffer<tokens x hidden x i16>) {
+      cce.parallel %i, %d over tokens, hidden {
+        %t = cce.load %x[%i, %d] : !cce.buffer<tokens x hidden x f32>
+        cce.store_halves %t, %upper, %lower[%i, %d] : !cce.tile<tokens x hidden x f32>, !cce.buffer<tokens x hidden x bf16>, !cce.buffer<tokens x hidden x i16>
+      }
+    }
+    ```
+  }];
+  let arguments = (ins Cce_Tile:$value, Arg<Cce_Buffer, "", [MemWrite]>:$upper,
+                       Arg<Cce_Buffer, "", [MemWrite]>:$lower, Variadic<Cce_Coord>:$coords);
+  let assemblyFormat = "$value `,` $upper `,` $lower `[` $coords `]` attr-dict `:` type($value) `,` "
+                       "type($upper) `,` type($lower)";
   let hasVerifier = 1;
 }
 

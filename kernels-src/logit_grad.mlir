@@ -25,9 +25,10 @@ cce.kernel @logit_grad(%e: !cce.buffer<positions x hidden x !cce.operand>, %rows
     ^bb0(%logit: f32, %d: f32, %is_label: i1, %log_sum: f32, %prob_w: f32, %label_w: f32):
       %log_p = arith.subf %logit, %log_sum : f32
       %p = math.exp %log_p : f32
-      %up = arith.mulf %p, %prob_w : f32
-      %down = arith.subf %up, %label_w : f32
-      %gl = arith.select %is_label, %down, %up : f32
+      %none = arith.constant 0.0 : f32
+      %down = arith.select %is_label, %label_w, %none : f32
+      %minus = arith.negf %down : f32
+      %gl = math.fma %p, %prob_w, %minus : f32
       %gx = arith.mulf %gl, %d : f32
       cce.yield %gx : f32
     }

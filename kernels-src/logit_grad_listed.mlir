@@ -37,9 +37,10 @@ cce.kernel @logit_grad_listed(%e: !cce.buffer<positions x hidden x !cce.operand>
                   !cce.tile<tokens x i32>, !cce.tile<tokens x f32>, !cce.tile<tokens x f32> -> !cce.tile<tokens x slots x f32> {
     ^bb0(%prob: f32, %d: f32, %class_id: i32, %label_id: i32, %prob_w: f32, %label_w: f32):
       %is_label = arith.cmpi eq, %class_id, %label_id : i32
-      %up = arith.mulf %prob, %prob_w : f32
-      %down = arith.subf %up, %label_w : f32
-      %gl = arith.select %is_label, %down, %up : f32
+      %none = arith.constant 0.0 : f32
+      %down = arith.select %is_label, %label_w, %none : f32
+      %minus = arith.negf %down : f32
+      %gl = math.fma %prob, %prob_w, %minus : f32
       %gx = arith.mulf %gl, %d : f32
       cce.yield %gx : f32
     }

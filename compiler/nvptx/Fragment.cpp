@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //===----------------------------------------------------------------------===//
 #include "compiler/nvptx/Fragment.h"
+#include <numbers>
 
 using namespace mlir;
 using namespace mlir::cce;
@@ -15,15 +16,12 @@ void FragmentEvaluator::setRows(Value newGroup, Value newWarpRow, Value lane) {
   warpRow = newWarpRow;
   rows[0] = b.add(warpRow, b.shr(lane, 2));
   rows[1] = b.add(rows[0], 8);
-  if (staged)
-    for (int i = 0; i < StagedStore::rowsPerLane; ++i)
-      rows[2 + i] = b.add(warpRow, staged->rowOfLane(i));
   rowValues.clear();
 }
 
-void FragmentEvaluator::setTile(Value newColumn, ArrayRef<Value> newAccumulator) {
-  column = newColumn;
-  accumulator.assign(newAccumulator.begin(), newAccumulator.end());
+void FragmentEvaluator::setColumn(Value newColumn, Value lane) {
+  tileColumn = newColumn;
+  column = b.add(tileColumn, b.mul(b.andi(lane, 3), 2));
   tileValues.clear();
   rowSums.clear();
 }
@@ -81,12 +79,17 @@ Value FragmentEvaluator::compute(Value tile, FragmentPosition position) {
   if (auto onehot = dyn_cast_or_null<OnehotOp>(op)) {
     StringAttr axis = getAxis(onehot.getCoord());
     Value label = get(onehot.getLabels(), position);
-    Value index = axis == product.nAxis ? getColumn(position.group, position.pair)
-                                        : rows[position.half];
-    return b.eq(label, b.add(index, arguments.origin(axis)));
+    if (axis != product.nAxis)
+      return b.eq(label, b.add(rows[position.half], arguments.origin(axis)));
+    // How far from the thread's first column is the same for all of them.
+    Value &distance = tileValues[Key{onehot, -1, position.half, -1}];
+    if (!distance)
+      distance = b.sub(label, b.add(column, arguments.origin(axis)));
+    return b.eq(distance, b.c32(8 * position.group + position.pair));
   }
   emitError(tile.getLoc()) << "expected the element-wise part of a product kernel to be made of "
-                              "cce.load, cce.map, cce.rows, cce.zero and cce.onehot on sm_90a";
+                              "cce.load, cce.load_halves, cce.map, cce.rows, cce.zero and cce.onehot "
+                              "on sm_90a";
   return {};
 }
 
@@ -97,18 +100,31 @@ Value FragmentEvaluator::applyMap(MapOp map, FragmentPosition position) {
     if (!inputs.back())
       return {};
   }
-  // A divisor that is the same for all elements is inverted once.
-  return emitMap(b, map, inputs, [&](BlockArgument argument, Value divisor) -> Value {
-    if (isa<TileType>(map.getInputs()[argument.getArgNumber()].getType()))
+  // What depends on the row alone is computed once, where the row's values are loaded.
+  auto oncePerRow = [&](int kind, BlockArgument argument, Value input, auto emit) -> Value {
+    auto type = dyn_cast<TileType>(map.getInputs()[argument.getArgNumber()].getType());
+    if (type && llvm::is_contained(type.getAxes(), product.nAxis))
       return {};
-    Value &inverse = rowValues[Key{argument.getAsOpaquePointer(), -1, -1, -1}];
-    if (!inverse) {
+    bool isRow = type && type.getRank() == 1;
+    int half = isRow ? position.half : -1;
+    Value &known = rowValues[Key{argument.getAsOpaquePointer(), -1, half, kind}];
+    if (!known) {
       OpBuilder::InsertionGuard guard(b);
-      b.setInsertionPointAfterValue(divisor);
-      inverse = arith::DivFOp::create(b, b.cf(1.0), divisor);
+      b.setInsertionPointAfterValue(input);
+      known = emit();
     }
-    return inverse;
-  });
+    return known;
+  };
+  auto inverse = [&](BlockArgument argument, Value divisor) {
+    return oncePerRow(-1, argument, divisor, [&]() -> Value {
+      return arith::DivFOp::create(b, b.cf(1.0), divisor);
+    });
+  };
+  // One rounding of x·log2 e more, which is as small as that of x itself.
+  auto exponent = [&](BlockArgument argument, Value x) {
+    return oncePerRow(-2, argument, x, [&] { return b.mulf(x, b.cf(-std::numbers::log2e)); });
+  };
+  return emitMap(b, map, inputs, {inverse, exponent});
 }
 
 Value FragmentEvaluator::toF32(Value value, Type element) {
@@ -227,30 +243,34 @@ Value FragmentEvaluator::loadElement(LoadOp load, FragmentPosition position) {
 }
 
 /// Of `tokens` all rows exist, and hold zero beyond the extent.
-void FragmentEvaluator::rowAddresses(Value target, int first, int count, Value firstColumn,
-                                     SmallVectorImpl<Value> &addresses,
-                                     SmallVectorImpl<Value> &exists) {
-  Value base = arguments.pointer(target), stride = arguments.stride(target);
+std::pair<Value, Value> FragmentEvaluator::storedRow(Value target, int index, Value firstColumn) {
+  auto [row, exists] = bufferRow(target, index);
+  if (!exists && !isTokens(product.mAxis))
+    exists = b.lt(row, arguments.extent(product.mAxis));
+  Value first = b.add(b.mul(b.sext64(row), arguments.stride(target)), b.sext64(firstColumn));
   int64_t size = bytesOf(cast<BufferType>(target.getType()).getElementType());
-  for (int i = first; i < first + count; ++i) {
-    auto [row, listed] = bufferRow(target, i);
-    if (!listed && !isTokens(product.mAxis))
-      listed = b.lt(row, arguments.extent(product.mAxis));
-    exists.push_back(listed);
-    Value index = b.add(b.mul(b.sext64(row), stride), b.sext64(firstColumn));
-    addresses.push_back(b.offset(base, b.mul(index, b.c64(size))));
-  }
+  return {b.offset(arguments.pointer(target), b.mul(first, b.c64(size))), exists};
 }
 
-void FragmentEvaluator::storeStaged(Value target, Value tileColumn, StagedStore::PairAt pairAt) {
-  StagedStore store = product.reduce
-                          ? StagedStore::inLoop(b, stagingArea.first, stagingArea.second)
-                          : *staged;
-  for (int i = 0; product.reduce && i < StagedStore::rowsPerLane; ++i)
-    rows[2 + i] = b.add(warpRow, store.rowOfLane(i));
+void FragmentEvaluator::storeRows(Value target, int first, ArrayRef<Value> (&pairs)[2]) {
+  int64_t size = bytesOf(cast<BufferType>(target.getType()).getElementType());
+  auto known = rowValues;
   SmallVector<Value, 4> addresses, exists;
-  rowAddresses(target, 2, StagedStore::rowsPerLane, tileColumn, addresses, exists);
-  store.store(pairAt, groups(), addresses, exists);
+  staged->beginPanel();
+  Value firstColumn = b.add(tileColumn, staged->firstColumn());
+  rows[2] = b.add(warpRow, staged->firstRow());
+  for (int i = 0; i < StagedStore::rowsPerLane; ++i) {
+    rows[2 + i] = b.add(rows[2], StagedStore::rowDistance * i);
+    auto [address, isRow] = storedRow(target, 2 + i, firstColumn);
+    if (i > 0 && !target.getDefiningOp<GatherOp>()) {
+      Value distance = b.mul(arguments.stride(target), b.c64(StagedStore::rowDistance * size));
+      address = b.offset(addresses.back(), distance);
+    }
+    addresses.push_back(address);
+    exists.push_back(isRow);
+  }
+  staged->storePanel(first, pairs, addresses, exists);
+  rowValues = known;
 }
 
 LogicalResult FragmentEvaluator::addToRowSums(StoreOp store, FragmentPosition position) {
@@ -292,15 +312,31 @@ LogicalResult FragmentEvaluator::storeRowSums(StoreOp store, Value tile, Value l
   return success();
 }
 
-LogicalResult FragmentEvaluator::store(StoreOp store, Value tileColumn, ArrayRef<StoreOp> sums) {
+void FragmentEvaluator::ifExists(Value exists, Body body) {
+  if (exists)
+    b.ifThen(exists, body);
+  else
+    body();
+}
+
+Value FragmentEvaluator::isWhole(Value matrix, int64_t unit) {
+  int64_t size = bytesOf(cast<BufferType>(matrix.getType()).getElementType());
+  Value full = b.cmp(arith::CmpIPredicate::sle, b.add(tileColumn, product.tileN),
+                     arguments.extent(product.nAxis));
+  Value rowBytes = b.mul(arguments.stride(matrix), b.c64(size));
+  Value start = LLVM::PtrToIntOp::create(b, b.i64(), arguments.pointer(matrix));
+  Value misfit = b.andi(b.ori(start, rowBytes), b.c64(unit - 1));
+  return b.andi(full, b.eq(misfit, b.c64(0)));
+}
+
+LogicalResult FragmentEvaluator::store(StoreOp store, ArrayRef<StoreOp> sums) {
   BufferType type = store.getTarget().getType();
   Type element = type.getElementType();
   if (type.getRank() != 2 || type.getAxes()[0] != product.mAxis || type.getAxes()[1] != product.nAxis)
     return store.emitOpError("expected a store over the axes of the product on sm_90a, '")
            << product.mAxis.getValue() << "' and '" << product.nAxis.getValue() << "'";
   int64_t size = bytesOf(element);
-  Value extent = arguments.extent(product.nAxis), stride = arguments.stride(store.getTarget());
-  Value base = arguments.pointer(store.getTarget());
+  Value extent = arguments.extent(product.nAxis);
 
   Value keep[2];
   if (isTokens(product.mAxis) && !store.getTarget().getDefiningOp<GatherOp>())
@@ -308,73 +344,222 @@ LogicalResult FragmentEvaluator::store(StoreOp store, Value tileColumn, ArrayRef
       keep[half] = b.lt(rows[half], arguments.extent(product.mAxis));
 
   auto pairType = VectorType::get(2, element);
-  SmallVector<Value> pairs[2];
-  for (int group = 0; group < groups(); ++group)
-    for (int half = 0; half < 2; ++half) {
-      Value values[2];
-      for (int pair = 0; pair < 2; ++pair) {
-        values[pair] = get(store.getValue(), {group, half, pair});
-        if (!values[pair])
-          return failure();
-        for (StoreOp sum : sums)
-          if (failed(addToRowSums(sum, {group, half, pair})))
-            return failure();
-        if (keep[half])
-          values[pair] = b.select(keep[half], values[pair], b.cf(0.0));
+  LogicalResult result = success();
+  auto pairOf = [&](int group, int half) -> Value {
+    Value values[2];
+    for (int pair = 0; pair < 2; ++pair) {
+      if (failed(result)) // and has been diagnosed
+        return LLVM::PoisonOp::create(b, pairType);
+      values[pair] = get(store.getValue(), {group, half, pair});
+      if (!values[pair]) {
+        result = failure();
+        return LLVM::PoisonOp::create(b, pairType);
       }
-      Value both = b.pair(values[0], values[1]);
-      if (element != b.f32())
-        both = arith::TruncFOp::create(b, pairType, both);
-      pairs[half].push_back(both);
+      for (StoreOp sum : sums)
+        if (failed(addToRowSums(sum, {group, half, pair})))
+          result = failure();
     }
-
-  // Lists of rows are read here, at the end: before the product they would only take registers. What is
-  // loaded is known in this branch alone.
-  auto forEachRow = [&](llvm::function_ref<void(int, Value)> body) {
+    Value both = b.vector({values[0], values[1]});
+    if (element != b.f32())
+      both = arith::TruncFOp::create(b, pairType, both);
+    if (keep[half])
+      both = b.select(keep[half], both, arith::ConstantOp::create(b, b.getZeroAttr(pairType)));
+    return both;
+  };
+  bool wholeRows = staged && size == 2, readBack = isReadBack(store);
+  // Lists of rows are read where rows are stored: before the product they would only take registers. And
+  // what is loaded in a branch is known there alone.
+  auto storePairs = [&](int first, ArrayRef<Value>(&pairs)[2]) {
     auto known = rowValues;
-    SmallVector<Value, 2> addresses, exists;
-    rowAddresses(store.getTarget(), 0, 2, column, addresses, exists);
     for (int half = 0; half < 2; ++half) {
-      auto storeRow = [&] { body(half, addresses[half]); };
-      if (exists[half])
-        b.ifThen(exists[half], storeRow);
-      else
-        storeRow();
+      auto [address, exists] = storedRow(store.getTarget(), half, column);
+      ifExists(exists, [&, address = address] {
+        for (auto [i, both] : llvm::enumerate(pairs[half]))
+          b.store(both, b.offset(address, 8 * int64_t(first + i) * size), 2 * size);
+      });
     }
     rowValues = known;
   };
-  auto storePairs = [&] {
-    forEachRow([&](int half, Value address) {
-      for (int group = 0; group < groups(); ++group)
-        b.store(pairs[half][group], b.offset(address, 8 * group * size), 2 * size);
-    });
+  auto storeSingly = [&](int first, ArrayRef<Value>(&pairs)[2]) {
+    auto known = rowValues;
+    for (int half = 0; half < 2; ++half) {
+      auto [address, exists] = storedRow(store.getTarget(), half, column);
+      ifExists(exists, [&, address = address] {
+        for (auto [i, both] : llvm::enumerate(pairs[half]))
+          for (int pair = 0; pair < 2; ++pair)
+            b.ifThen(b.lt(getColumn(first + i, pair), extent), [&] {
+              int64_t offset = (8 * int64_t(first + i) + pair) * size;
+              b.store(b.extract(both, pair), b.offset(address, offset), size);
+            });
+      });
+    }
+    rowValues = known;
   };
   // The library's own workspace holds whole tiles, and they are read as such.
-  if (isReadBack(store)) {
-    storePairs();
-    return success();
-  }
-  auto storeRows = [&] {
-    auto known = rowValues;
-    storeStaged(store.getTarget(), tileColumn, [&](int half, int group) { return pairs[half][group]; });
-    rowValues = known;
-  };
-  // Only where the whole tile exists and is aligned, which in matrices of the caller's it need not be.
-  bool wholeRows = staged && size == 2;
-  int64_t unit = wholeRows ? 16 : 2 * size;
-  Value full = b.cmp(arith::CmpIPredicate::sle, b.add(tileColumn, product.tileN), extent);
-  Value start = LLVM::PtrToIntOp::create(b, b.i64(), base);
-  Value misfit = b.andi(b.ori(start, b.mul(stride, b.c64(size))), b.c64(unit - 1));
-  Value fast = b.andi(full, b.eq(misfit, b.c64(0)));
-  b.ifThenElse(fast, wholeRows ? PtxBuilder::Body(storeRows) : PtxBuilder::Body(storePairs), [&] {
-    forEachRow([&](int half, Value address) {
-      for (int group = 0; group < groups(); ++group)
-        for (int pair = 0; pair < 2; ++pair)
-          b.ifThen(b.lt(getColumn(group, pair), extent), [&] {
-            b.store(b.extract(pairs[half][group], pair),
-                    b.offset(address, (8 * group + pair) * size), size);
-          });
-    });
+  Value whole = readBack ? Value() : isWhole(store.getTarget(), wholeRows ? 16 : 2 * size);
+  forEachPanel([&](int first) {
+    SmallVector<Value> both[2];
+    for (int group = first; group < first + StagedStore::panelGroups; ++group)
+      for (int half = 0; half < 2; ++half)
+        both[half].push_back(pairOf(group, half));
+    ArrayRef<Value> pairs[2] = {both[0], both[1]};
+    if (readBack)
+      return storePairs(first, pairs);
+    b.ifThenElse(
+        whole, [&] { wholeRows ? storeRows(store.getTarget(), first, pairs) : storePairs(first, pairs); },
+        [&] { storeSingly(first, pairs); });
   });
-  return success();
+  return result;
+}
+
+/// The branch that stores a panel keeps the assembler from computing the next before: it would run out
+/// of registers.
+void FragmentEvaluator::forEachPanel(llvm::function_ref<void(int)> body) {
+  for (int first = 0; first < groups(); first += StagedStore::panelGroups) {
+    if (product.halvesLoad) {
+      loadHalves(first + StagedStore::panelGroups);
+      joinHalves(first);
+    }
+    body(first);
+  }
+}
+
+//===----------------------------------------------------------------------===//
+// Halves
+//===----------------------------------------------------------------------===//
+
+FragmentEvaluator::HalfRows FragmentEvaluator::halfRows() {
+  HalfRows result;
+  // The thread's columns start at 2 (l % 4), its pieces at four times that.
+  result.place = b.add(tileColumn, b.mul(b.sub(b.afresh(column), tileColumn), groupsPerPiece));
+  auto knownRows = rowValues;
+  Value outside[2] = {rows[0], rows[1]};
+  rows[0] = b.afresh(rows[0]);
+  rows[1] = b.add(rows[0], 8);
+  for (int half = 0; half < 2; ++half) {
+    auto [row, exists] = bufferRow(product.upperHalves, half);
+    auto startOf = [&](Value matrix, Value row) {
+      Value index = b.mul(b.sext64(row), arguments.stride(matrix));
+      return b.offset(arguments.pointer(matrix), b.mul(index, b.c64(2)));
+    };
+    result.upper[half] = startOf(product.upperHalves, row);
+    result.lower[half] = startOf(product.lowerHalves, rows[half]);
+    result.exists[half] = exists;
+  }
+  llvm::copy(outside, rows);
+  rowValues = knownRows;
+  return result;
+}
+
+Value FragmentEvaluator::inHalves(Value row, Value first, int64_t columns) {
+  return b.offset(b.offset(row, b.mul(b.sext64(first), b.c64(2))), 2 * columns);
+}
+
+void FragmentEvaluator::prefetchHalves() {
+  if (!product.halvesLoad)
+    return;
+  loadHalves(0);
+}
+
+Value FragmentEvaluator::wantsHalves(const HalfRows &halves, int half) {
+  Value condition = LoadHalvesOp(product.halvesLoad).getCondition();
+  Value wanted = condition ? scalarOf(condition) : b.ctrue();
+  return halves.exists[half] ? b.andi(wanted, halves.exists[half]) : wanted;
+}
+
+void FragmentEvaluator::loadHalves(int panel) {
+  if (panel >= groups())
+    return;
+  HalfRows halves = halfRows();
+  for (int first = panel; first < panel + StagedStore::panelGroups; first += groupsPerPiece)
+    for (int half = 0; half < 2; ++half) {
+      Value wanted = wantsHalves(halves, half);
+      Piece &piece = pieces[{first, half}];
+      piece.lower = b.loadWordsIf(inHalves(halves.lower[half], halves.place, 8 * first), wanted);
+      piece.upper = b.loadWordsIf(inHalves(halves.upper[half], halves.place, 8 * first),
+                                  b.andi(wanted, isWhole(product.upperHalves, 16)));
+    }
+}
+
+void FragmentEvaluator::joinHalves(int panel) {
+  LoadHalvesOp load = product.halvesLoad;
+  for (int first = panel; first < panel + StagedStore::panelGroups; first += groupsPerPiece)
+    for (int half = 0; half < 2; ++half) {
+      Piece &piece = pieces[{first, half}];
+      SmallVector<Value> upper = b.ifValues(
+          isWhole(product.upperHalves, 16), [&] { return piece.upper; },
+          [&] { return loadSingly(first, half); });
+      for (int i = 0; i < groupsPerPiece; ++i)
+        for (int pair = 0; pair < 2; ++pair) {
+          Value bits = b.pickBytes(piece.lower[i], upper[i], pair == 0 ? 0x5410 : 0x7632);
+          tileValues[keyOf(load, {first + i, half, pair})] =
+              LLVM::BitcastOp::create(b, b.f32(), bits);
+        }
+    }
+}
+
+SmallVector<Value> FragmentEvaluator::loadSingly(int first, int half) {
+  HalfRows halves = halfRows();
+  SmallVector<Value> words;
+  for (int group = first; group < first + groupsPerPiece; ++group) {
+    Value singles[2];
+    for (int pair = 0; pair < 2; ++pair) {
+      Value exists = b.lt(getColumn(group, pair), arguments.extent(product.nAxis));
+      singles[pair] = b.loadHalfIf(inHalves(halves.upper[half], column, 8 * group + pair),
+                                   b.andi(wantsHalves(halves, half), exists));
+    }
+    words.push_back(b.pickBytes(singles[0], singles[1], 0x5410));
+  }
+  return words;
+}
+
+LogicalResult FragmentEvaluator::store(StoreHalvesOp store) {
+  LogicalResult result = success();
+  auto storePiece = [&](ArrayRef<Value> words, Value row, Value place, int first) {
+    b.store(b.vector(words), inHalves(row, place, 8 * first), 16);
+  };
+  auto storeSingly = [&](ArrayRef<Value> words, Value row, Value, int first) {
+    for (auto [i, word] : llvm::enumerate(words)) {
+      Value both = LLVM::BitcastOp::create(b, VectorType::get(2, b.getI16Type()), word);
+      for (int pair = 0; pair < 2; ++pair)
+        b.ifThen(b.lt(getColumn(first + i, pair), arguments.extent(product.nAxis)), [&] {
+          b.store(b.extract(both, pair), inHalves(row, column, 8 * (first + i) + pair), 2);
+        });
+    }
+  };
+  forEachPanel([&](int panel) {
+    if (failed(result)) // and has been diagnosed
+      return;
+    HalfRows halves = halfRows();
+    SmallVector<Value> upper[2];
+    for (int first = panel; first < panel + StagedStore::panelGroups; first += groupsPerPiece)
+      for (int half = 0; half < 2; ++half) {
+        SmallVector<Value> lower;
+        for (int group = first; group < first + groupsPerPiece; ++group) {
+          Value bits[2];
+          for (int pair = 0; pair < 2; ++pair) {
+            Value value = get(store.getValue(), {group, half, pair});
+            if (!value) {
+              result = failure();
+              return;
+            }
+            bits[pair] = LLVM::BitcastOp::create(b, b.i32(), value);
+          }
+          lower.push_back(b.pickBytes(bits[0], bits[1], 0x5410));
+          upper[half].push_back(b.pickBytes(bits[0], bits[1], 0x7632));
+        }
+        storePiece(lower, halves.lower[half], halves.place, first);
+      }
+    auto storeUpper = [&](auto storeWords) {
+      for (int half = 0; half < 2; ++half)
+        ifExists(halves.exists[half], [&] {
+          for (int i = 0; i < StagedStore::panelGroups; i += groupsPerPiece)
+            storeWords(ArrayRef(upper[half]).slice(i, groupsPerPiece), halves.upper[half], halves.place,
+                       panel + i);
+        });
+    };
+    b.ifThenElse(isWhole(product.upperHalves, 16), [&] { storeUpper(storePiece); },
+                 [&] { storeUpper(storeSingly); });
+  });
+  return result;
 }

@@ -34,28 +34,30 @@ public:
 
   /// Shared memory of this warp for stores; without it they go out in small pieces.
   void setStaging(Value staging, Value lane) { staged.emplace(b, staging, lane); }
-  /// For what is stored tile by tile of a reduction: where that of all warps is, and which warp is the first.
-  void setStagingArea(Value area, int64_t firstWarp) { stagingArea = {area, firstWarp}; }
   /// Starts a row of tiles, the `group`-th; `warpRow` is the first row of the warp.
   void setRows(Value group, Value warpRow, Value lane);
-  /// Starts a tile; `column` is the thread's column of group 0 and pair 0. Values known per row stay.
-  void setTile(Value column, ArrayRef<Value> accumulator);
+  /// Starts a tile. Values known per row stay.
+  void setColumn(Value tileColumn, Value lane);
+  void setAccumulator(ArrayRef<Value> registers) { accumulator.assign(registers.begin(), registers.end()); }
 
   /// Loads what the element-wise part reads once per row, before the product, to hide the latency.
   void prefetchRows();
+  /// The same for the first halves of the tile that setColumn has named (cce.load_halves).
+  void prefetchHalves();
 
   /// An element of a tile in the kernel's body; null, with a diagnostic, if it can not be had here.
   Value get(Value tile, FragmentPosition position);
 
   /// Writes a tile that spans both axes of the product. On the way, while its elements are at hand,
   /// adds up the rows of `sums`: done later it would have to keep them all.
-  LogicalResult store(StoreOp store, Value tileColumn, ArrayRef<StoreOp> sums);
+  LogicalResult store(StoreOp store, ArrayRef<StoreOp> sums);
+  LogicalResult store(StoreHalvesOp store);
   /// Writes the sums of a tile's rows, at entry `tile` of the first axis.
   LogicalResult storeRowSums(StoreOp store, Value tile, Value lane);
 
-  /// Writes a whole tile of 16-bit elements as rows of 16-byte pieces, where all of it exists and `target`
-  /// is aligned to them.
-  void storeStaged(Value target, Value tileColumn, StagedStore::PairAt pairAt);
+  /// Writes the panel that starts at the tile's group `first`, of 16-bit elements, as rows of 16-byte pieces,
+  /// where all of it exists and `target` is aligned to them. pairs[half][group]: two elements each.
+  void storeRows(Value target, int first, ArrayRef<Value> (&pairs)[2]);
 
   Value getGroup() { return group; }
   Value getRow(int half) { return rows[half]; }
@@ -73,11 +75,36 @@ private:
   Value scalarOf(Value scalar);
   Value loadConditionally(LoadOp load, llvm::function_ref<Value()> emit);
   Value applyMap(MapOp map, FragmentPosition position);
-  /// Addresses of the first column of rows[first] to rows[first + count - 1], and, if one may not exist,
-  /// whether it does.
-  void rowAddresses(Value target, int first, int count, Value firstColumn,
-                    SmallVectorImpl<Value> &addresses, SmallVectorImpl<Value> &exists);
+  /// Where rows[index] of a store's target is, from this column on, and, if it may not exist, whether it
+  /// does.
+  std::pair<Value, Value> storedRow(Value target, int index, Value firstColumn);
   LogicalResult addToRowSums(StoreOp store, FragmentPosition position);
+  using Body = llvm::function_ref<void()>;
+  /// Calls `body` for the first group of every 8 that the tile has.
+  void forEachPanel(llvm::function_ref<void(int)> body);
+  void ifExists(Value exists, Body body);
+  /// Whether the tile exists in all its columns and the matrix is aligned to so many bytes.
+  Value isWhole(Value matrix, int64_t unit);
+
+  /// Halves of four groups of columns lie in the order in which threads hold them: a piece of 16 bytes a
+  /// thread, and four neighbours fill two sectors. Only where the tile of the upper halves is whole: in
+  /// a matrix of the caller's it need not be, and every element then has its own place.
+  static constexpr int groupsPerPiece = 4;
+  struct HalfRows {
+    Value upper[2], lower[2]; ///< their starts
+    Value exists[2];          ///< whether they do; null if always
+    Value place;              ///< index of the thread's first piece
+  };
+  HalfRows halfRows();
+  Value inHalves(Value row, Value first, int64_t columns);
+  /// Whether a row of upper halves is to be read.
+  Value wantsHalves(const HalfRows &halves, int half);
+  /// Loads the panel that starts at this group, if there is one.
+  void loadHalves(int panel);
+  /// Makes tile values of what was loaded.
+  void joinHalves(int panel);
+  /// Upper halves of a piece, where they lie element by element.
+  SmallVector<Value> loadSingly(int first, int half);
   /// The row of the underlying buffer, and, if it may be none, whether it is one.
   std::pair<Value, Value> bufferRow(Value view, int index);
   Value toF32(Value value, Type element);
@@ -86,21 +113,33 @@ private:
   KernelArguments &arguments;
   const ProductKernel &product;
   Value group, warpRow;
-  /// Of half 0 and half 1, and those that the lane stores when staged.
+  /// Of half 0 and half 1, and, within a panel, those that the lane stores when staged.
   Value rows[2 + StagedStore::rowsPerLane];
   std::optional<StagedStore> staged;
-  std::pair<Value, int64_t> stagingArea;
-  Value column;
+  /// The first of the tile, and the thread's of group 0 and pair 0.
+  Value tileColumn, column;
+  /// Words of halves, by the first group of the piece and half.
+  struct Piece {
+    SmallVector<Value> upper, lower;
+  };
+  std::map<std::pair<int, int>, Piece> pieces;
   SmallVector<Value> accumulator;
   std::map<Key, Value> rowValues, tileValues;
   /// Four of each store and half, so that additions need not wait for each other.
   std::map<std::pair<Operation *, int>, std::array<Value, 4>> rowSums;
 };
 
-/// One element of a map: its body on one element of each input. `inverse`, if given, may provide 1 / x
-/// for a divisor x that is an input. Null, with a diagnostic, for an op that the GPU has not got.
+/// What an evaluator knows of an input x of a map that is the same for many elements; each may give null.
+struct MapShortcuts {
+  using Shortcut = llvm::function_ref<Value(BlockArgument, Value)>;
+  Shortcut inverse;  ///< 1 / x, for a division by x
+  Shortcut exponent; ///< -x·log2 e, for exp(y - x)
+};
+
+/// One element of a map: its body on one element of each input. Null, with a diagnostic, for an op that
+/// the GPU has not got.
 Value emitMap(PtxBuilder &builder, MapOp map, ArrayRef<Value> inputs,
-              llvm::function_ref<Value(BlockArgument, Value)> inverse = nullptr);
+              MapShortcuts shortcuts = {nullptr, nullptr});
 
 } // namespace mlir::cce
 

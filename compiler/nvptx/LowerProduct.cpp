@@ -19,6 +19,7 @@
 //===----------------------------------------------------------------------===//
 #include "compiler/nvptx/Fragment.h"
 #include "compiler/nvptx/Lowerings.h"
+#include "compiler/nvptx/Marks.h"
 #include "compiler/nvptx/OnlineLse.h"
 #include "compiler/nvptx/ProductKernel.h"
 
@@ -31,16 +32,21 @@ constexpr int64_t consumers = 2;
 constexpr int64_t threads = (1 + consumers) * warpgroup;
 constexpr int64_t rowBytes = 128;            // a swizzled row: 64 16-bit elements
 constexpr int64_t panelBytes = 64 * rowBytes; // 64 rows
-/// Registers per thread: 128 * 40 + 256 * 232 fit into the 65536 of a multiprocessor.
+constexpr int64_t rowsAtOnce = warpgroup / 8; // that producers copy: 8 threads a row
+constexpr int64_t noRow = -1; // instead of where a row begins, in units of 16 bytes: less than 2^32 - 1
+/// Registers per thread: 128 * 40 + 256 * 232 fit into the 65536 of a multiprocessor, and so do
+/// 128 * 72 + 256 * 216 where producers remember the rows of a tile.
 constexpr int64_t producerRegisters = 40, consumerRegisters = 232;
+constexpr int64_t rememberingRegisters = 72, consumerRegistersBeside = 216;
 /// Items that run at the same time take 16 tiles of rows, or 8 of long ones (2048 rows: 9 MB of E for
 /// Gemma 2, which stay in L2), and as many columns or parts as there are blocks left.
 constexpr int64_t groupedRows = 16, groupedLongRows = 8;
 constexpr int64_t longRow = 40; // blocks of the contraction
 
-/// Where the ring stands: a stage and the parity of its current use.
+/// Where a role stands: a stage of the ring and the parity of its current use, and the parity of the
+/// tiles that a consumer has finished.
 struct Ring {
-  Value stage, parity;
+  Value stage, parity, turn;
 };
 
 /// One tile's worth of work, the same for all roles.
@@ -80,8 +86,13 @@ private:
   struct RowList {
     Value entries;           ///< address of the first
     Value contiguous, first; ///< whether they are consecutive, and from where; null if they never are
+    /// Those that this thread copies, looked up before they are wanted; empty: look them up then.
+    SmallVector<Value> mine;
   };
   RowList findRows(const ProductOperand &operand, Value group, Value start, int64_t count);
+  SmallVector<Value> lookUpRows(const ProductOperand &operand, Value entries, int64_t count);
+  bool listsClasses(const ProductOperand &operand) const;
+  bool remembersRows() const { return product.rhs.gathersTile() && listsClasses(product.rhs); }
   void copyBoxes(const ProductOperand &operand, Value destination, Value tileStart, Value k,
                  int64_t tileRows, Value listed, Value barrier, bool isShared);
   void copyRows(const ProductOperand &operand, Value destination, Value tileStart, Value k,
@@ -90,11 +101,13 @@ private:
                  const RowList &rhsRows);
   bool gathers() const { return product.lhs.gather || product.rhs.gather; }
   void release(Value stage, Value threadInGroup);
+  void takeTurn(Value consumer, Value turn);
+  void passTurn(Value consumer, Value threadInGroup);
 
   Value descriptor(Value address, bool kMajor);
   Value multiply(Value accumulator, Ring ring);
   Value waitForProduct(Value accumulator);
-  void emitTile(Item item, Value n, Value accumulator, OnlineLse *lse);
+  void emitTile(Value n, Value tileColumn, Value accumulator, OnlineLse *lse);
 
   PtxBuilder &b;
   ProductKernel product;
@@ -103,7 +116,7 @@ private:
   StringRef sharedMemory;
   LogicalResult result = success();
 
-  Value shared, fullBarriers, emptyBarriers, thread, warp, lane, group;
+  Value shared, fullBarriers, emptyBarriers, turnBarriers, thread, warp, lane, group;
   Value mTiles, nTiles, kBlocks, parts, rank;
 };
 } // namespace
@@ -118,6 +131,10 @@ Item ProductLowering::decode(Value index) {
   Value grouped = b.select(b.cmp(arith::CmpIPredicate::sgt, kBlocks, b.c32(longRow)),
                            b.c32(groupedLongRows / product.cluster),
                            b.c32(groupedRows / product.cluster));
+  // Where each tile of rows has a list of the second operand's rows, lists of the same order: at the same
+  // place in all of them many name the same rows, which are read from memory once if all are at it.
+  if (product.listAxis)
+    grouped = mTiles;
   Value perGroup = b.mul(columns, grouped);
   Value firstRow = b.mul(b.divu(index, perGroup), grouped);
   Value height = b.mins(b.sub(mTiles, firstRow), grouped);
@@ -158,10 +175,10 @@ void ProductLowering::forEachItem(llvm::function_ref<Ring(Item, Ring)> body) {
     first = b.divu(first, b.c32(product.cluster));
     step = b.divu(step, b.c32(product.cluster));
   }
-  b.loop(first, items, step, {b.c32(0), b.c32(0)},
+  b.loop(first, items, step, {b.c32(0), b.c32(0), b.c32(0)},
          [&](Value index, ValueRange state) -> SmallVector<Value> {
-           Ring ring = body(decode(index), {state[0], state[1]});
-           return {ring.stage, ring.parity};
+           Ring ring = body(decode(index), {state[0], state[1], state[2]});
+           return {ring.stage, ring.parity, ring.turn};
          });
 }
 
@@ -169,7 +186,7 @@ Ring ProductLowering::advance(Ring ring) {
   Value next = b.add(ring.stage, 1);
   Value wraps = b.eq(next, b.c32(product.stages));
   return {b.select(wraps, b.c32(0), next),
-          b.select(wraps, b.xori(ring.parity, b.c32(1)), ring.parity)};
+          b.select(wraps, b.xori(ring.parity, b.c32(1)), ring.parity), ring.turn};
 }
 
 //===----------------------------------------------------------------------===//
@@ -180,6 +197,7 @@ void ProductLowering::emitPrologue() {
   shared = LLVM::AddressOfOp::create(b, b.ptr(Space::Shared), sharedMemory);
   fullBarriers = b.offset(shared, barrierOffset());
   emptyBarriers = b.offset(fullBarriers, 8 * product.stages);
+  turnBarriers = b.offset(emptyBarriers, 8 * product.stages);
   thread = b.threadId();
   lane = b.andi(thread, 31);
   warp = b.broadcast(b.shr(thread, 5));
@@ -195,6 +213,8 @@ void ProductLowering::emitPrologue() {
       b.barrierInit(b.offset(fullBarriers, 8 * stage), gathers() ? 1 + warpgroup : 1);
       b.barrierInit(b.offset(emptyBarriers, 8 * stage), consumers * product.cluster);
     }
+    for (int64_t consumer = 0; consumer < consumers; ++consumer)
+      b.barrierInit(b.offset(turnBarriers, 8 * consumer), 1);
     NVVM::FenceMbarrierInitOp::create(b);
   });
   if (product.cluster > 1)
@@ -217,8 +237,12 @@ ProductLowering::RowList ProductLowering::findRows(const ProductOperand &operand
     index = b.add(index, b.mul(b.sext64(group), arguments.stride(rows)));
   RowList list;
   list.entries = b.offset(arguments.pointer(rows), b.mul(index, b.c64(4)));
-  if (!isTokens(cast<BufferType>(rows.getType()).getAxes().back()))
+  if (listsClasses(operand)) {
+    // Of a tile, where they stay the same for all stages.
+    if (remembersRows())
+      list.mine = lookUpRows(operand, list.entries, count);
     return list;
+  }
   SmallVector<Value> mine;
   for (int64_t i = 0; i < count / 32; ++i) {
     Value entry = b.offset(list.entries, b.mul(b.zext64(b.add(lane, 32 * i)), b.c64(4)));
@@ -230,6 +254,26 @@ ProductLowering::RowList ProductLowering::findRows(const ProductOperand &operand
     consecutive = b.andi(consecutive, b.eq(row, b.add(list.first, b.add(lane, 32 * i))));
   list.contiguous = b.all(consecutive);
   return list;
+}
+
+/// Of so many entries those that the thread copies, 8 threads a row: where the row begins, in units of 16
+/// bytes.
+SmallVector<Value> ProductLowering::lookUpRows(const ProductOperand &operand, Value entries,
+                                               int64_t count) {
+  Value rowUnits = b.shr(b.trunc32(arguments.stride(operand.buffer)), 3);
+  SmallVector<Value> mine;
+  for (int64_t i = 0; i < count; i += rowsAtOnce) {
+    Value index = b.zext64(b.add(b.shr(thread, 3), i));
+    Value row = b.load(b.i32(), b.offset(entries, b.mul(index, b.c64(4))), 4);
+    mine.push_back(b.select(b.ge(row, b.c32(0)), b.mul(row, rowUnits), b.c32(noRow)));
+  }
+  return mine;
+}
+
+/// Whether the operand's rows are those of a list that never names consecutive ones.
+bool ProductLowering::listsClasses(const ProductOperand &operand) const {
+  return operand.gather &&
+         !isTokens(GatherOp(operand.gather).getRows().getType().getAxes().back());
 }
 
 /// Tile rows `tileStart`.., contraction `k`.., of one operand as boxes that start at row `listed` of the
@@ -267,25 +311,24 @@ void ProductLowering::copyBoxes(const ProductOperand &operand, Value destination
 void ProductLowering::copyRows(const ProductOperand &operand, Value destination, Value tileStart,
                                Value k, int64_t tileRows, const RowList &list) {
   Value base = arguments.pointer(operand.buffer);
-  Value stride = b.mul(arguments.stride(operand.buffer), b.c64(2));
   Value extent = arguments.extent(cast<BufferType>(operand.buffer.getType()).getAxes()[1]);
   Value piece = b.andi(thread, 7), firstRow = b.shr(thread, 3);
   Value swizzled = b.mul(b.xori(piece, b.andi(firstRow, 7)), 16);
   Value place = b.offset(destination, b.add(b.mul(firstRow, rowBytes), swizzled));
-  constexpr int64_t rowsAtOnce = warpgroup / 8;
   int64_t rows = operand.kMajor ? tileRows : product.tileK;
   int64_t panels = operand.kMajor ? 1 : tileRows / 64;
   Value firstColumn = b.add(operand.kMajor ? k : tileStart, b.mul(piece, 8));
+  SmallVector<Value> mine = list.mine.empty() ? lookUpRows(operand, list.entries, rows) : list.mine;
   for (int64_t i = 0; i < rows; i += rowsAtOnce) {
-    Value index = b.zext64(b.add(firstRow, i));
-    Value row = b.load(b.i32(), b.offset(list.entries, b.mul(index, b.c64(4))), 4);
-    Value exists = b.ge(row, b.c32(0));
-    Value start = b.offset(base, b.mul(b.sext64(b.maxs(row, b.c32(0))), stride));
+    Value start = mine[i / rowsAtOnce];
+    Value exists = b.cmp(arith::CmpIPredicate::ne, start, b.c32(noRow));
     for (int64_t panel = 0; panel < panels; ++panel) {
       Value column = b.add(firstColumn, 64 * panel);
       Value inside = b.andi(exists, b.lt(column, extent));
-      // What does not exist is filled with zeros, and no address beyond the buffer is formed.
-      Value source = b.offset(start, b.mul(b.zext64(b.select(inside, column, b.c32(0))), b.c64(2)));
+      // What does not exist is filled with zeros, and no address beyond the buffer is formed. The column
+      // is added before the product, so that not all addresses are kept from one stage to the next.
+      Value units = b.select(inside, b.add(start, b.shr(column, 3)), b.c32(0));
+      Value source = b.offset(base, b.mul(b.zext64(units), b.c64(16)));
       b.copyAsync(b.offset(place, panel * panelBytes + i * rowBytes), source,
                   b.select(inside, b.c32(16), b.c32(0)));
     }
@@ -334,9 +377,10 @@ void ProductLowering::fillStage(Ring ring, Value mStart, Value nStart, Value k,
 }
 
 void ProductLowering::emitProducer() {
-  NVVM::SetMaxRegisterOp::create(b, producerRegisters, NVVM::SetMaxRegisterAction::decrease);
+  NVVM::SetMaxRegisterOp::create(b, remembersRows() ? rememberingRegisters : producerRegisters, NVVM::SetMaxRegisterAction::decrease);
   // One thread is enough for boxes.
   Value works = gathers() ? b.ctrue() : b.eq(warp, b.c32(0));
+  bool looksAhead = product.rhs.gathersContraction() && listsClasses(product.rhs);
   b.ifThen(works, [&] {
     forEachItem([&](Item item, Ring start) {
       Value mStart = b.mul(item.m, product.tileM);
@@ -345,27 +389,45 @@ void ProductLowering::emitProducer() {
         lhsTile = findRows(product.lhs, item.m, mStart, product.tileM);
       auto ring = b.loop(
           item.nBegin, item.nEnd, b.c32(1), {start.stage, start.parity},
-          [&](Value n, ValueRange outer) {
+          [&](Value n, ValueRange outer) -> SmallVector<Value> {
             Value nStart = b.mul(n, product.tileN);
             if (product.rhs.gathersTile())
               rhsTile = findRows(product.rhs, item.m, nStart, product.tileN);
-            return b.loop(
-                b.c32(0), item.kBlocks, b.c32(1), outer,
+            // The rows that the thread copies of a stage, looked up one stage ahead.
+            auto lookAhead = [&](Value block) {
+              Value k = b.mul(block, product.tileK);
+              Value entries = findRows(product.rhs, item.m, k, product.tileK).entries;
+              return lookUpRows(product.rhs, entries, product.tileK);
+            };
+            SmallVector<Value> state(outer);
+            if (looksAhead)
+              llvm::append_range(state, lookAhead(b.c32(0)));
+            auto loop = b.loop(
+                b.c32(0), item.kBlocks, b.c32(1), state,
                 [&](Value block, ValueRange inner) -> SmallVector<Value> {
-                  Ring ring{inner[0], inner[1]};
+                  Ring ring{inner[0], inner[1], start.turn};
                   Value k = b.mul(block, product.tileK);
                   RowList lhsRows = lhsTile, rhsRows = rhsTile;
                   if (product.lhs.gathersContraction())
                     lhsRows = findRows(product.lhs, item.m, k, product.tileK);
                   if (product.rhs.gathersContraction())
                     rhsRows = findRows(product.rhs, item.m, k, product.tileK);
+                  SmallVector<Value> ahead;
+                  if (looksAhead) {
+                    rhsRows.mine.assign(inner.begin() + 2, inner.end());
+                    Value next = b.add(block, 1);
+                    ahead = lookAhead(b.select(b.lt(next, item.kBlocks), next, block));
+                  }
                   b.barrierWait(empty(ring.stage), b.xori(ring.parity, b.c32(1)));
                   fillStage(ring, mStart, nStart, k, lhsRows, rhsRows);
                   Ring next = advance(ring);
-                  return {next.stage, next.parity};
+                  SmallVector<Value> results{next.stage, next.parity};
+                  llvm::append_range(results, ahead);
+                  return results;
                 });
+            return {loop[0], loop[1]};
           });
-      return Ring{ring[0], ring[1]};
+      return Ring{ring[0], ring[1], start.turn};
     });
   });
 }
@@ -445,37 +507,52 @@ void ProductLowering::release(Value stage, Value threadInGroup) {
            [&] { b.barrierArriveRemote(empty(stage), threadInGroup); });
 }
 
-void ProductLowering::emitTile(Item item, Value n, Value accumulator, OnlineLse *lse) {
+/// The two consumers take turns with what follows the products of a tile, the first one first: while one
+/// is at it the tensor cores belong to the other, which is a few stages behind or ahead. Else both reach
+/// it at the same time, and nobody uses the tensor cores.
+void ProductLowering::takeTurn(Value consumer, Value turn) {
+  // The first consumer waits for the second one's tile before: for none the first time.
+  Value parity = b.xori(turn, b.xori(consumer, b.c32(1)));
+  b.barrierWait(b.offset(turnBarriers, byteOffset(consumer, 8)), parity);
+}
+
+void ProductLowering::passTurn(Value consumer, Value threadInGroup) {
+  Value other = b.offset(turnBarriers, byteOffset(b.xori(consumer, b.c32(1)), 8));
+  b.ifThen(b.eq(threadInGroup, b.c32(0)), [&] { b.barrierArrive(other); });
+}
+
+void ProductLowering::emitTile(Value n, Value tileColumn, Value accumulator, OnlineLse *lse) {
   SmallVector<Value> registers;
   for (int64_t i = 0; i < product.tileN / 2; ++i)
     registers.push_back(LLVM::ExtractValueOp::create(b, accumulator, i));
-  Value tileColumn = b.mul(n, product.tileN);
-  Value column = b.add(tileColumn, b.mul(b.andi(lane, 3), 2));
-  fragment.setTile(column, registers);
+  fragment.setAccumulator(registers);
   if (lse) {
     if (failed(lse->update(product.update.getValue(), tileColumn)))
       result = failure();
     return;
   }
+  for (MarkOp op : product.marks)
+    if (failed(markRows(b, fragment, arguments, product, op, tileColumn)))
+      result = failure();
   ArrayRef<StoreOp> sums = product.rowSums;
   for (StoreOp store : product.stores) {
-    if (failed(fragment.store(store, tileColumn, sums)))
+    if (failed(fragment.store(store, sums)))
       result = failure();
     sums = {};
   }
+  if (product.halvesStore && failed(fragment.store(product.halvesStore)))
+    result = failure();
   for (StoreOp store : product.rowSums)
     if (failed(fragment.storeRowSums(store, n, lane)))
       result = failure();
 }
 
 void ProductLowering::emitConsumer() {
-  NVVM::SetMaxRegisterOp::create(b, consumerRegisters, NVVM::SetMaxRegisterAction::increase);
+  NVVM::SetMaxRegisterOp::create(b, remembersRows() ? consumerRegistersBeside : consumerRegisters, NVVM::SetMaxRegisterAction::increase);
   Value consumer = b.sub(group, b.c32(1));
   Value threadInGroup = b.andi(thread, warpgroup - 1);
   Value consumerWarp = b.add(b.mul(consumer, 4), b.shr(threadInGroup, 5));
-  if (product.stagesStores() && product.reduce) {
-    fragment.setStagingArea(b.offset(shared, stagingOffset()), warpgroup / 32);
-  } else if (product.stagesStores()) {
+  if (product.stagesStores()) {
     Value start = b.mul(consumerWarp, StagedStore::bytes);
     fragment.setStaging(b.offset(b.offset(shared, stagingOffset()), start), lane);
   }
@@ -487,15 +564,18 @@ void ProductLowering::emitConsumer() {
     fragment.setRows(item.m, warpRow, lane);
     fragment.prefetchRows();
     OnlineLse lse(b, fragment, arguments, product);
-    SmallVector<Value> state{start.stage, start.parity};
+    SmallVector<Value> state{start.stage, start.parity, start.turn};
     if (product.reduce)
       llvm::append_range(state, lse.initial());
     auto final = b.loop(
         item.nBegin, item.nEnd, b.c32(1), state, [&](Value n, ValueRange outer) {
+          Value tileColumn = b.mul(n, product.tileN);
+          fragment.setColumn(tileColumn, lane);
+          fragment.prefetchHalves();
           Value zero = LLVM::ZeroOp::create(b, accumulatorType);
           auto loop = b.loop(b.c32(0), item.kBlocks, b.c32(1), {outer[0], outer[1], zero},
                              [&](Value, ValueRange inner) -> SmallVector<Value> {
-                               Ring ring{inner[0], inner[1]};
+                               Ring ring{inner[0], inner[1], outer[2]};
                                b.barrierWait(full(ring.stage), ring.parity);
                                if (gathers())
                                  b.fenceAsyncProxy();
@@ -504,23 +584,25 @@ void ProductLowering::emitConsumer() {
                                Ring next = advance(ring);
                                return {next.stage, next.parity, sum};
                              });
-          SmallVector<Value> next{loop[0], loop[1]};
+          takeTurn(consumer, outer[2]);
+          SmallVector<Value> next{loop[0], loop[1], b.xori(outer[2], b.c32(1))};
           if (product.reduce) {
-            lse.setState(outer.drop_front(2));
-            emitTile(item, n, loop[2], &lse);
+            lse.setState(outer.drop_front(3));
+            emitTile(n, tileColumn, loop[2], &lse);
             llvm::append_range(next, lse.getState());
           } else {
-            emitTile(item, n, loop[2], nullptr);
+            emitTile(n, tileColumn, loop[2], nullptr);
           }
+          passTurn(consumer, threadInGroup);
           return next;
         });
     if (product.reduce) {
-      lse.setState(ArrayRef<Value>(final).drop_front(2));
+      lse.setState(ArrayRef<Value>(final).drop_front(3));
       for (StoreOp store : product.stores)
         if (failed(lse.store(store, item.part, lane)))
           result = failure();
     }
-    return Ring{final[0], final[1]};
+    return Ring{final[0], final[1], final[2]};
   });
 }
 
@@ -533,7 +615,7 @@ LogicalResult ProductLowering::lower() {
   LLVM::ReturnOp::create(b, ValueRange());
   ManifestBuilder &manifest = arguments.getManifest();
   manifest.set("cluster", product.cluster);
-  manifest.set("shared_bytes", barrierOffset() + 16 * product.stages);
+  manifest.set("shared_bytes", barrierOffset() + 16 * product.stages + 8 * consumers);
   manifest.tile(product.mAxis.getValue(), product.tileM);
   manifest.tile(product.nAxis.getValue(), product.tileN);
   arguments.finish();

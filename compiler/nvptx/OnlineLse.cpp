@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //===----------------------------------------------------------------------===//
 #include "compiler/nvptx/OnlineLse.h"
+#include "compiler/nvptx/Marks.h"
 #include <limits>
 #include <numbers>
 
@@ -19,20 +20,6 @@ static Value finiteMaximum(PtxBuilder &b, Value maximum) {
 SmallVector<Value> OnlineLse::initial() {
   Value none = minusInfinity(b), zero = b.cf(0.0);
   return {none, zero, none, zero};
-}
-
-/// As a tree, so that comparisons need not wait for each other.
-static Value maximumOf(PtxBuilder &b, ArrayRef<Value> values) {
-  SmallVector<Value> maxima(values);
-  while (maxima.size() > 1) {
-    SmallVector<Value> next;
-    for (size_t i = 0; i + 1 < maxima.size(); i += 2)
-      next.push_back(b.maxf(maxima[i], maxima[i + 1]));
-    if (maxima.size() % 2)
-      next.push_back(maxima.back());
-    maxima = next;
-  }
-  return maxima[0];
 }
 
 LogicalResult OnlineLse::update(Value logits, Value tileColumn) {
@@ -58,68 +45,18 @@ LogicalResult OnlineLse::update(Value logits, Value tileColumn) {
         }
         return masked;
       });
-  for (MarkOp op : product.marks)
-    if (failed(mark(op, values, tileColumn)))
+  for (MarkOp op : product.marks) {
+    if (op.getValue() != logits)
+      return op.emitOpError("expected to mark what the log-sum-exp is taken of on sm_90a");
+    if (failed(markGroup(b, fragment, arguments, product, op, values, tileColumn)))
       return failure();
+  }
   for (int half = 0; half < 2; ++half)
     updateHalf(half, ArrayRef<Value>(values).slice(half * 2 * fragment.groups(), 2 * fragment.groups()));
   // Last: ptxas 13.0 then needs no more registers than there are.
   for (SaveOp op : product.saves)
     if (failed(save(op, values, tileColumn)))
       return failure();
-  return success();
-}
-
-/// Few bits are set. A warp looks at 64 columns at a time, two words, and at none of them if none of its
-/// logits there reaches its threshold, which their maxima tell. Else its lanes, who have different columns
-/// and rows, put their bits together, and one writes them.
-LogicalResult OnlineLse::mark(MarkOp op, ArrayRef<Value> logits, Value tileColumn) {
-  Value lane = b.andi(b.threadId(), 31);
-  if (op.getValue() != LseUpdateOp(product.update).getValue())
-    return op.emitOpError("expected to mark what the log-sum-exp is taken of on sm_90a");
-  if (op.getValue().getType().getAxes()[0] != product.mAxis)
-    return op.emitOpError("expected groups of rows of the product, '")
-           << product.mAxis.getValue() << "', on sm_90a";
-  Value thresholds[2];
-  for (int half = 0; half < 2; ++half) {
-    thresholds[half] = fragment.get(op.getThreshold(), {0, half, 0});
-    if (!thresholds[half])
-      return failure();
-  }
-  Value target = op.getTarget();
-  Value row = b.mul(b.sext64(fragment.getGroup()), arguments.stride(target));
-  Value word = b.add(row, b.zext64(b.shr(tileColumn, 5)));
-  Value words = b.offset(arguments.pointer(target), b.mul(word, b.c64(4)));
-  // The thread's columns within a group of 8 start at its first column.
-  Value first = b.sub(fragment.getColumn(0, 0), tileColumn);
-
-  constexpr int chunk = 16; // of a thread's columns, in each half
-  int columns = 2 * fragment.groups();
-  for (int start = 0; start < columns; start += chunk) {
-    Value below = b.ctrue();
-    for (int half = 0; half < 2; ++half) {
-      Value most = maximumOf(b, logits.slice(half * columns + start, chunk));
-      below = b.andi(below, arith::CmpFOp::create(b, arith::CmpFPredicate::OLT, most, thresholds[half]));
-    }
-    b.ifThen(b.xori(b.all(below), b.ctrue()), [&] {
-      auto reaches = [&](int half, int column) {
-        return arith::CmpFOp::create(b, arith::CmpFPredicate::OGE, logits[half * columns + column],
-                                     thresholds[half]);
-      };
-      for (int begin = start; begin < start + chunk; begin += 8) {
-        Value bits = b.c32(0);
-        for (int i = 0; i < 8; ++i) {
-          Value either = b.ori(reaches(0, begin + i), reaches(1, begin + i));
-          int64_t bit = int64_t(1) << (8 * (i / 2) + i % 2);
-          bits = b.ori(bits, b.select(either, b.c32(bit), b.c32(0)));
-        }
-        bits = b.orOverWarp(arith::ShLIOp::create(b, bits, first));
-        Value writes = b.andi(b.eq(lane, b.c32(0)),
-                              b.cmp(arith::CmpIPredicate::ne, bits, b.c32(0)));
-        b.ifThen(writes, [&] { b.atomicOr(b.offset(words, begin / 8 * 4), bits); });
-      }
-    });
-  }
   return success();
 }
 
@@ -136,11 +73,11 @@ LogicalResult OnlineLse::save(SaveOp op, ArrayRef<Value> logits, Value tileColum
   Value writes = b.eq(b.andi(lane, 3), b.c32(0));
   Value tile = b.divu(tileColumn, b.c32(product.tileN));
   Value entry = b.add(b.mul(b.sext64(tile), arguments.stride(op.getMaxima())),
-                      b.sext64(b.opaque(fragment.getRow(0))));
+                      b.sext64(b.afresh(fragment.getRow(0))));
   Value places = b.offset(arguments.pointer(op.getMaxima()), b.mul(entry, b.c64(4)));
   Value maxima[2];
   for (int half = 0; half < 2; ++half) {
-    Value &most = maxima[half] = maximumOf(b, logits.slice(half * columns, columns));
+    Value &most = maxima[half] = b.maximumOf(logits.slice(half * columns, columns));
     for (int64_t distance : {1, 2})
       most = b.maxf(most, b.shuffleXor(most, distance));
     // The rows of the halves are 8 apart.
@@ -152,15 +89,22 @@ LogicalResult OnlineLse::save(SaveOp op, ArrayRef<Value> logits, Value tileColum
     Value sum = b.minf(b.fma(below, steps, zero), limit);
     return LLVM::BitcastOp::create(b, b.i32(), sum);
   };
-  fragment.storeStaged(op.getCodes(), tileColumn, [&](int half, int group) {
-    return b.lowHalves(code(half, 2 * group), code(half, 2 * group + 1));
-  });
+  constexpr int panelGroups = StagedStore::panelGroups;
+  for (int first = 0; first < fragment.groups(); first += panelGroups) {
+    SmallVector<Value> words[2];
+    for (int group = first; group < first + panelGroups; ++group)
+      for (int half = 0; half < 2; ++half)
+        words[half].push_back(
+            b.pickBytes(code(half, 2 * group), code(half, 2 * group + 1), 0x5410));
+    ArrayRef<Value> pairs[2] = {words[0], words[1]};
+    fragment.storeRows(op.getCodes(), first, pairs);
+  }
   return success();
 }
 
 void OnlineLse::updateHalf(int half, ArrayRef<Value> logits) {
   Value scale = b.cf(std::numbers::log2e);
-  Value most = maximumOf(b, logits);
+  Value most = b.maximumOf(logits);
   Value &maximum = state[2 * half], &sum = state[2 * half + 1];
   Value larger = b.maxf(maximum, b.mulf(most, scale));
   Value shift = finiteMaximum(b, larger);
@@ -203,7 +147,7 @@ LogicalResult OnlineLse::store(StoreOp store, Value part, Value lane) {
     if (hasPart)
       index = b.add(index, b.mul(b.sext64(part), arguments.stride(store.getTarget())));
     Value address = b.offset(arguments.pointer(store.getTarget()), b.mul(index, b.c64(8)));
-    b.ifThen(writes, [&] { b.store(b.pair(maximum, sum), address, 8); });
+    b.ifThen(writes, [&] { b.store(b.vector({maximum, sum}), address, 8); });
   }
   return success();
 }

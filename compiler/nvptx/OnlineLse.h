@@ -29,7 +29,6 @@ public:
 
 private:
   void updateHalf(int half, ArrayRef<Value> logits);
-  LogicalResult mark(MarkOp mark, ArrayRef<Value> logits, Value tileColumn);
   LogicalResult save(SaveOp save, ArrayRef<Value> logits, Value tileColumn);
 
   PtxBuilder &b;

@@ -32,6 +32,30 @@ bool ProductKernel::stagesStores() const {
   });
 }
 
+/// Finds the op and what it reads or writes. Halves belong to the thread that holds the element, so
+/// there is one pair of buffers, and nothing else is written there but what is stored behind them.
+template <typename OpT>
+static LogicalResult findHalves(Block *block, ProductKernel &product, OpT &found) {
+  for (OpT op : block->getOps<OpT>()) {
+    Value upper = op.getUpper(), lower = op.getLower();
+    bool isOther = product.upperHalves && (product.upperHalves != upper || product.lowerHalves != lower);
+    if (found || product.reduce || isOther)
+      return op.emitOpError("expected one pair of halves per kernel, not beside a reduction, on sm_90a");
+    ArrayRef<StringAttr> axes = op.getUpper().getType().getAxes();
+    if (!isTokens(product.mAxis) || axes[0] != product.mAxis || axes[1] != product.nAxis)
+      return op.emitOpError("expected halves over 'tokens' and the second axis of the product on sm_90a");
+    if (lower.getDefiningOp<GatherOp>())
+      return op.emitOpError("expected lower halves that no list gathers on sm_90a");
+    for (StoreOp store : product.stores)
+      if (store.getTarget() != upper)
+        return store.emitOpError("expected no store beside halves but to the upper ones on sm_90a");
+    found = op;
+    product.upperHalves = upper;
+    product.lowerHalves = lower;
+  }
+  return success();
+}
+
 /// What the accumulators of a warpgroup, the ring of stages and the instruction shapes allow.
 static LogicalResult verifyConfig(KernelOp kernel, const ProductKernel &product) {
   if (product.tileM != 128)
@@ -112,6 +136,11 @@ FailureOr<ProductKernel> ProductKernel::match(KernelOp kernel) {
   for (StoreOp store : body->getOps<StoreOp>())
     (store.getValue().getDefiningOp<AccumulateOp>() ? product.rowSums : product.stores)
         .push_back(store);
+  llvm::append_range(product.marks, inner->getOps<MarkOp>());
+  llvm::append_range(product.saves, inner->getOps<SaveOp>());
+  if (failed(findHalves(inner, product, product.halvesLoad)) ||
+      failed(findHalves(body, product, product.halvesStore)))
+    return failure();
   if (product.reduce) {
     product.update = product.reduce.getYield().getOperand(0).getDefiningOp<LseUpdateOp>();
     if (!product.update || product.update.getState() != product.reduce.getState())
@@ -122,8 +151,6 @@ FailureOr<ProductKernel> ProductKernel::match(KernelOp kernel) {
              << product.nAxis.getValue() << "', on sm_90a";
     if (!product.rowSums.empty())
       return product.rowSums[0].emitOpError("expected no sums of a tile beside a reduction on sm_90a");
-    llvm::append_range(product.marks, inner->getOps<MarkOp>());
-    llvm::append_range(product.saves, inner->getOps<SaveOp>());
     if (Value part = product.reduce.getPart())
       product.partAxis = getAxis(part);
     for (StoreOp store : product.stores)

@@ -25,7 +25,7 @@ struct ProductOperand {
 };
 
 /// A kernel of the form
-///   parallel m, n { matmul; element-wise; store }                or
+///   parallel m, n { matmul; element-wise; store or mark }        or
 ///   parallel [part,] m { reduce n [part] { matmul; element-wise; lse_update }; store }
 struct ProductKernel {
   KernelOp kernel;
@@ -37,9 +37,12 @@ struct ProductKernel {
   StringAttr partAxis; ///< null without `part`
   StringAttr listAxis; ///< whose lists differ from one tile of rows to the next; null without
   LseUpdateOp update;  ///< of the second form
-  SmallVector<MarkOp> marks; ///< of the second form
+  SmallVector<MarkOp> marks;
   SmallVector<SaveOp> saves; ///< of the second form
   SmallVector<StoreOp> stores;
+  LoadHalvesOp halvesLoad;     ///< of the first form; null without
+  StoreHalvesOp halvesStore;   ///< likewise
+  Value upperHalves, lowerHalves; ///< of both; null without
   SmallVector<StoreOp> rowSums; ///< those of the first form that store a cce.accumulate of the tile
   int64_t tileM, tileN, tileK, stages;
   int64_t cluster; ///< blocks that share the tiles of the second operand

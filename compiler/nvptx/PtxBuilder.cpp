@@ -6,6 +6,19 @@
 using namespace mlir;
 using namespace mlir::cce;
 
+Value PtxBuilder::maximumOf(ArrayRef<Value> values) {
+  SmallVector<Value> maxima(values);
+  while (maxima.size() > 1) {
+    SmallVector<Value> next;
+    for (size_t i = 0; i + 1 < maxima.size(); i += 2)
+      next.push_back(maxf(maxima[i], maxima[i + 1]));
+    if (maxima.size() % 2)
+      next.push_back(maxima.back());
+    maxima = next;
+  }
+  return maxima[0];
+}
+
 Value PtxBuilder::intrinsic(StringRef name, Type result, ValueRange operands) {
   return LLVM::CallIntrinsicOp::create(*this, result, getStringAttr(name), operands).getResult(0);
 }
@@ -17,14 +30,12 @@ Value PtxBuilder::offset(Value base, int64_t bytes) {
                              ArrayRef<LLVM::GEPArg>{static_cast<int32_t>(bytes)});
 }
 
-Value PtxBuilder::lowHalves(Value a, Value b) {
-  return intrinsic("llvm.nvvm.prmt", i32(), {a, b, c32(0x5410)});
-}
-
-Value PtxBuilder::pair(Value a, Value b) {
-  Value vector = LLVM::PoisonOp::create(*this, VectorType::get(2, a.getType()));
-  vector = LLVM::InsertElementOp::create(*this, vector, a, c32(0));
-  return LLVM::InsertElementOp::create(*this, vector, b, c32(1));
+Value PtxBuilder::vector(ArrayRef<Value> elements) {
+  auto type = VectorType::get(static_cast<int64_t>(elements.size()), elements[0].getType());
+  Value vector = LLVM::PoisonOp::create(*this, type);
+  for (auto [i, element] : llvm::enumerate(elements))
+    vector = LLVM::InsertElementOp::create(*this, vector, element, c32(i));
+  return vector;
 }
 
 std::pair<Value, Value> PtxBuilder::loadPairIf(Value address, Value condition) {
@@ -40,8 +51,34 @@ std::pair<Value, Value> PtxBuilder::loadPairIf(Value address, Value condition) {
   return {LLVM::ExtractValueOp::create(*this, both, 0), LLVM::ExtractValueOp::create(*this, both, 1)};
 }
 
-Value PtxBuilder::opaque(Value value) {
-  return LLVM::InlineAsmOp::create(*this, value.getType(), value, "mov.b32 $0, $1;", "=r,r",
+SmallVector<Value> PtxBuilder::loadWordsIf(Value address, Value condition) {
+  auto type = LLVM::LLVMStructType::getLiteral(getContext(), {i32(), i32(), i32(), i32()});
+  Value all = LLVM::InlineAsmOp::create(
+                  *this, type, ValueRange{address, condition},
+                  "mov.b32 $0, 0;\n\tmov.b32 $1, 0;\n\tmov.b32 $2, 0;\n\tmov.b32 $3, 0;\n\t"
+                  "@$5 ld.global.v4.b32 {$0, $1, $2, $3}, [$4];",
+                  "=&r,=&r,=&r,=&r,l,b", /*has_side_effects=*/true, /*is_align_stack=*/false,
+                  LLVM::TailCallKind::None,
+                  LLVM::AsmDialectAttr::get(getContext(), LLVM::AsmDialect::AD_ATT), ArrayAttr())
+                  .getResult(0);
+  SmallVector<Value> words;
+  for (int64_t i = 0; i < 4; ++i)
+    words.push_back(LLVM::ExtractValueOp::create(*this, all, i));
+  return words;
+}
+
+Value PtxBuilder::loadHalfIf(Value address, Value condition) {
+  Value half = LLVM::InlineAsmOp::create(
+                   *this, getI16Type(), ValueRange{address, condition},
+                   "mov.b16 $0, 0;\n\t@$2 ld.global.b16 $0, [$1];", "=&h,l,b",
+                   /*has_side_effects=*/true, /*is_align_stack=*/false, LLVM::TailCallKind::None,
+                   LLVM::AsmDialectAttr::get(getContext(), LLVM::AsmDialect::AD_ATT), ArrayAttr())
+                   .getResult(0);
+  return arith::ExtUIOp::create(*this, i32(), half);
+}
+
+Value PtxBuilder::afresh(Value word) {
+  return LLVM::InlineAsmOp::create(*this, i32(), word, "mov.b32 $0, $1;", "=r,r",
                                    /*has_side_effects=*/true, /*is_align_stack=*/false,
                                    LLVM::TailCallKind::None,
                                    LLVM::AsmDialectAttr::get(getContext(), LLVM::AsmDialect::AD_ATT),

@@ -54,6 +54,7 @@ public:
   Value andi(Value a, int64_t b) { return andi(a, c32(b)); }
   Value ceilDiv(Value a, int64_t b) { return divu(add(a, b - 1), c32(b)); }
   Value sext64(Value a) { return arith::ExtSIOp::create(*this, i64(), a); }
+  Value trunc32(Value a) { return arith::TruncIOp::create(*this, i32(), a); }
   Value zext64(Value a) { return arith::ExtUIOp::create(*this, i64(), a); }
   Value cmp(arith::CmpIPredicate predicate, Value a, Value b) {
     return arith::CmpIOp::create(*this, predicate, a, b);
@@ -74,6 +75,8 @@ public:
   Value maxf(Value a, Value b) { return arith::MaxNumFOp::create(*this, a, b); }
   /// The smaller; of a number and NaN the number (min.f32, §9.7.3.11).
   Value minf(Value a, Value b) { return arith::MinNumFOp::create(*this, a, b); }
+  /// The largest, as a tree, so that comparisons need not wait for each other.
+  Value maximumOf(ArrayRef<Value> values);
   Value fma(Value a, Value b, Value c) { return LLVM::FMAOp::create(*this, f32(), a, b, c); }
   Value intrinsic(StringRef name, Type result, ValueRange operands);
   /// 2^a, to 2 ulp, subnormals flushed (ex2.approx.ftz.f32, §9.7.3.20).
@@ -97,15 +100,21 @@ public:
   }
   /// Two neighbouring f32 of global memory, or zeros without touching it.
   std::pair<Value, Value> loadPairIf(Value address, Value condition);
+  /// Four words of global memory at a multiple of 16 bytes, or zeros without touching it.
+  SmallVector<Value> loadWordsIf(Value address, Value condition);
+  /// 16 bits of global memory as a word, or zero without touching it.
+  Value loadHalfIf(Value address, Value condition);
+  /// Four bytes of the eight of {a, b}, which the digits of the selector number, those of a from 0 on
+  /// (prmt, §9.7.8.7).
+  Value pickBytes(Value a, Value b, int64_t selector) {
+    return intrinsic("llvm.nvvm.prmt", i32(), {a, b, c32(selector)});
+  }
   /// Sets bits of a word of global memory (red.or, §9.7.13.7).
   void atomicOr(Value address, Value bits) {
     LLVM::AtomicRMWOp::create(*this, LLVM::AtomicBinOp::_or, address, bits,
                               LLVM::AtomicOrdering::monotonic, "device");
   }
-  /// The low halves of two words in one, that of `a` first (prmt.b32, §9.7.9.7).
-  Value lowHalves(Value a, Value b);
-  /// {a, b} as a vector.
-  Value pair(Value a, Value b);
+  Value vector(ArrayRef<Value> elements);
   Value extract(Value vector, int64_t index) {
     return LLVM::ExtractElementOp::create(*this, vector, c32(index));
   }
@@ -121,8 +130,6 @@ public:
   Value shuffleXor(Value value, int64_t mask) {
     return shuffle(value, c32(mask), NVVM::ShflKind::bfly);
   }
-  /// The same value, of which the compiler no longer knows that it does not change in a loop.
-  Value opaque(Value value);
   /// The value of lane 0, which the compiler then knows to be uniform.
   Value broadcast(Value value) { return shuffle(value, c32(0), NVVM::ShflKind::idx); }
   /// The bits that any of the 32 lanes has (redux.sync.or, §9.7.13.10).
@@ -131,6 +138,9 @@ public:
   }
   /// Whether the condition holds in all 32 lanes (vote.sync.all, §9.7.13.8).
   Value all(Value condition);
+  /// The same value, of which the compiler forgets where it comes from: what follows from it is
+  /// computed here again, instead of being kept in registers from the last time on.
+  Value afresh(Value word);
   void barrier();
   /// Waits for the other lanes, and makes what they wrote visible.
   void syncWarp() { NVVM::SyncWarpOp::create(*this, c32(-1)); }

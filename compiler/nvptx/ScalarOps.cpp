@@ -43,6 +43,7 @@ static Value emitScalarOp(PtxBuilder &b, Operation *op, ValueRange operands) {
       .Case([&](math::Log2Op) { return b.lg2(x); })
       .Case([&](math::SqrtOp) { return LLVM::SqrtOp::create(b, x).getResult(); })
       .Case([&](math::AbsFOp) { return LLVM::FAbsOp::create(b, x).getResult(); })
+      .Case([&](math::FmaOp) { return b.fma(x, operands[1], operands[2]); })
       .Case([&](math::CopySignOp) {
         return LLVM::CopySignOp::create(b, x, operands[1]).getResult();
       })
@@ -57,7 +58,7 @@ static Value emitScalarOp(PtxBuilder &b, Operation *op, ValueRange operands) {
 }
 
 Value mlir::cce::emitMap(PtxBuilder &b, MapOp map, ArrayRef<Value> inputs,
-                         llvm::function_ref<Value(BlockArgument, Value)> inverse) {
+                         MapShortcuts shortcuts) {
   DenseMap<Value, Value> values;
   for (auto [argument, input] : llvm::zip(map.getBodyBlock()->getArguments(), inputs))
     values[argument] = input;
@@ -72,12 +73,20 @@ Value mlir::cce::emitMap(PtxBuilder &b, MapOp map, ArrayRef<Value> inputs,
     SmallVector<Value> operands;
     for (Value operand : op.getOperands())
       operands.push_back(valueOf(operand));
-    if (isa<arith::DivFOp>(op) && inverse)
+    if (isa<arith::DivFOp>(op) && shortcuts.inverse)
       if (auto divisor = dyn_cast<BlockArgument>(op.getOperand(1)))
-        if (Value factor = inverse(divisor, operands[1])) {
+        if (Value factor = shortcuts.inverse(divisor, operands[1])) {
           values[op.getResult(0)] = b.mulf(operands[0], factor);
           continue;
         }
+    if (isa<math::ExpOp>(op) && shortcuts.exponent)
+      if (auto difference = op.getOperand(0).getDefiningOp<arith::SubFOp>())
+        if (auto x = dyn_cast<BlockArgument>(difference.getRhs()))
+          if (Value offset = shortcuts.exponent(x, valueOf(x))) {
+            Value y = valueOf(difference.getLhs());
+            values[op.getResult(0)] = b.ex2(b.fma(y, b.cf(std::numbers::log2e), offset));
+            continue;
+          }
     Value result = emitScalarOp(b, &op, operands);
     if (!result) {
       op.emitOpError("expected an operation that sm_90a supports in element-wise regions");

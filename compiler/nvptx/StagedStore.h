@@ -17,28 +17,28 @@ class StagedStore {
 public:
   /// Rows of a warp's part of a tile, and how many of them a lane stores.
   static constexpr int64_t rows = 16, rowsPerLane = 4;
-  /// Shared memory of a warp: a panel of 64 columns of 16 bits.
+  /// Shared memory of a warp: a panel of 64 columns of 16 bits, which are 8 groups of a fragment.
   static constexpr int64_t bytes = rows * 128;
+  static constexpr int panelGroups = 8;
 
   StagedStore(PtxBuilder &builder, Value staging, Value lane);
-  /// The same at any place of the consumers' code: nothing that it uses is kept from one tile to the next,
-  /// because beside the accumulators of a product there are no registers for it. `area`: of the warps that
-  /// store, `firstWarp` of the block and its successors.
-  static StagedStore inLoop(PtxBuilder &b, Value area, int64_t firstWarp);
 
-  /// The i-th row that this lane stores.
-  Value rowOfLane(int i) { return b.add(b.shr(lane, 3), 4 * i); }
+  /// Starts a panel: where it is in shared memory is computed again, not kept from the last.
+  void beginPanel() { here = b.afresh(lane); }
+  /// The first row that this lane stores, the others follow at distances of 4; and its first column.
+  Value firstRow() { return b.shr(here, 3); }
+  Value firstColumn() { return b.mul(b.andi(here, 7), 8); }
+  static constexpr int64_t rowDistance = 4;
 
-  /// Two 16-bit elements of the thread's half and group, in 32 bits of any type.
-  using PairAt = llvm::function_ref<Value(int half, int group)>;
-
-  /// Asks for the pairs of a panel right before it is written. addresses[i]: of the tile's first column in
-  /// this lane's i-th row, on 16 bytes; exists[i]: null, or whether there is such a row.
-  void store(PairAt pairAt, int groups, ArrayRef<Value> addresses, ArrayRef<Value> exists);
+  /// Stores the panel that starts at the tile's group `first`. pairs[half][group]: two 16-bit elements
+  /// each. addresses[i]: of this lane's first column of the tile in its i-th row, on 16 bytes;
+  /// exists[i]: null, or whether there is such a row.
+  void storePanel(int first, ArrayRef<Value> (&pairs)[2], ArrayRef<Value> addresses,
+                  ArrayRef<Value> exists);
 
 private:
   PtxBuilder &b;
-  Value staging, lane;
+  Value staging, lane, here;
 };
 
 } // namespace mlir::cce

@@ -5,7 +5,7 @@ gpu.module @kernels {
   llvm.mlir.global internal @needs() {addr_space = 3 : i32, alignment = 8 : i64} : !llvm.array<1024 x f64>
   llvm.mlir.global internal @masses() {addr_space = 3 : i32, alignment = 8 : i64} : !llvm.array<1024 x f64>
 
-  llvm.func @choose_path(%counts: !llvm.ptr<1>, %blocks: i32, %slots: i32, %limit: i64, %threshold: !llvm.ptr<1>, %log_epsilon: f32, %lse: !llvm.ptr<1>, %count: !llvm.ptr<1>, %vocab: i32, %least_head_mass: f32, %count_dense: !llvm.ptr<1>, %count_filtered: !llvm.ptr<1>, %kept_or_null: !llvm.ptr<1>)
+  llvm.func @choose_path(%counts: !llvm.ptr<1>, %blocks: i32, %slots: i32, %limit: i64, %bound: !llvm.ptr<1>, %lse: !llvm.ptr<1>, %count: !llvm.ptr<1>, %vocab: i32, %least_head_mass: f32, %missed_count: !llvm.ptr<1>, %missed_capacity: i32, %count_dense: !llvm.ptr<1>, %count_filtered: !llvm.ptr<1>, %kept_or_null: !llvm.ptr<1>)
       attributes {nvvm.kernel, nvvm.reqntid = array<i32: 1024, 1, 1>, cce.manifest = {
       kernel = "choose_path", target = "sm_90a", entry = "choose_path", threads = 1024 : i64, cluster = 1 : i64,
       shared_bytes = 0 : i64, tiles = {}, arguments = [
@@ -13,12 +13,13 @@ gpu.module @kernels {
          {kind = "scalar", buffer = "blocks", type = "i32"},
          {kind = "scalar", buffer = "slots", type = "i32"},
          {kind = "scalar", buffer = "limit", type = "i64"},
-         {kind = "pointer", buffer = "threshold"},
-         {kind = "scalar", buffer = "log_epsilon", type = "f32"},
+         {kind = "pointer", buffer = "bound"},
          {kind = "pointer", buffer = "lse"},
          {kind = "pointer", buffer = "count"},
          {kind = "scalar", buffer = "vocab", type = "i32"},
          {kind = "scalar", buffer = "least_head_mass", type = "f32"},
+         {kind = "pointer", buffer = "missed_count"},
+         {kind = "scalar", buffer = "missed_capacity", type = "i32"},
          {kind = "pointer", buffer = "count_dense"},
          {kind = "pointer", buffer = "count_filtered"},
          {kind = "pointer", buffer = "kept_or_null"}]}} {
@@ -44,14 +45,13 @@ gpu.module @kernels {
       %more = arith.addf %sum, %need : f64
       scf.yield %more : f64
     }
-    // How much of the softmax the bound that made the threshold had seen.
+    // How much of the softmax the head and the label are.
     %my_mass = scf.for %i = %tid to %n step %c1024 iter_args(%sum = %zero64) -> (f64) : i32 {
-      %pt = llvm.getelementptr %threshold[%i] : (!llvm.ptr<1>, i32) -> !llvm.ptr<1>, f32
+      %pt = llvm.getelementptr %bound[%i] : (!llvm.ptr<1>, i32) -> !llvm.ptr<1>, f32
       %pl = llvm.getelementptr %lse[%i] : (!llvm.ptr<1>, i32) -> !llvm.ptr<1>, f32
       %t = llvm.load %pt : !llvm.ptr<1> -> f32
       %l = llvm.load %pl : !llvm.ptr<1> -> f32
-      %bound = arith.subf %t, %log_epsilon : f32
-      %log_mass = arith.subf %bound, %l : f32
+      %log_mass = arith.subf %t, %l : f32
       %to_base_2 = arith.mulf %log_mass, %log2e : f32
       %mass = llvm.call_intrinsic "llvm.nvvm.ex2.approx.ftz.f"(%to_base_2) : (f32) -> f32
       %wide = arith.extf %mass : f32 to f64
@@ -95,8 +95,12 @@ gpu.module @kernels {
       %short_enough = arith.cmpf ole, %need, %limit64 : f64
       %seen_enough = arith.cmpf oge, %mass, %least_sum : f64
       %any = arith.cmpi sgt, %n, %c0 : i32
+      // Else some marks are missing.
+      %missed = llvm.load %missed_count : !llvm.ptr<1> -> i32
+      %complete = arith.cmpi sle, %missed, %missed_capacity : i32
       %both = arith.andi %short_enough, %seen_enough : i1
-      %filtered = arith.andi %both, %any : i1
+      %three = arith.andi %both, %complete : i1
+      %filtered = arith.andi %three, %any : i1
       %dense_n = arith.select %filtered, %skip, %n : i32
       %filtered_n = arith.select %filtered, %n, %skip : i32
       llvm.store %dense_n, %count_dense : i32, !llvm.ptr<1>

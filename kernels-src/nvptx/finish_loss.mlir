@@ -20,6 +20,12 @@ gpu.module @kernels {
     %c0 = arith.constant 0 : i32
     %c1 = arith.constant 1 : i32
     %c2 = arith.constant 2 : i32
+    %c3 = arith.constant 3 : i32
+    %c4 = arith.constant 4 : i32
+    %c5 = arith.constant 5 : i32
+    %c6 = arith.constant 6 : i32
+    %c7 = arith.constant 7 : i32
+    %c8 = arith.constant 8 : i32
     %c512 = arith.constant 512 : i32
     %c1024 = arith.constant 1024 : i32
     %c10 = arith.constant 10 : i32
@@ -35,27 +41,54 @@ gpu.module @kernels {
     %wants_lse = llvm.icmp "ne" %lse_or_null, %null : !llvm.ptr<1>
     %sum = scf.for %i = %tid to %n step %c1024 iter_args(%acc = %zero64) -> (f64) : i32 {
       %i64 = arith.extui %i : i32 to i64
-      %state:2 = scf.for %s = %c0 to %splits step %c1 iter_args(%m = %empty, %t = %zero) -> (f32, f32) : i32 {
-        %s64 = arith.extui %s : i32 to i64
-        %p64 = arith.extui %padded : i32 to i64
-        %start = arith.muli %s64, %p64 : i64
-        %at = arith.addi %start, %i64 : i64
-        %p = llvm.getelementptr %partial[%at] : (!llvm.ptr<1>, i64) -> !llvm.ptr<1>, !llvm.struct<(f32, f32)>
-        %q = llvm.getelementptr %p[1] : (!llvm.ptr<1>) -> !llvm.ptr<1>, f32
-        %pm = llvm.load %p : !llvm.ptr<1> -> f32
-        %pt = llvm.load %q : !llvm.ptr<1> -> f32
-        %larger = arith.maxnumf %m, %pm : f32
-        // -inf - -inf would be NaN; nothing has been seen then, and both sums are 0.
+      // Eight states at a time: all are asked for before the first is looked at.
+      %state:2 = scf.for %s = %c0 to %splits step %c8 iter_args(%m = %empty, %t = %zero) -> (f32, f32) : i32 {
+        %s1 = arith.addi %s, %c1 : i32
+        %s2 = arith.addi %s, %c2 : i32
+        %s3 = arith.addi %s, %c3 : i32
+        %s4 = arith.addi %s, %c4 : i32
+        %s5 = arith.addi %s, %c5 : i32
+        %s6 = arith.addi %s, %c6 : i32
+        %s7 = arith.addi %s, %c7 : i32
+        %x0 = llvm.call @load_state(%partial, %s, %splits, %padded, %i) : (!llvm.ptr<1>, i32, i32, i32, i32) -> vector<2xf32>
+        %x1 = llvm.call @load_state(%partial, %s1, %splits, %padded, %i) : (!llvm.ptr<1>, i32, i32, i32, i32) -> vector<2xf32>
+        %x2 = llvm.call @load_state(%partial, %s2, %splits, %padded, %i) : (!llvm.ptr<1>, i32, i32, i32, i32) -> vector<2xf32>
+        %x3 = llvm.call @load_state(%partial, %s3, %splits, %padded, %i) : (!llvm.ptr<1>, i32, i32, i32, i32) -> vector<2xf32>
+        %x4 = llvm.call @load_state(%partial, %s4, %splits, %padded, %i) : (!llvm.ptr<1>, i32, i32, i32, i32) -> vector<2xf32>
+        %x5 = llvm.call @load_state(%partial, %s5, %splits, %padded, %i) : (!llvm.ptr<1>, i32, i32, i32, i32) -> vector<2xf32>
+        %x6 = llvm.call @load_state(%partial, %s6, %splits, %padded, %i) : (!llvm.ptr<1>, i32, i32, i32, i32) -> vector<2xf32>
+        %x7 = llvm.call @load_state(%partial, %s7, %splits, %padded, %i) : (!llvm.ptr<1>, i32, i32, i32, i32) -> vector<2xf32>
+        %m0 = llvm.extractelement %x0[%c0 : i32] : vector<2xf32>
+        %m1 = llvm.extractelement %x1[%c0 : i32] : vector<2xf32>
+        %m2 = llvm.extractelement %x2[%c0 : i32] : vector<2xf32>
+        %m3 = llvm.extractelement %x3[%c0 : i32] : vector<2xf32>
+        %m4 = llvm.extractelement %x4[%c0 : i32] : vector<2xf32>
+        %m5 = llvm.extractelement %x5[%c0 : i32] : vector<2xf32>
+        %m6 = llvm.extractelement %x6[%c0 : i32] : vector<2xf32>
+        %m7 = llvm.extractelement %x7[%c0 : i32] : vector<2xf32>
+        %a0 = arith.maxnumf %m, %m0 : f32
+        %a1 = arith.maxnumf %m1, %m2 : f32
+        %a2 = arith.maxnumf %m3, %m4 : f32
+        %a3 = arith.maxnumf %m5, %m6 : f32
+        %b0 = arith.maxnumf %a0, %a1 : f32
+        %b1 = arith.maxnumf %a2, %a3 : f32
+        %d0 = arith.maxnumf %b0, %b1 : f32
+        %larger = arith.maxnumf %d0, %m7 : f32
+        // -inf - -inf would be NaN; nothing has been seen then, and all sums are 0.
         %is_empty = arith.cmpf oeq, %larger, %empty : f32
         %shift = arith.select %is_empty, %zero, %larger : f32
-        %d0 = arith.subf %m, %shift : f32
-        %d1 = arith.subf %pm, %shift : f32
-        %e0 = llvm.call_intrinsic "llvm.nvvm.ex2.approx.ftz.f"(%d0) : (f32) -> f32
-        %e1 = llvm.call_intrinsic "llvm.nvvm.ex2.approx.ftz.f"(%d1) : (f32) -> f32
-        %t0 = arith.mulf %t, %e0 : f32
-        %t1 = arith.mulf %pt, %e1 : f32
-        %next = arith.addf %t0, %t1 : f32
-        scf.yield %larger, %next : f32, f32
+        %before = arith.subf %m, %shift : f32
+        %rescale = llvm.call_intrinsic "llvm.nvvm.ex2.approx.ftz.f"(%before) : (f32) -> f32
+        %kept = arith.mulf %t, %rescale : f32
+        %t0 = llvm.call @add_state(%kept, %x0, %shift) : (f32, vector<2xf32>, f32) -> f32
+        %t1 = llvm.call @add_state(%t0, %x1, %shift) : (f32, vector<2xf32>, f32) -> f32
+        %t2 = llvm.call @add_state(%t1, %x2, %shift) : (f32, vector<2xf32>, f32) -> f32
+        %t3 = llvm.call @add_state(%t2, %x3, %shift) : (f32, vector<2xf32>, f32) -> f32
+        %t4 = llvm.call @add_state(%t3, %x4, %shift) : (f32, vector<2xf32>, f32) -> f32
+        %t5 = llvm.call @add_state(%t4, %x5, %shift) : (f32, vector<2xf32>, f32) -> f32
+        %t6 = llvm.call @add_state(%t5, %x6, %shift) : (f32, vector<2xf32>, f32) -> f32
+        %t7 = llvm.call @add_state(%t6, %x7, %shift) : (f32, vector<2xf32>, f32) -> f32
+        scf.yield %larger, %t7 : f32, f32
       }
       %log = llvm.call_intrinsic "llvm.nvvm.lg2.approx.ftz.f"(%state#1) : (f32) -> f32
       %log_sum = arith.addf %state#0, %log : f32
@@ -114,5 +147,35 @@ gpu.module @kernels {
       llvm.store %result, %loss : f32, !llvm.ptr<1>
     }
     llvm.return
+  }
+
+  // The state of token i in a split; behind the last split an empty one.
+  llvm.func internal @load_state(%partial: !llvm.ptr<1>, %split: i32, %splits: i32, %padded: i32, %i: i32) -> vector<2xf32> attributes {always_inline} {
+    %c1 = arith.constant 1 : i32
+    %none = arith.constant dense<[0xFF800000, 0.0]> : vector<2xf32>
+    %last = arith.subi %splits, %c1 : i32
+    %near = arith.minsi %split, %last : i32
+    %s64 = arith.extui %near : i32 to i64
+    %p64 = arith.extui %padded : i32 to i64
+    %i64 = arith.extui %i : i32 to i64
+    %start = arith.muli %s64, %p64 : i64
+    %at = arith.addi %start, %i64 : i64
+    %p = llvm.getelementptr %partial[%at] : (!llvm.ptr<1>, i64) -> !llvm.ptr<1>, !llvm.struct<(f32, f32)>
+    %state = llvm.load %p {alignment = 8 : i64} : !llvm.ptr<1> -> vector<2xf32>
+    %exists = arith.cmpi slt, %split, %splits : i32
+    %result = arith.select %exists, %state, %none : vector<2xf32>
+    llvm.return %result : vector<2xf32>
+  }
+
+  llvm.func internal @add_state(%sum: f32, %state: vector<2xf32>, %shift: f32) -> f32 attributes {always_inline} {
+    %c0 = arith.constant 0 : i32
+    %c1 = arith.constant 1 : i32
+    %m = llvm.extractelement %state[%c0 : i32] : vector<2xf32>
+    %t = llvm.extractelement %state[%c1 : i32] : vector<2xf32>
+    %d = arith.subf %m, %shift : f32
+    %e = llvm.call_intrinsic "llvm.nvvm.ex2.approx.ftz.f"(%d) : (f32) -> f32
+    %term = arith.mulf %t, %e : f32
+    %next = arith.addf %sum, %term : f32
+    llvm.return %next : f32
   }
 }

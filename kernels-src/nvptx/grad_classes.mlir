@@ -1,13 +1,13 @@
-// The gradient of the classifier for all classes but the heavy ones, from the listed logit gradients, every row written once by its owner. Few entries of a listed
-// column matter: they are compacted in shared memory, four columns (blocks) at a time, and then every thread adds, for its eight hidden
-// columns, these rows of E in order. A block has the classes w * 32 + s + 8k, k < 4: frequent neighbours go to different blocks.
+// The gradient of the classifier for all classes but the heavy ones, from the listed logit gradients, every row written once by its owner. Few entries
+// of a listed column count, and mark_entries has said which. A warp has the classes w * 32 + s + 4k, k < 8 (frequent neighbours go to different
+// warps), and up to 512 columns. For every class it goes over the groups of tokens, 32 at a time, one a lane, makes a list of the entries in shared
+// memory, in the order of the tokens, and adds up their rows of E, 8 columns a lane in each half of the 512.
 gpu.module @kernels {
-  llvm.mlir.global internal @warp_counts() {addr_space = 3 : i32, alignment = 16 : i64} : !llvm.array<16 x i32>
-  // Where the row begins, in units of 16 bytes, and the factor; behind the last of up to 512 there is room to fill a group of 8.
-  llvm.mlir.global internal @entries() {addr_space = 3 : i32, alignment = 16 : i64} : !llvm.array<1040 x i32>
+  // Of each of the 4 warps up to 256 entries, and room to fill up a group of 4: token and slot, then the row of E in units of 16 bytes and the factor.
+  llvm.mlir.global internal @lists() {addr_space = 3 : i32, alignment = 16 : i64} : !llvm.array<2080 x i32>
 
-  llvm.func @grad_classes_bf16(%needed: !llvm.ptr<1>, %ranks: !llvm.ptr<1>, %heavy: !llvm.ptr<1>, %entry_bits: !llvm.ptr<1>, %words: i32, %slots: i32, %blocks: i32, %g: !llvm.ptr<1>, %g_stride: i64, %e: !llvm.ptr<1>, %e_stride: i64, %rows: !llvm.ptr<1>, %labels: !llvm.ptr<1>, %prob_weight: !llvm.ptr<1>, %count_filtered: !llvm.ptr<1>, %hidden: i32, %vocab: i32, %limit: f32, %direction: !llvm.ptr<1>, %total: !llvm.ptr<1>, %tail: !llvm.ptr<1>, %correct: i32, %alpha: !llvm.ptr<1>, %dc: !llvm.ptr<1>, %dc_stride: i64)
-      attributes {nvvm.kernel, nvvm.reqntid = array<i32: 128, 1, 1>, nvvm.minctasm = 6 : i32, cce.manifest = {
+  llvm.func @grad_classes_bf16(%needed: !llvm.ptr<1>, %ranks: !llvm.ptr<1>, %heavy: !llvm.ptr<1>, %entry_bits: !llvm.ptr<1>, %words: i32, %slots: i32, %blocks: i32, %g: !llvm.ptr<1>, %g_stride: i64, %e: !llvm.ptr<1>, %e_stride: i64, %rows: !llvm.ptr<1>, %count_filtered: !llvm.ptr<1>, %hidden: i32, %vocab: i32, %direction: !llvm.ptr<1>, %total: !llvm.ptr<1>, %tail: !llvm.ptr<1>, %correct: i32, %alpha: !llvm.ptr<1>, %dc: !llvm.ptr<1>, %dc_stride: i64)
+      attributes {nvvm.kernel, nvvm.reqntid = array<i32: 128, 1, 1>, nvvm.minctasm = 5 : i32, cce.manifest = {
       kernel = "grad_classes_bf16", target = "sm_90a", entry = "grad_classes_bf16", threads = 128 : i64, cluster = 1 : i64,
       shared_bytes = 0 : i64, tiles = {}, arguments = [
          {kind = "pointer", buffer = "needed"},
@@ -22,12 +22,9 @@ gpu.module @kernels {
          {kind = "pointer", buffer = "e"},
          {kind = "scalar", buffer = "e_stride", type = "i64"},
          {kind = "pointer", buffer = "rows"},
-         {kind = "pointer", buffer = "labels"},
-         {kind = "pointer", buffer = "prob_weight"},
          {kind = "pointer", buffer = "count_filtered"},
          {kind = "scalar", buffer = "hidden", type = "i32"},
          {kind = "scalar", buffer = "vocab", type = "i32"},
-         {kind = "scalar", buffer = "limit", type = "f32"},
          {kind = "pointer", buffer = "direction"},
          {kind = "pointer", buffer = "total"},
          {kind = "pointer", buffer = "tail"},
@@ -36,12 +33,12 @@ gpu.module @kernels {
          {kind = "pointer", buffer = "dc"},
          {kind = "scalar", buffer = "dc_stride", type = "i64"}]}} {
     %is_half = arith.constant false
-    llvm.call @grad_classes(%is_half, %needed, %ranks, %heavy, %entry_bits, %words, %slots, %blocks, %g, %g_stride, %e, %e_stride, %rows, %labels, %prob_weight, %count_filtered, %hidden, %vocab, %limit, %direction, %total, %tail, %correct, %alpha, %dc, %dc_stride) : (i1, !llvm.ptr<1>, !llvm.ptr<1>, !llvm.ptr<1>, !llvm.ptr<1>, i32, i32, i32, !llvm.ptr<1>, i64, !llvm.ptr<1>, i64, !llvm.ptr<1>, !llvm.ptr<1>, !llvm.ptr<1>, !llvm.ptr<1>, i32, i32, f32, !llvm.ptr<1>, !llvm.ptr<1>, !llvm.ptr<1>, i32, !llvm.ptr<1>, !llvm.ptr<1>, i64) -> ()
+    llvm.call @grad_classes(%is_half, %needed, %ranks, %heavy, %entry_bits, %words, %slots, %blocks, %g, %g_stride, %e, %e_stride, %rows, %count_filtered, %hidden, %vocab, %direction, %total, %tail, %correct, %alpha, %dc, %dc_stride) : (i1, !llvm.ptr<1>, !llvm.ptr<1>, !llvm.ptr<1>, !llvm.ptr<1>, i32, i32, i32, !llvm.ptr<1>, i64, !llvm.ptr<1>, i64, !llvm.ptr<1>, !llvm.ptr<1>, i32, i32, !llvm.ptr<1>, !llvm.ptr<1>, !llvm.ptr<1>, i32, !llvm.ptr<1>, !llvm.ptr<1>, i64) -> ()
     llvm.return
   }
 
-  llvm.func @grad_classes_f16(%needed: !llvm.ptr<1>, %ranks: !llvm.ptr<1>, %heavy: !llvm.ptr<1>, %entry_bits: !llvm.ptr<1>, %words: i32, %slots: i32, %blocks: i32, %g: !llvm.ptr<1>, %g_stride: i64, %e: !llvm.ptr<1>, %e_stride: i64, %rows: !llvm.ptr<1>, %labels: !llvm.ptr<1>, %prob_weight: !llvm.ptr<1>, %count_filtered: !llvm.ptr<1>, %hidden: i32, %vocab: i32, %limit: f32, %direction: !llvm.ptr<1>, %total: !llvm.ptr<1>, %tail: !llvm.ptr<1>, %correct: i32, %alpha: !llvm.ptr<1>, %dc: !llvm.ptr<1>, %dc_stride: i64)
-      attributes {nvvm.kernel, nvvm.reqntid = array<i32: 128, 1, 1>, nvvm.minctasm = 5 : i32, cce.manifest = {
+  llvm.func @grad_classes_f16(%needed: !llvm.ptr<1>, %ranks: !llvm.ptr<1>, %heavy: !llvm.ptr<1>, %entry_bits: !llvm.ptr<1>, %words: i32, %slots: i32, %blocks: i32, %g: !llvm.ptr<1>, %g_stride: i64, %e: !llvm.ptr<1>, %e_stride: i64, %rows: !llvm.ptr<1>, %count_filtered: !llvm.ptr<1>, %hidden: i32, %vocab: i32, %direction: !llvm.ptr<1>, %total: !llvm.ptr<1>, %tail: !llvm.ptr<1>, %correct: i32, %alpha: !llvm.ptr<1>, %dc: !llvm.ptr<1>, %dc_stride: i64)
+      attributes {nvvm.kernel, nvvm.reqntid = array<i32: 128, 1, 1>, nvvm.minctasm = 4 : i32, cce.manifest = {
       kernel = "grad_classes_f16", target = "sm_90a", entry = "grad_classes_f16", threads = 128 : i64, cluster = 1 : i64,
       shared_bytes = 0 : i64, tiles = {}, arguments = [
          {kind = "pointer", buffer = "needed"},
@@ -56,12 +53,9 @@ gpu.module @kernels {
          {kind = "pointer", buffer = "e"},
          {kind = "scalar", buffer = "e_stride", type = "i64"},
          {kind = "pointer", buffer = "rows"},
-         {kind = "pointer", buffer = "labels"},
-         {kind = "pointer", buffer = "prob_weight"},
          {kind = "pointer", buffer = "count_filtered"},
          {kind = "scalar", buffer = "hidden", type = "i32"},
          {kind = "scalar", buffer = "vocab", type = "i32"},
-         {kind = "scalar", buffer = "limit", type = "f32"},
          {kind = "pointer", buffer = "direction"},
          {kind = "pointer", buffer = "total"},
          {kind = "pointer", buffer = "tail"},
@@ -70,7 +64,7 @@ gpu.module @kernels {
          {kind = "pointer", buffer = "dc"},
          {kind = "scalar", buffer = "dc_stride", type = "i64"}]}} {
     %is_half = arith.constant true
-    llvm.call @grad_classes(%is_half, %needed, %ranks, %heavy, %entry_bits, %words, %slots, %blocks, %g, %g_stride, %e, %e_stride, %rows, %labels, %prob_weight, %count_filtered, %hidden, %vocab, %limit, %direction, %total, %tail, %correct, %alpha, %dc, %dc_stride) : (i1, !llvm.ptr<1>, !llvm.ptr<1>, !llvm.ptr<1>, !llvm.ptr<1>, i32, i32, i32, !llvm.ptr<1>, i64, !llvm.ptr<1>, i64, !llvm.ptr<1>, !llvm.ptr<1>, !llvm.ptr<1>, !llvm.ptr<1>, i32, i32, f32, !llvm.ptr<1>, !llvm.ptr<1>, !llvm.ptr<1>, i32, !llvm.ptr<1>, !llvm.ptr<1>, i64) -> ()
+    llvm.call @grad_classes(%is_half, %needed, %ranks, %heavy, %entry_bits, %words, %slots, %blocks, %g, %g_stride, %e, %e_stride, %rows, %count_filtered, %hidden, %vocab, %direction, %total, %tail, %correct, %alpha, %dc, %dc_stride) : (i1, !llvm.ptr<1>, !llvm.ptr<1>, !llvm.ptr<1>, !llvm.ptr<1>, i32, i32, i32, !llvm.ptr<1>, i64, !llvm.ptr<1>, i64, !llvm.ptr<1>, !llvm.ptr<1>, i32, i32, !llvm.ptr<1>, !llvm.ptr<1>, !llvm.ptr<1>, i32, !llvm.ptr<1>, !llvm.ptr<1>, i64) -> ()
     llvm.return
   }
 
@@ -113,147 +107,6 @@ gpu.module @kernels {
     llvm.return %result : i32
   }
 
-  // The rank of a block's word, where that has one of these bits.
-  llvm.func internal @rank_of(%ranks: !llvm.ptr<1>, %b: i32, %words: i64, %word: i64, %value: i32, %bits: i32) -> i32 attributes {always_inline} {
-    %c0 = arith.constant 0 : i32
-    %some = arith.andi %value, %bits : i32
-    %listed = arith.cmpi ne, %some, %c0 : i32
-    %result = scf.if %listed -> (i32) {
-      %b64 = arith.extui %b : i32 to i64
-      %row = arith.muli %b64, %words : i64
-      %at = arith.addi %row, %word : i64
-      %p = llvm.getelementptr %ranks[%at] : (!llvm.ptr<1>, i64) -> !llvm.ptr<1>, i32
-      %r = llvm.load %p : !llvm.ptr<1> -> i32
-      scf.yield %r : i32
-    } else {
-      scf.yield %c0 : i32
-    }
-    llvm.return %result : i32
-  }
-
-  // What a thread loads of one listed column: the gradient's bits, label, weight and row of its token.
-  llvm.func internal @load_token(%exists: i1, %b: i32, %slot: i32, %tid: i32, %n: i32, %entry_bits: !llvm.ptr<1>, %slots: i32, %g: !llvm.ptr<1>, %g_stride: i64, %labels: !llvm.ptr<1>, %prob_weight: !llvm.ptr<1>, %rows: !llvm.ptr<1>) -> !llvm.struct<(i16, i32, f32, i32)> attributes {always_inline} {
-    %c128 = arith.constant 128 : i32
-    %nothing = arith.constant 0 : i16
-    %minus = arith.constant -1 : i32
-    %zero = arith.constant 0.0 : f32
-    %first = arith.muli %b, %c128 : i32
-    %i = arith.addi %first, %tid : i32
-    %takes_part = arith.cmpi slt, %i, %n : i32
-    %may_look = arith.andi %exists, %takes_part : i1
-    // A word of bits a warp: mostly none is set.
-    %looks = scf.if %may_look -> (i1) {
-      %c5 = arith.constant 5 : i32
-      %c31 = arith.constant 31 : i32
-      %l4 = arith.constant 4 : i64
-      %b64 = arith.extui %b : i32 to i64
-      %slots64 = arith.extui %slots : i32 to i64
-      %slot_in_list = arith.extui %slot : i32 to i64
-      %list_start = arith.muli %b64, %slots64 : i64
-      %place = arith.addi %list_start, %slot_in_list : i64
-      %first_word = arith.muli %place, %l4 : i64
-      %warp = arith.shrui %tid, %c5 : i32
-      %warp64 = arith.extui %warp : i32 to i64
-      %word_at = arith.addi %first_word, %warp64 : i64
-      %pm = llvm.getelementptr %entry_bits[%word_at] : (!llvm.ptr<1>, i64) -> !llvm.ptr<1>, i32
-      %bits_of_warp = llvm.load %pm : !llvm.ptr<1> -> i32
-      %lane = arith.andi %tid, %c31 : i32
-      %shifted = arith.shrui %bits_of_warp, %lane : i32
-      %bit = arith.trunci %shifted : i32 to i1
-      scf.yield %bit : i1
-    } else {
-      %false = arith.constant false
-      scf.yield %false : i1
-    }
-    %all:4 = scf.if %looks -> (i16, i32, f32, i32) {
-      %i64 = arith.extui %i : i32 to i64
-      %slot64 = arith.extui %slot : i32 to i64
-      %start = arith.muli %i64, %g_stride : i64
-      %at = arith.addi %start, %slot64 : i64
-      %pg = llvm.getelementptr %g[%at] : (!llvm.ptr<1>, i64) -> !llvm.ptr<1>, i16
-      %pl = llvm.getelementptr %labels[%i64] : (!llvm.ptr<1>, i64) -> !llvm.ptr<1>, i32
-      %pw = llvm.getelementptr %prob_weight[%i64] : (!llvm.ptr<1>, i64) -> !llvm.ptr<1>, f32
-      %pr = llvm.getelementptr %rows[%i64] : (!llvm.ptr<1>, i64) -> !llvm.ptr<1>, i32
-      %value = llvm.load %pg : !llvm.ptr<1> -> i16
-      %label = llvm.load %pl : !llvm.ptr<1> -> i32
-      %weight = llvm.load %pw : !llvm.ptr<1> -> f32
-      %row = llvm.load %pr : !llvm.ptr<1> -> i32
-      scf.yield %value, %label, %weight, %row : i16, i32, f32, i32
-    } else {
-      scf.yield %nothing, %minus, %zero, %minus : i16, i32, f32, i32
-    }
-    %s0 = llvm.mlir.undef : !llvm.struct<(i16, i32, f32, i32)>
-    %s1 = llvm.insertvalue %all#0, %s0[0] : !llvm.struct<(i16, i32, f32, i32)>
-    %s2 = llvm.insertvalue %all#1, %s1[1] : !llvm.struct<(i16, i32, f32, i32)>
-    %s3 = llvm.insertvalue %all#2, %s2[2] : !llvm.struct<(i16, i32, f32, i32)>
-    %s4 = llvm.insertvalue %all#3, %s3[3] : !llvm.struct<(i16, i32, f32, i32)>
-    llvm.return %s4 : !llvm.struct<(i16, i32, f32, i32)>
-  }
-
-  // Does the token matter, with which factor, and which row of E is it? NaN matters, zero does not (so nothing that was not loaded).
-  llvm.func internal @judge(%is_half: i1, %token: !llvm.struct<(i16, i32, f32, i32)>, %class: i32, %limit: f32) -> !llvm.struct<(i1, f32, i32)> attributes {always_inline} {
-    %zero = arith.constant 0.0 : f32
-    %bits = llvm.extractvalue %token[0] : !llvm.struct<(i16, i32, f32, i32)>
-    %label = llvm.extractvalue %token[1] : !llvm.struct<(i16, i32, f32, i32)>
-    %weight = llvm.extractvalue %token[2] : !llvm.struct<(i16, i32, f32, i32)>
-    %row = llvm.extractvalue %token[3] : !llvm.struct<(i16, i32, f32, i32)>
-    %value = scf.if %is_half -> (f32) {
-      %h = llvm.bitcast %bits : i16 to f16
-      %x = arith.extf %h : f16 to f32
-      scf.yield %x : f32
-    } else {
-      %h = llvm.bitcast %bits : i16 to bf16
-      %x = arith.extf %h : bf16 to f32
-      scf.yield %x : f32
-    }
-    %size = llvm.intr.fabs(%value) : (f32) -> f32
-    %scale = llvm.intr.fabs(%weight) : (f32) -> f32
-    %least = arith.mulf %limit, %scale : f32
-    %large = arith.cmpf uge, %size, %least : f32
-    %is_label = arith.cmpi eq, %label, %class : i32
-    %not_zero = arith.cmpf une, %value, %zero : f32
-    %counts = arith.ori %large, %is_label : i1
-    %takes = arith.andi %counts, %not_zero : i1
-    %s0 = llvm.mlir.undef : !llvm.struct<(i1, f32, i32)>
-    %s1 = llvm.insertvalue %takes, %s0[0] : !llvm.struct<(i1, f32, i32)>
-    %s2 = llvm.insertvalue %value, %s1[1] : !llvm.struct<(i1, f32, i32)>
-    %s3 = llvm.insertvalue %row, %s2[2] : !llvm.struct<(i1, f32, i32)>
-    llvm.return %s3 : !llvm.struct<(i1, f32, i32)>
-  }
-
-  // Writes a thread's entry; the last one fills up a group of 8 with factors of 0 (of its own row, which is finite if its sum is).
-  llvm.func internal @put(%seen: !llvm.struct<(i1, f32, i32)>, %ballot: i32, %before_lane: i32, %before: i32, %number: i32, %row_units: i32) attributes {always_inline} {
-    %c1 = arith.constant 1 : i32
-    %fill = arith.constant 8 : i32
-    %takes = llvm.extractvalue %seen[0] : !llvm.struct<(i1, f32, i32)>
-    scf.if %takes {
-      %value = llvm.extractvalue %seen[1] : !llvm.struct<(i1, f32, i32)>
-      %row = llvm.extractvalue %seen[2] : !llvm.struct<(i1, f32, i32)>
-      %earlier = arith.andi %ballot, %before_lane : i32
-      %rank = llvm.intr.ctpop(%earlier) : (i32) -> i32
-      %at = arith.addi %before, %rank : i32
-      %start = arith.muli %row, %row_units : i32
-      %entries = llvm.mlir.addressof @entries : !llvm.ptr<3>
-      %p = llvm.getelementptr %entries[%at] : (!llvm.ptr<3>, i32) -> !llvm.ptr<3>, i64
-      %bits = llvm.bitcast %value : f32 to i32
-      %none = llvm.mlir.undef : vector<2xi32>
-      %c0 = arith.constant 0 : i32
-      %some = llvm.insertelement %start, %none[%c0 : i32] : vector<2xi32>
-      %entry = llvm.insertelement %bits, %some[%c1 : i32] : vector<2xi32>
-      llvm.store %entry, %p {alignment = 8 : i64} : vector<2xi32>, !llvm.ptr<3>
-      %next = arith.addi %at, %c1 : i32
-      %is_last = arith.cmpi eq, %next, %number : i32
-      scf.if %is_last {
-        %nothing = llvm.insertelement %c0, %some[%c1 : i32] : vector<2xi32>
-        scf.for %k = %c1 to %fill step %c1 : i32 {
-          %q = llvm.getelementptr %p[%k] : (!llvm.ptr<3>, i32) -> !llvm.ptr<3>, i64
-          llvm.store %nothing, %q {alignment = 8 : i64} : vector<2xi32>, !llvm.ptr<3>
-        }
-      }
-    }
-    llvm.return
-  }
-
   llvm.func internal @load_row(%columns: !llvm.ptr<1>, %start: i32) -> vector<4xi32> attributes {always_inline} {
     %start64 = arith.extui %start : i32 to i64
     %p = llvm.getelementptr %columns[%start64] : (!llvm.ptr<1>, i64) -> !llvm.ptr<1>, !llvm.array<8 x i16>
@@ -269,44 +122,18 @@ gpu.module @kernels {
     llvm.return %more : vector<8xf32>
   }
 
-  // Eight of the tail's columns; those behind the last are 0.
-  llvm.func internal @load_tail(%tail: !llvm.ptr<1>, %column: i32, %hidden: i32) -> vector<8xf32> attributes {always_inline} {
-    %c0 = arith.constant 0 : i32
-    %c1 = arith.constant 1 : i32
-    %c7 = arith.constant 7 : i32
-    %c8 = arith.constant 8 : i32
-    %l0 = arith.constant 0 : i64
-    %l15 = arith.constant 15 : i64
-    %zero = arith.constant 0.0 : f32
+  // Eight of the tail's columns; there is memory up to a multiple of 8 of them.
+  llvm.func internal @load_tail(%tail: !llvm.ptr<1>, %column: i32, %exists: i1) -> vector<8xf32> attributes {always_inline} {
     %zeros = arith.constant dense<0.0> : vector<8xf32>
-    %p = llvm.getelementptr %tail[%column] : (!llvm.ptr<1>, i32) -> !llvm.ptr<1>, f32
-    %address = llvm.ptrtoint %p : !llvm.ptr<1> to i64
-    %low_bits = arith.andi %address, %l15 : i64
-    %aligned = arith.cmpi eq, %low_bits, %l0 : i64
-    %left = arith.subi %hidden, %column : i32
-    %eight = arith.cmpi sge, %left, %c8 : i32
-    %vectors = arith.andi %aligned, %eight : i1
-    %result = scf.if %vectors -> (vector<8xf32>) {
+    %result = scf.if %exists -> (vector<8xf32>) {
+      %p = llvm.getelementptr %tail[%column] : (!llvm.ptr<1>, i32) -> !llvm.ptr<1>, f32
       %q = llvm.getelementptr %p[4] : (!llvm.ptr<1>) -> !llvm.ptr<1>, f32
       %low = llvm.load %p {alignment = 16 : i64} : !llvm.ptr<1> -> vector<4xf32>
       %high = llvm.load %q {alignment = 16 : i64} : !llvm.ptr<1> -> vector<4xf32>
       %both = llvm.shufflevector %low, %high [0, 1, 2, 3, 4, 5, 6, 7] : vector<4xf32>
       scf.yield %both : vector<8xf32>
     } else {
-      %all = scf.for %k = %c0 to %c8 step %c1 iter_args(%some = %zeros) -> (vector<8xf32>) : i32 {
-        %inside = arith.cmpi slt, %k, %left : i32
-        %x = scf.if %inside -> (f32) {
-          %pk = llvm.getelementptr %p[%k] : (!llvm.ptr<1>, i32) -> !llvm.ptr<1>, f32
-          %y = llvm.load %pk : !llvm.ptr<1> -> f32
-          scf.yield %y : f32
-        } else {
-          scf.yield %zero : f32
-        }
-        %shifted = llvm.shufflevector %some, %some [1, 2, 3, 4, 5, 6, 7, 0] : vector<8xf32>
-        %more = llvm.insertelement %x, %shifted[%c7 : i32] : vector<8xf32>
-        scf.yield %more : vector<8xf32>
-      }
-      scf.yield %all : vector<8xf32>
+      scf.yield %zeros : vector<8xf32>
     }
     llvm.return %result : vector<8xf32>
   }
@@ -348,7 +175,167 @@ gpu.module @kernels {
     llvm.return
   }
 
-  llvm.func internal @grad_classes(%is_half: i1, %needed: !llvm.ptr<1>, %ranks: !llvm.ptr<1>, %heavy: !llvm.ptr<1>, %entry_bits: !llvm.ptr<1>, %words: i32, %slots: i32, %blocks: i32, %g: !llvm.ptr<1>, %g_stride: i64, %e: !llvm.ptr<1>, %e_stride: i64, %rows: !llvm.ptr<1>, %labels: !llvm.ptr<1>, %prob_weight: !llvm.ptr<1>, %count_filtered: !llvm.ptr<1>, %hidden: i32, %vocab: i32, %limit: f32, %direction: !llvm.ptr<1>, %total: !llvm.ptr<1>, %tail: !llvm.ptr<1>, %correct: i32, %alpha: !llvm.ptr<1>, %dc: !llvm.ptr<1>, %dc_stride: i64) attributes {always_inline} {
+  // Appends a lane's tokens of one word of bits to the warp's list; returns the place behind them.
+  llvm.func internal @list_tokens(%bits: i32, %first_token: i32, %slot: i32, %first: i32, %list: !llvm.ptr<3>) -> i32 attributes {always_inline} {
+    %c0 = arith.constant 0 : i32
+    %c1 = arith.constant 1 : i32
+    %end:2 = scf.while (%left = %bits, %place = %first) : (i32, i32) -> (i32, i32) {
+      %more = arith.cmpi ne, %left, %c0 : i32
+      scf.condition(%more) %left, %place : i32, i32
+    } do {
+    ^bb0(%left: i32, %place: i32):
+      %lowest = "llvm.intr.cttz"(%left) <{is_zero_poison = true}> : (i32) -> i32
+      %token = arith.addi %first_token, %lowest : i32
+      llvm.call @put(%list, %place, %token, %slot) : (!llvm.ptr<3>, i32, i32, i32) -> ()
+      %less = arith.subi %left, %c1 : i32
+      %others = arith.andi %left, %less : i32
+      %next = arith.addi %place, %c1 : i32
+      scf.yield %others, %next : i32, i32
+    }
+    llvm.return %end#1 : i32
+  }
+
+  llvm.func internal @put(%list: !llvm.ptr<3>, %place: i32, %a: i32, %b: i32) attributes {always_inline} {
+    %c0 = arith.constant 0 : i32
+    %c1 = arith.constant 1 : i32
+    %p = llvm.getelementptr %list[%place] : (!llvm.ptr<3>, i32) -> !llvm.ptr<3>, i64
+    %none = llvm.mlir.undef : vector<2xi32>
+    %some = llvm.insertelement %a, %none[%c0 : i32] : vector<2xi32>
+    %both = llvm.insertelement %b, %some[%c1 : i32] : vector<2xi32>
+    llvm.store %both, %p {alignment = 8 : i64} : vector<2xi32>, !llvm.ptr<3>
+    llvm.return
+  }
+
+  // All of a lane's tokens of a group.
+  llvm.func internal @list_group(%bits: vector<4xi32>, %group: i32, %slot: i32, %first: i32, %list: !llvm.ptr<3>) attributes {always_inline} {
+    %c0 = arith.constant 0 : i32
+    %c1 = arith.constant 1 : i32
+    %c2 = arith.constant 2 : i32
+    %c3 = arith.constant 3 : i32
+    %c32 = arith.constant 32 : i32
+    %c128 = arith.constant 128 : i32
+    %t0 = arith.muli %group, %c128 : i32
+    %t1 = arith.addi %t0, %c32 : i32
+    %t2 = arith.addi %t1, %c32 : i32
+    %t3 = arith.addi %t2, %c32 : i32
+    %b0 = llvm.extractelement %bits[%c0 : i32] : vector<4xi32>
+    %b1 = llvm.extractelement %bits[%c1 : i32] : vector<4xi32>
+    %b2 = llvm.extractelement %bits[%c2 : i32] : vector<4xi32>
+    %b3 = llvm.extractelement %bits[%c3 : i32] : vector<4xi32>
+    %p1 = llvm.call @list_tokens(%b0, %t0, %slot, %first, %list) : (i32, i32, i32, i32, !llvm.ptr<3>) -> i32
+    %p2 = llvm.call @list_tokens(%b1, %t1, %slot, %p1, %list) : (i32, i32, i32, i32, !llvm.ptr<3>) -> i32
+    %p3 = llvm.call @list_tokens(%b2, %t2, %slot, %p2, %list) : (i32, i32, i32, i32, !llvm.ptr<3>) -> i32
+    %p4 = llvm.call @list_tokens(%b3, %t3, %slot, %p3, %list) : (i32, i32, i32, i32, !llvm.ptr<3>) -> i32
+    llvm.return
+  }
+
+  // Adds the rows of the list's `number` entries, at least one, to the sums of both halves.
+  llvm.func internal @add_list(%is_half: i1, %list: !llvm.ptr<3>, %number: i32, %lane: i32, %g: !llvm.ptr<1>, %g_stride: i64, %rows: !llvm.ptr<1>, %row_units: i32, %from0: !llvm.ptr<1>, %from1: !llvm.ptr<1>, %sum0: vector<8xf32>, %sum1: vector<8xf32>) -> !llvm.struct<(vector<8xf32>, vector<8xf32>)> attributes {always_inline} {
+    %c0 = arith.constant 0 : i32
+    %c1 = arith.constant 1 : i32
+    %c2 = arith.constant 2 : i32
+    %c3 = arith.constant 3 : i32
+    %c4 = arith.constant 4 : i32
+    %c32 = arith.constant 32 : i32
+    %cm4 = arith.constant -4 : i32
+    %all = arith.constant -1 : i32
+    %zero = arith.constant 0.0 : f32
+    %last = arith.subi %number, %c1 : i32
+    %n3 = arith.addi %number, %c3 : i32
+    %filled = arith.andi %n3, %cm4 : i32
+    nvvm.bar.warp.sync %all : i32
+    // Every lane looks up the row and the factor of an entry. The last group of 4 is filled up with the last entry's row, which is finite if its sum
+    // is, times 0.
+    scf.for %base = %c0 to %filled step %c32 : i32 {
+      %at = arith.addi %base, %lane : i32
+      %exists = arith.cmpi slt, %at, %number : i32
+      %entry = arith.minsi %at, %last : i32
+      %p = llvm.getelementptr %list[%entry] : (!llvm.ptr<3>, i32) -> !llvm.ptr<3>, i64
+      %pair = llvm.load %p {alignment = 8 : i64} : !llvm.ptr<3> -> vector<2xi32>
+      %token = llvm.extractelement %pair[%c0 : i32] : vector<2xi32>
+      %slot = llvm.extractelement %pair[%c1 : i32] : vector<2xi32>
+      %token64 = arith.extui %token : i32 to i64
+      %slot64 = arith.extui %slot : i32 to i64
+      %start = arith.muli %token64, %g_stride : i64
+      %place = arith.addi %start, %slot64 : i64
+      %pg = llvm.getelementptr %g[%place] : (!llvm.ptr<1>, i64) -> !llvm.ptr<1>, i16
+      %pr = llvm.getelementptr %rows[%token64] : (!llvm.ptr<1>, i64) -> !llvm.ptr<1>, i32
+      %raw = llvm.load %pg : !llvm.ptr<1> -> i16
+      %row = llvm.load %pr : !llvm.ptr<1> -> i32
+      %value = scf.if %is_half -> (f32) {
+        %h = llvm.bitcast %raw : i16 to f16
+        %x = arith.extf %h : f16 to f32
+        scf.yield %x : f32
+      } else {
+        %h = llvm.bitcast %raw : i16 to bf16
+        %x = arith.extf %h : bf16 to f32
+        scf.yield %x : f32
+      }
+      %factor = arith.select %exists, %value, %zero : f32
+      %bits = llvm.bitcast %factor : f32 to i32
+      %units = arith.muli %row, %row_units : i32
+      nvvm.bar.warp.sync %all : i32
+      %is_filled = arith.cmpi slt, %at, %filled : i32
+      scf.if %is_filled {
+        llvm.call @put(%list, %at, %units, %bits) : (!llvm.ptr<3>, i32, i32, i32) -> ()
+      }
+    }
+    nvvm.bar.warp.sync %all : i32
+    %sums:2 = scf.for %j = %c0 to %filled step %c4 iter_args(%a0 = %sum0, %b0 = %sum1) -> (vector<8xf32>, vector<8xf32>) : i32 {
+      %p0 = llvm.getelementptr %list[%j] : (!llvm.ptr<3>, i32) -> !llvm.ptr<3>, i64
+      %p1 = llvm.getelementptr %p0[2] : (!llvm.ptr<3>) -> !llvm.ptr<3>, i64
+      %e0 = llvm.load %p0 {alignment = 16 : i64} : !llvm.ptr<3> -> vector<4xi32>
+      %e1 = llvm.load %p1 {alignment = 16 : i64} : !llvm.ptr<3> -> vector<4xi32>
+      %r0 = llvm.extractelement %e0[%c0 : i32] : vector<4xi32>
+      %f0 = llvm.extractelement %e0[%c1 : i32] : vector<4xi32>
+      %r1 = llvm.extractelement %e0[%c2 : i32] : vector<4xi32>
+      %f1 = llvm.extractelement %e0[%c3 : i32] : vector<4xi32>
+      %r2 = llvm.extractelement %e1[%c0 : i32] : vector<4xi32>
+      %f2 = llvm.extractelement %e1[%c1 : i32] : vector<4xi32>
+      %r3 = llvm.extractelement %e1[%c2 : i32] : vector<4xi32>
+      %f3 = llvm.extractelement %e1[%c3 : i32] : vector<4xi32>
+      %x00 = llvm.call @load_row(%from0, %r0) : (!llvm.ptr<1>, i32) -> vector<4xi32>
+      %x01 = llvm.call @load_row(%from0, %r1) : (!llvm.ptr<1>, i32) -> vector<4xi32>
+      %x02 = llvm.call @load_row(%from0, %r2) : (!llvm.ptr<1>, i32) -> vector<4xi32>
+      %x03 = llvm.call @load_row(%from0, %r3) : (!llvm.ptr<1>, i32) -> vector<4xi32>
+      %x10 = llvm.call @load_row(%from1, %r0) : (!llvm.ptr<1>, i32) -> vector<4xi32>
+      %x11 = llvm.call @load_row(%from1, %r1) : (!llvm.ptr<1>, i32) -> vector<4xi32>
+      %x12 = llvm.call @load_row(%from1, %r2) : (!llvm.ptr<1>, i32) -> vector<4xi32>
+      %x13 = llvm.call @load_row(%from1, %r3) : (!llvm.ptr<1>, i32) -> vector<4xi32>
+      %a1 = llvm.call @add_row(%is_half, %a0, %x00, %f0) : (i1, vector<8xf32>, vector<4xi32>, i32) -> vector<8xf32>
+      %a2 = llvm.call @add_row(%is_half, %a1, %x01, %f1) : (i1, vector<8xf32>, vector<4xi32>, i32) -> vector<8xf32>
+      %a3 = llvm.call @add_row(%is_half, %a2, %x02, %f2) : (i1, vector<8xf32>, vector<4xi32>, i32) -> vector<8xf32>
+      %a4 = llvm.call @add_row(%is_half, %a3, %x03, %f3) : (i1, vector<8xf32>, vector<4xi32>, i32) -> vector<8xf32>
+      %b1 = llvm.call @add_row(%is_half, %b0, %x10, %f0) : (i1, vector<8xf32>, vector<4xi32>, i32) -> vector<8xf32>
+      %b2 = llvm.call @add_row(%is_half, %b1, %x11, %f1) : (i1, vector<8xf32>, vector<4xi32>, i32) -> vector<8xf32>
+      %b3 = llvm.call @add_row(%is_half, %b2, %x12, %f2) : (i1, vector<8xf32>, vector<4xi32>, i32) -> vector<8xf32>
+      %b4 = llvm.call @add_row(%is_half, %b3, %x13, %f3) : (i1, vector<8xf32>, vector<4xi32>, i32) -> vector<8xf32>
+      scf.yield %a4, %b4 : vector<8xf32>, vector<8xf32>
+    }
+    // Before the list is written again.
+    nvvm.bar.warp.sync %all : i32
+    %s0 = llvm.mlir.undef : !llvm.struct<(vector<8xf32>, vector<8xf32>)>
+    %s1 = llvm.insertvalue %sums#0, %s0[0] : !llvm.struct<(vector<8xf32>, vector<8xf32>)>
+    %s2 = llvm.insertvalue %sums#1, %s1[1] : !llvm.struct<(vector<8xf32>, vector<8xf32>)>
+    llvm.return %s2 : !llvm.struct<(vector<8xf32>, vector<8xf32>)>
+  }
+
+  llvm.func internal @correct_and_store(%is_half: i1, %sum: vector<8xf32>, %factor: f32, %r: vector<8xf32>, %scale: f32, %dc: !llvm.ptr<1>, %row_start: i64, %column: i32, %hidden: i32, %exists: i1) attributes {always_inline} {
+    scf.if %exists {
+      %factors = llvm.call @splat(%factor) : (f32) -> vector<8xf32>
+      %scales = llvm.call @splat(%scale) : (f32) -> vector<8xf32>
+      %corrected = llvm.intr.fma(%factors, %r, %sum) : (vector<8xf32>, vector<8xf32>, vector<8xf32>) -> vector<8xf32>
+      %scaled = arith.mulf %corrected, %scales : vector<8xf32>
+      %column64 = arith.extui %column : i32 to i64
+      %at = arith.addi %row_start, %column64 : i64
+      %to = llvm.getelementptr %dc[%at] : (!llvm.ptr<1>, i64) -> !llvm.ptr<1>, i16
+      %left = arith.subi %hidden, %column : i32
+      llvm.call @store_row(%is_half, %scaled, %to, %left) : (i1, vector<8xf32>, !llvm.ptr<1>, i32) -> ()
+    }
+    llvm.return
+  }
+
+  llvm.func internal @grad_classes(%is_half: i1, %needed: !llvm.ptr<1>, %ranks: !llvm.ptr<1>, %heavy: !llvm.ptr<1>, %entry_bits: !llvm.ptr<1>, %words: i32, %slots: i32, %blocks: i32, %g: !llvm.ptr<1>, %g_stride: i64, %e: !llvm.ptr<1>, %e_stride: i64, %rows: !llvm.ptr<1>, %count_filtered: !llvm.ptr<1>, %hidden: i32, %vocab: i32, %direction: !llvm.ptr<1>, %total: !llvm.ptr<1>, %tail: !llvm.ptr<1>, %correct: i32, %alpha: !llvm.ptr<1>, %dc: !llvm.ptr<1>, %dc_stride: i64) attributes {always_inline} {
     %c0 = arith.constant 0 : i32
     %c1 = arith.constant 1 : i32
     %c2 = arith.constant 2 : i32
@@ -360,31 +347,24 @@ gpu.module @kernels {
     %c31 = arith.constant 31 : i32
     %c32 = arith.constant 32 : i32
     %c63 = arith.constant 63 : i32
-    %c64 = arith.constant 64 : i32
-    %c96 = arith.constant 96 : i32
-    %c128 = arith.constant 128 : i32
     %cm64 = arith.constant -64 : i32
-    %c1023 = arith.constant 1023 : i32
-    %c1024 = arith.constant 1024 : i32
+    %c256 = arith.constant 256 : i32
+    %c511 = arith.constant 511 : i32
+    %c512 = arith.constant 512 : i32
     %all = arith.constant -1 : i32
-    %every_eighth = arith.constant 0x01010101 : i32
-    %group = arith.constant 8 : i32
-    %l0 = arith.constant 0 : i64
-    %l1 = arith.constant 1 : i64
+    %list_words = arith.constant 520 : i32
     %l3 = arith.constant 3 : i64
-    %l32 = arith.constant 32 : i64
     %zero = arith.constant 0.0 : f32
     %zeros = arith.constant dense<0.0> : vector<8xf32>
-    %no_counts = arith.constant dense<0> : vector<4xi32>
+    %no_bits = arith.constant dense<0> : vector<4xi32>
     %tid = nvvm.read.ptx.sreg.tid.x : i32
     %lane = arith.andi %tid, %c31 : i32
     %warp = arith.shrui %tid, %c5 : i32
-    %lane_bit = arith.shli %c1, %lane : i32
-    %before_lane = arith.subi %lane_bit, %c1 : i32
     %block = nvvm.read.ptx.sreg.ctaid.x : i32
     %grid = nvvm.read.ptx.sreg.nctaid.x : i32
-    %counts = llvm.mlir.addressof @warp_counts : !llvm.ptr<3>
-    %entries = llvm.mlir.addressof @entries : !llvm.ptr<3>
+    %lists = llvm.mlir.addressof @lists : !llvm.ptr<3>
+    %list_start = arith.muli %warp, %list_words : i32
+    %list = llvm.getelementptr %lists[%list_start] : (!llvm.ptr<3>, i32) -> !llvm.ptr<3>, i32
     %n = llvm.load %count_filtered : !llvm.ptr<1> -> i32
     %works = arith.cmpi sge, %n, %c0 : i32
     scf.if %works {
@@ -392,7 +372,6 @@ gpu.module @kernels {
       %units = arith.shrui %e_stride, %l3 : i64
       %row_units = arith.trunci %units : i64 to i32
       %scale = llvm.load %alpha : !llvm.ptr<1> -> f32
-      %scales = llvm.call @splat(%scale) : (f32) -> vector<8xf32>
       %wants = arith.cmpi ne, %correct, %c0 : i32
       %sum_of_direction = scf.if %wants -> (f32) {
         %x = llvm.load %total : !llvm.ptr<1> -> f32
@@ -401,8 +380,9 @@ gpu.module @kernels {
         scf.yield %zero : f32
       }
       %corrects = arith.cmpf ogt, %sum_of_direction, %zero : f32
-      %r0 = arith.addi %hidden, %c1023 : i32
-      %splits = arith.divui %r0, %c1024 : i32
+      // Even splits of the columns, of up to 512.
+      %r0 = arith.addi %hidden, %c511 : i32
+      %splits = arith.divui %r0, %c512 : i32
       %r1 = arith.addi %hidden, %splits : i32
       %r2 = arith.subi %r1, %c1 : i32
       %even = arith.divui %r2, %splits : i32
@@ -410,36 +390,53 @@ gpu.module @kernels {
       %width = arith.andi %r3, %cm64 : i32
       %r4 = arith.addi %vocab, %c31 : i32
       %used_words = arith.shrui %r4, %c5 : i32
-      %sets = arith.muli %used_words, %c8 : i32
+      %sets = arith.muli %used_words, %c4 : i32
       %items = arith.muli %sets, %splits : i32
-      scf.for %item = %block to %items step %grid : i32 {
+      %warp_of_block = arith.muli %block, %c4 : i32
+      %first_item = arith.addi %warp_of_block, %warp : i32
+      %step = arith.muli %grid, %c4 : i32
+      scf.for %item = %first_item to %items step %step : i32 {
         %set = arith.divui %item, %splits : i32
         %split = arith.remui %item, %splits : i32
-        %word32 = arith.divui %set, %c8 : i32
-        %first_bit = arith.andi %set, %c7 : i32
+        %word32 = arith.shrui %set, %c2 : i32
+        %first_bit = arith.andi %set, %c3 : i32
         %word = arith.extui %word32 : i32 to i64
         %word_class = arith.muli %word32, %c32 : i32
         %first_class = arith.addi %word_class, %first_bit : i32
         %first_column = arith.muli %split, %width : i32
-        %mine = arith.muli %tid, %c8 : i32
-        %column = arith.addi %first_column, %mine : i32
-        %column64 = arith.extui %column : i32 to i64
-        %in_split = arith.cmpi slt, %mine, %width : i32
-        %in_hidden = arith.cmpi slt, %column, %hidden : i32
-        %active = arith.andi %in_split, %in_hidden : i1
-        %left = arith.subi %hidden, %column : i32
-        %from = llvm.getelementptr %e[%column64] : (!llvm.ptr<1>, i64) -> !llvm.ptr<1>, i16
+        %mine0 = arith.muli %lane, %c8 : i32
+        %mine1 = arith.addi %mine0, %c256 : i32
+        %column0 = arith.addi %first_column, %mine0 : i32
+        %column1 = arith.addi %first_column, %mine1 : i32
+        %in_split0 = arith.cmpi slt, %mine0, %width : i32
+        %in_split1 = arith.cmpi slt, %mine1, %width : i32
+        %in_hidden0 = arith.cmpi slt, %column0, %hidden : i32
+        %in_hidden1 = arith.cmpi slt, %column1, %hidden : i32
+        %exists0 = arith.andi %in_split0, %in_hidden0 : i1
+        %exists1 = arith.andi %in_split1, %in_hidden1 : i1
+        // Lanes without columns read along at column 0, and keep nothing of it.
+        %read0 = arith.select %exists0, %column0, %c0 : i32
+        %read1 = arith.select %exists1, %column1, %c0 : i32
+        %from0 = llvm.getelementptr %e[%read0] : (!llvm.ptr<1>, i32) -> !llvm.ptr<1>, i16
+        %from1 = llvm.getelementptr %e[%read1] : (!llvm.ptr<1>, i32) -> !llvm.ptr<1>, i16
+        %tails0 = arith.andi %exists0, %corrects : i1
+        %tails1 = arith.andi %exists1, %corrects : i1
+        %tail0 = llvm.call @load_tail(%tail, %column0, %tails0) : (!llvm.ptr<1>, i32, i1) -> vector<8xf32>
+        %tail1 = llvm.call @load_tail(%tail, %column1, %tails1) : (!llvm.ptr<1>, i32, i1) -> vector<8xf32>
         // Heavy classes have been written already, by the dense product.
         %ph = llvm.getelementptr %heavy[%word] : (!llvm.ptr<1>, i64) -> !llvm.ptr<1>, i32
         %heavy_word = llvm.load %ph : !llvm.ptr<1> -> i32
         %light = arith.xori %heavy_word, %all : i32
-        // Lane l has the words of blocks l and l + 32; all that any block has is enough to know the classes without gradient.
-        %second = arith.addi %lane, %c32 : i32
-        %w0 = llvm.call @word_of(%needed, %lane, %blocks, %words64, %word, %light) : (!llvm.ptr<1>, i32, i32, i64, i64, i32) -> i32
-        %w1 = llvm.call @word_of(%needed, %second, %blocks, %words64, %word, %light) : (!llvm.ptr<1>, i32, i32, i64, i64, i32) -> i32
-        // Lane l has the factor of class l % 4.
-        %my_class = arith.andi %lane, %c3 : i32
-        %my_along = arith.muli %my_class, %c8 : i32
+        // What any group has: other classes have no entries.
+        %of_lane = scf.for %b = %lane to %blocks step %c32 iter_args(%some = %c0) -> (i32) : i32 {
+          %w = llvm.call @word_of(%needed, %b, %blocks, %words64, %word, %light) : (!llvm.ptr<1>, i32, i32, i64, i64, i32) -> i32
+          %more = arith.ori %some, %w : i32
+          scf.yield %more : i32
+        }
+        %any = nvvm.redux.sync or %of_lane, %all : i32 -> i32
+        // Lane l has the factor of class l % 8.
+        %my_k = arith.andi %lane, %c7 : i32
+        %my_along = arith.muli %my_k, %c4 : i32
         %my_v = arith.addi %first_class, %my_along : i32
         %my_inside = arith.cmpi slt, %my_v, %vocab : i32
         %has_factor = arith.andi %my_inside, %corrects : i1
@@ -452,261 +449,92 @@ gpu.module @kernels {
         } else {
           scf.yield %zero : f32
         }
-        %w01 = arith.ori %w0, %w1 : i32
-        %any_of_lane = scf.for %b0 = %c64 to %blocks step %c128 iter_args(%some = %w01) -> (i32) : i32 {
-          %ba = arith.addi %b0, %lane : i32
-          %bb = arith.addi %ba, %c32 : i32
-          %bc = arith.addi %ba, %c64 : i32
-          %bd = arith.addi %ba, %c96 : i32
-          %wa = llvm.call @word_of(%needed, %ba, %blocks, %words64, %word, %light) : (!llvm.ptr<1>, i32, i32, i64, i64, i32) -> i32
-          %wb = llvm.call @word_of(%needed, %bb, %blocks, %words64, %word, %light) : (!llvm.ptr<1>, i32, i32, i64, i64, i32) -> i32
-          %wc = llvm.call @word_of(%needed, %bc, %blocks, %words64, %word, %light) : (!llvm.ptr<1>, i32, i32, i64, i64, i32) -> i32
-          %wd = llvm.call @word_of(%needed, %bd, %blocks, %words64, %word, %light) : (!llvm.ptr<1>, i32, i32, i64, i64, i32) -> i32
-          %oa = arith.ori %some, %wa : i32
-          %ob = arith.ori %oa, %wb : i32
-          %oc = arith.ori %ob, %wc : i32
-          %od = arith.ori %oc, %wd : i32
-          scf.yield %od : i32
-        }
-        %any = nvvm.redux.sync or %any_of_lane, %all : i32 -> i32
-        %bits_of_set = arith.shli %every_eighth, %first_bit : i32
-        %k0 = llvm.call @rank_of(%ranks, %lane, %words64, %word, %w0, %bits_of_set) : (!llvm.ptr<1>, i32, i64, i64, i32, i32) -> i32
-        %k1 = llvm.call @rank_of(%ranks, %second, %words64, %word, %w1, %bits_of_set) : (!llvm.ptr<1>, i32, i64, i64, i32, i32) -> i32
-        scf.for %k = %c0 to %c4 step %c1 : i32 {
-          %along = arith.muli %k, %c8 : i32
+        scf.for %k = %c0 to %c8 step %c1 : i32 {
+          %along = arith.muli %k, %c4 : i32
           %class = arith.addi %first_class, %along : i32
           %bit = arith.addi %first_bit, %along : i32
+          %factor = nvvm.shfl.sync idx %all, %my_factor, %k, %c31 : f32 -> f32
           %exists = arith.cmpi slt, %class, %vocab : i32
           %light_bit = arith.shrui %light, %bit : i32
           %is_light = arith.trunci %light_bit : i32 to i1
           %is_class = arith.andi %exists, %is_light : i1
           scf.if %is_class {
-            %factor = nvvm.shfl.sync idx %all, %my_factor, %k, %c31 : f32 -> f32
             %any_bit = arith.shrui %any, %bit : i32
-            %any_low = arith.andi %any_bit, %c1 : i32
-            %has_gradient = arith.cmpi ne, %any_low, %c0 : i32
-            %sum = scf.if %has_gradient -> (vector<8xf32>) {
+            %is_listed = arith.trunci %any_bit : i32 to i1
+            %sums:2 = scf.if %is_listed -> (vector<8xf32>, vector<8xf32>) {
               %bit_mask = arith.shli %c1, %bit : i32
               %below = arith.subi %bit_mask, %c1 : i32
-              // 64 blocks at a time, four of those that list the class at a time.
-              %pieces = scf.for %piece = %c0 to %blocks step %c64 iter_args(%piece_sum = %zeros) -> (vector<8xf32>) : i32 {
-                %is_first = arith.cmpi eq, %piece, %c0 : i32
-                %state:4 = scf.if %is_first -> (i32, i32, i32, i32) {
-                  scf.yield %w0, %w1, %k0, %k1 : i32, i32, i32, i32
+              %over_groups:2 = scf.for %piece = %c0 to %blocks step %c32 iter_args(%a = %zeros, %b = %zeros) -> (vector<8xf32>, vector<8xf32>) : i32 {
+                %group = arith.addi %piece, %lane : i32
+                %own = llvm.call @word_of(%needed, %group, %blocks, %words64, %word, %light) : (!llvm.ptr<1>, i32, i32, i64, i64, i32) -> i32
+                %own_bit = arith.andi %own, %bit_mask : i32
+                %has = arith.cmpi ne, %own_bit, %c0 : i32
+                %of_group:2 = scf.if %has -> (i32, vector<4xi32>) {
+                  %group64 = arith.extui %group : i32 to i64
+                  %row = arith.muli %group64, %words64 : i64
+                  %at = arith.addi %row, %word : i64
+                  %pk = llvm.getelementptr %ranks[%at] : (!llvm.ptr<1>, i64) -> !llvm.ptr<1>, i32
+                  %rank = llvm.load %pk : !llvm.ptr<1> -> i32
+                  %earlier = arith.andi %own, %below : i32
+                  %in_word = llvm.intr.ctpop(%earlier) : (i32) -> i32
+                  %slot = arith.addi %rank, %in_word : i32
+                  %slot64 = arith.extui %slot : i32 to i64
+                  %slots64 = arith.extui %slots : i32 to i64
+                  %start = arith.muli %group64, %slots64 : i64
+                  %place = arith.addi %start, %slot64 : i64
+                  %pb = llvm.getelementptr %entry_bits[%place] : (!llvm.ptr<1>, i64) -> !llvm.ptr<1>, !llvm.array<4 x i32>
+                  %bits = llvm.load %pb {alignment = 16 : i64} : !llvm.ptr<1> -> vector<4xi32>
+                  scf.yield %slot, %bits : i32, vector<4xi32>
                 } else {
-                  %ba = arith.addi %piece, %lane : i32
-                  %bb = arith.addi %ba, %c32 : i32
-                  %wa = llvm.call @word_of(%needed, %ba, %blocks, %words64, %word, %light) : (!llvm.ptr<1>, i32, i32, i64, i64, i32) -> i32
-                  %wb = llvm.call @word_of(%needed, %bb, %blocks, %words64, %word, %light) : (!llvm.ptr<1>, i32, i32, i64, i64, i32) -> i32
-                  %ka = llvm.call @rank_of(%ranks, %ba, %words64, %word, %wa, %bit_mask) : (!llvm.ptr<1>, i32, i64, i64, i32, i32) -> i32
-                  %kb = llvm.call @rank_of(%ranks, %bb, %words64, %word, %wb, %bit_mask) : (!llvm.ptr<1>, i32, i64, i64, i32, i32) -> i32
-                  scf.yield %wa, %wb, %ka, %kb : i32, i32, i32, i32
+                  scf.yield %c0, %no_bits : i32, vector<4xi32>
                 }
-                %lists0 = arith.andi %state#0, %bit_mask : i32
-                %lists1 = arith.andi %state#1, %bit_mask : i32
-                %is0 = arith.cmpi ne, %lists0, %c0 : i32
-                %is1 = arith.cmpi ne, %lists1, %c0 : i32
-                %blocks0 = nvvm.vote.sync ballot %all, %is0 -> i32
-                %blocks1 = nvvm.vote.sync ballot %all, %is1 -> i32
-                %low = arith.extui %blocks0 : i32 to i64
-                %high0 = arith.extui %blocks1 : i32 to i64
-                %high = arith.shli %high0, %l32 : i64
-                %listing = arith.ori %low, %high : i64
-                %earlier0 = arith.andi %state#0, %below : i32
-                %earlier1 = arith.andi %state#1, %below : i32
-                %in_word0 = llvm.intr.ctpop(%earlier0) : (i32) -> i32
-                %in_word1 = llvm.intr.ctpop(%earlier1) : (i32) -> i32
-                %slot0 = arith.addi %state#2, %in_word0 : i32
-                %slot1 = arith.addi %state#3, %in_word1 : i32
-                %fours:2 = scf.while (%acc = %piece_sum, %todo = %listing) : (vector<8xf32>, i64) -> (vector<8xf32>, i64) {
-                  %more = arith.cmpi ne, %todo, %l0 : i64
-                  scf.condition(%more) %acc, %todo : vector<8xf32>, i64
-                } do {
-                ^bb0(%acc: vector<8xf32>, %m0: i64):
-                  %less0 = arith.subi %m0, %l1 : i64
-                  %m1 = arith.andi %m0, %less0 : i64
-                  %exists0 = arith.cmpi ne, %m0, %l0 : i64
-                  %z0 = "llvm.intr.cttz"(%m0) <{is_zero_poison = false}> : (i64) -> i64
-                  %place0 = arith.trunci %z0 : i64 to i32
-                  %b0 = arith.addi %piece, %place0 : i32
-                  %lower0 = arith.cmpi slt, %place0, %c32 : i32
-                  %lane_slot0 = arith.select %lower0, %slot0, %slot1 : i32
-                  %owner0 = arith.andi %place0, %c31 : i32
-                  %at0 = nvvm.shfl.sync idx %all, %lane_slot0, %owner0, %c31 : i32 -> i32
-                  %less1 = arith.subi %m1, %l1 : i64
-                  %m2 = arith.andi %m1, %less1 : i64
-                  %exists1 = arith.cmpi ne, %m1, %l0 : i64
-                  %z1 = "llvm.intr.cttz"(%m1) <{is_zero_poison = false}> : (i64) -> i64
-                  %place1 = arith.trunci %z1 : i64 to i32
-                  %b1 = arith.addi %piece, %place1 : i32
-                  %lower1 = arith.cmpi slt, %place1, %c32 : i32
-                  %lane_slot1 = arith.select %lower1, %slot0, %slot1 : i32
-                  %owner1 = arith.andi %place1, %c31 : i32
-                  %at1 = nvvm.shfl.sync idx %all, %lane_slot1, %owner1, %c31 : i32 -> i32
-                  %less2 = arith.subi %m2, %l1 : i64
-                  %m3 = arith.andi %m2, %less2 : i64
-                  %exists2 = arith.cmpi ne, %m2, %l0 : i64
-                  %z2 = "llvm.intr.cttz"(%m2) <{is_zero_poison = false}> : (i64) -> i64
-                  %place2 = arith.trunci %z2 : i64 to i32
-                  %b2 = arith.addi %piece, %place2 : i32
-                  %lower2 = arith.cmpi slt, %place2, %c32 : i32
-                  %lane_slot2 = arith.select %lower2, %slot0, %slot1 : i32
-                  %owner2 = arith.andi %place2, %c31 : i32
-                  %at2 = nvvm.shfl.sync idx %all, %lane_slot2, %owner2, %c31 : i32 -> i32
-                  %less3 = arith.subi %m3, %l1 : i64
-                  %m4 = arith.andi %m3, %less3 : i64
-                  %exists3 = arith.cmpi ne, %m3, %l0 : i64
-                  %z3 = "llvm.intr.cttz"(%m3) <{is_zero_poison = false}> : (i64) -> i64
-                  %place3 = arith.trunci %z3 : i64 to i32
-                  %b3 = arith.addi %piece, %place3 : i32
-                  %lower3 = arith.cmpi slt, %place3, %c32 : i32
-                  %lane_slot3 = arith.select %lower3, %slot0, %slot1 : i32
-                  %owner3 = arith.andi %place3, %c31 : i32
-                  %at3 = nvvm.shfl.sync idx %all, %lane_slot3, %owner3, %c31 : i32 -> i32
-                  %token0 = llvm.call @load_token(%exists0, %b0, %at0, %tid, %n, %entry_bits, %slots, %g, %g_stride, %labels, %prob_weight, %rows) : (i1, i32, i32, i32, i32, !llvm.ptr<1>, i32, !llvm.ptr<1>, i64, !llvm.ptr<1>, !llvm.ptr<1>, !llvm.ptr<1>) -> !llvm.struct<(i16, i32, f32, i32)>
-                  %token1 = llvm.call @load_token(%exists1, %b1, %at1, %tid, %n, %entry_bits, %slots, %g, %g_stride, %labels, %prob_weight, %rows) : (i1, i32, i32, i32, i32, !llvm.ptr<1>, i32, !llvm.ptr<1>, i64, !llvm.ptr<1>, !llvm.ptr<1>, !llvm.ptr<1>) -> !llvm.struct<(i16, i32, f32, i32)>
-                  %token2 = llvm.call @load_token(%exists2, %b2, %at2, %tid, %n, %entry_bits, %slots, %g, %g_stride, %labels, %prob_weight, %rows) : (i1, i32, i32, i32, i32, !llvm.ptr<1>, i32, !llvm.ptr<1>, i64, !llvm.ptr<1>, !llvm.ptr<1>, !llvm.ptr<1>) -> !llvm.struct<(i16, i32, f32, i32)>
-                  %token3 = llvm.call @load_token(%exists3, %b3, %at3, %tid, %n, %entry_bits, %slots, %g, %g_stride, %labels, %prob_weight, %rows) : (i1, i32, i32, i32, i32, !llvm.ptr<1>, i32, !llvm.ptr<1>, i64, !llvm.ptr<1>, !llvm.ptr<1>, !llvm.ptr<1>) -> !llvm.struct<(i16, i32, f32, i32)>
-                  %seen0 = llvm.call @judge(%is_half, %token0, %class, %limit) : (i1, !llvm.struct<(i16, i32, f32, i32)>, i32, f32) -> !llvm.struct<(i1, f32, i32)>
-                  %takes0 = llvm.extractvalue %seen0[0] : !llvm.struct<(i1, f32, i32)>
-                  %ballot0 = nvvm.vote.sync ballot %all, %takes0 -> i32
-                  %in_warp0 = llvm.intr.ctpop(%ballot0) : (i32) -> i32
-                  %seen1 = llvm.call @judge(%is_half, %token1, %class, %limit) : (i1, !llvm.struct<(i16, i32, f32, i32)>, i32, f32) -> !llvm.struct<(i1, f32, i32)>
-                  %takes1 = llvm.extractvalue %seen1[0] : !llvm.struct<(i1, f32, i32)>
-                  %ballot1 = nvvm.vote.sync ballot %all, %takes1 -> i32
-                  %in_warp1 = llvm.intr.ctpop(%ballot1) : (i32) -> i32
-                  %seen2 = llvm.call @judge(%is_half, %token2, %class, %limit) : (i1, !llvm.struct<(i16, i32, f32, i32)>, i32, f32) -> !llvm.struct<(i1, f32, i32)>
-                  %takes2 = llvm.extractvalue %seen2[0] : !llvm.struct<(i1, f32, i32)>
-                  %ballot2 = nvvm.vote.sync ballot %all, %takes2 -> i32
-                  %in_warp2 = llvm.intr.ctpop(%ballot2) : (i32) -> i32
-                  %seen3 = llvm.call @judge(%is_half, %token3, %class, %limit) : (i1, !llvm.struct<(i16, i32, f32, i32)>, i32, f32) -> !llvm.struct<(i1, f32, i32)>
-                  %takes3 = llvm.extractvalue %seen3[0] : !llvm.struct<(i1, f32, i32)>
-                  %ballot3 = nvvm.vote.sync ballot %all, %takes3 -> i32
-                  %in_warp3 = llvm.intr.ctpop(%ballot3) : (i32) -> i32
-                  // How many of each column the warps have: [warp][column].
-                  %is_lane0 = arith.cmpi eq, %lane, %c0 : i32
-                  scf.if %is_lane0 {
-                    %v0 = llvm.mlir.undef : vector<4xi32>
-                    %v1 = llvm.insertelement %in_warp0, %v0[%c0 : i32] : vector<4xi32>
-                    %v2 = llvm.insertelement %in_warp1, %v1[%c1 : i32] : vector<4xi32>
-                    %v3 = llvm.insertelement %in_warp2, %v2[%c2 : i32] : vector<4xi32>
-                    %v4 = llvm.insertelement %in_warp3, %v3[%c3 : i32] : vector<4xi32>
-                    %to = arith.muli %warp, %c4 : i32
-                    %p = llvm.getelementptr %counts[%to] : (!llvm.ptr<3>, i32) -> !llvm.ptr<3>, i32
-                    llvm.store %v4, %p {alignment = 16 : i64} : vector<4xi32>, !llvm.ptr<3>
-                  }
-                  // Also: everyone is done with the entries of the last four.
-                  nvvm.barrier
-                  %pc0 = llvm.getelementptr %counts[0] : (!llvm.ptr<3>) -> !llvm.ptr<3>, i32
-                  %cw0 = llvm.load %pc0 {alignment = 16 : i64} : !llvm.ptr<3> -> vector<4xi32>
-                  %pc1 = llvm.getelementptr %counts[4] : (!llvm.ptr<3>) -> !llvm.ptr<3>, i32
-                  %cw1 = llvm.load %pc1 {alignment = 16 : i64} : !llvm.ptr<3> -> vector<4xi32>
-                  %pc2 = llvm.getelementptr %counts[8] : (!llvm.ptr<3>) -> !llvm.ptr<3>, i32
-                  %cw2 = llvm.load %pc2 {alignment = 16 : i64} : !llvm.ptr<3> -> vector<4xi32>
-                  %pc3 = llvm.getelementptr %counts[12] : (!llvm.ptr<3>) -> !llvm.ptr<3>, i32
-                  %cw3 = llvm.load %pc3 {alignment = 16 : i64} : !llvm.ptr<3> -> vector<4xi32>
-                  %later0 = arith.cmpi sgt, %warp, %c0 : i32
-                  %add0 = arith.select %later0, %cw0, %no_counts : vector<4xi32>
-                  %later1 = arith.cmpi sgt, %warp, %c1 : i32
-                  %add1 = arith.select %later1, %cw1, %no_counts : vector<4xi32>
-                  %later2 = arith.cmpi sgt, %warp, %c2 : i32
-                  %add2 = arith.select %later2, %cw2, %no_counts : vector<4xi32>
-                  %add01 = arith.addi %add0, %add1 : vector<4xi32>
-                  %earlier_warps = arith.addi %add01, %add2 : vector<4xi32>
-                  %cw01 = arith.addi %cw0, %cw1 : vector<4xi32>
-                  %cw23 = arith.addi %cw2, %cw3 : vector<4xi32>
-                  %cw = arith.addi %cw01, %cw23 : vector<4xi32>
-                  %of0 = llvm.extractelement %cw[%c0 : i32] : vector<4xi32>
-                  %ew0 = llvm.extractelement %earlier_warps[%c0 : i32] : vector<4xi32>
-                  %of1 = llvm.extractelement %cw[%c1 : i32] : vector<4xi32>
-                  %ew1 = llvm.extractelement %earlier_warps[%c1 : i32] : vector<4xi32>
-                  %of2 = llvm.extractelement %cw[%c2 : i32] : vector<4xi32>
-                  %ew2 = llvm.extractelement %earlier_warps[%c2 : i32] : vector<4xi32>
-                  %of3 = llvm.extractelement %cw[%c3 : i32] : vector<4xi32>
-                  %ew3 = llvm.extractelement %earlier_warps[%c3 : i32] : vector<4xi32>
-                  %sum1 = arith.addi %of0, %of1 : i32
-                  %sum2 = arith.addi %sum1, %of2 : i32
-                  %number = arith.addi %sum2, %of3 : i32
-                  %before1 = arith.addi %of0, %ew1 : i32
-                  %before2 = arith.addi %sum1, %ew2 : i32
-                  %before3 = arith.addi %sum2, %ew3 : i32
-                  llvm.call @put(%seen0, %ballot0, %before_lane, %ew0, %number, %row_units) : (!llvm.struct<(i1, f32, i32)>, i32, i32, i32, i32, i32) -> ()
-                  llvm.call @put(%seen1, %ballot1, %before_lane, %before1, %number, %row_units) : (!llvm.struct<(i1, f32, i32)>, i32, i32, i32, i32, i32) -> ()
-                  llvm.call @put(%seen2, %ballot2, %before_lane, %before2, %number, %row_units) : (!llvm.struct<(i1, f32, i32)>, i32, i32, i32, i32, i32) -> ()
-                  llvm.call @put(%seen3, %ballot3, %before_lane, %before3, %number, %row_units) : (!llvm.struct<(i1, f32, i32)>, i32, i32, i32, i32, i32) -> ()
-                  nvvm.barrier
-                  %added = scf.if %active -> (vector<8xf32>) {
-                    %a = scf.for %j = %c0 to %number step %group iter_args(%s0 = %acc) -> (vector<8xf32>) : i32 {
-                      %p0 = llvm.getelementptr %entries[%j] : (!llvm.ptr<3>, i32) -> !llvm.ptr<3>, i64
-                      %e0 = llvm.load %p0 {alignment = 16 : i64} : !llvm.ptr<3> -> vector<4xi32>
-                      %p1 = llvm.getelementptr %p0[2] : (!llvm.ptr<3>) -> !llvm.ptr<3>, i64
-                      %e1 = llvm.load %p1 {alignment = 16 : i64} : !llvm.ptr<3> -> vector<4xi32>
-                      %p2 = llvm.getelementptr %p0[4] : (!llvm.ptr<3>) -> !llvm.ptr<3>, i64
-                      %e2 = llvm.load %p2 {alignment = 16 : i64} : !llvm.ptr<3> -> vector<4xi32>
-                      %p3 = llvm.getelementptr %p0[6] : (!llvm.ptr<3>) -> !llvm.ptr<3>, i64
-                      %e3 = llvm.load %p3 {alignment = 16 : i64} : !llvm.ptr<3> -> vector<4xi32>
-                      %at_row0 = llvm.extractelement %e0[%c0 : i32] : vector<4xi32>
-                      %f0 = llvm.extractelement %e0[%c1 : i32] : vector<4xi32>
-                      %at_row1 = llvm.extractelement %e0[%c2 : i32] : vector<4xi32>
-                      %f1 = llvm.extractelement %e0[%c3 : i32] : vector<4xi32>
-                      %at_row2 = llvm.extractelement %e1[%c0 : i32] : vector<4xi32>
-                      %f2 = llvm.extractelement %e1[%c1 : i32] : vector<4xi32>
-                      %at_row3 = llvm.extractelement %e1[%c2 : i32] : vector<4xi32>
-                      %f3 = llvm.extractelement %e1[%c3 : i32] : vector<4xi32>
-                      %at_row4 = llvm.extractelement %e2[%c0 : i32] : vector<4xi32>
-                      %f4 = llvm.extractelement %e2[%c1 : i32] : vector<4xi32>
-                      %at_row5 = llvm.extractelement %e2[%c2 : i32] : vector<4xi32>
-                      %f5 = llvm.extractelement %e2[%c3 : i32] : vector<4xi32>
-                      %at_row6 = llvm.extractelement %e3[%c0 : i32] : vector<4xi32>
-                      %f6 = llvm.extractelement %e3[%c1 : i32] : vector<4xi32>
-                      %at_row7 = llvm.extractelement %e3[%c2 : i32] : vector<4xi32>
-                      %f7 = llvm.extractelement %e3[%c3 : i32] : vector<4xi32>
-                      %x0 = llvm.call @load_row(%from, %at_row0) : (!llvm.ptr<1>, i32) -> vector<4xi32>
-                      %x1 = llvm.call @load_row(%from, %at_row1) : (!llvm.ptr<1>, i32) -> vector<4xi32>
-                      %x2 = llvm.call @load_row(%from, %at_row2) : (!llvm.ptr<1>, i32) -> vector<4xi32>
-                      %x3 = llvm.call @load_row(%from, %at_row3) : (!llvm.ptr<1>, i32) -> vector<4xi32>
-                      %x4 = llvm.call @load_row(%from, %at_row4) : (!llvm.ptr<1>, i32) -> vector<4xi32>
-                      %x5 = llvm.call @load_row(%from, %at_row5) : (!llvm.ptr<1>, i32) -> vector<4xi32>
-                      %x6 = llvm.call @load_row(%from, %at_row6) : (!llvm.ptr<1>, i32) -> vector<4xi32>
-                      %x7 = llvm.call @load_row(%from, %at_row7) : (!llvm.ptr<1>, i32) -> vector<4xi32>
-                      %s1 = llvm.call @add_row(%is_half, %s0, %x0, %f0) : (i1, vector<8xf32>, vector<4xi32>, i32) -> vector<8xf32>
-                      %s2 = llvm.call @add_row(%is_half, %s1, %x1, %f1) : (i1, vector<8xf32>, vector<4xi32>, i32) -> vector<8xf32>
-                      %s3 = llvm.call @add_row(%is_half, %s2, %x2, %f2) : (i1, vector<8xf32>, vector<4xi32>, i32) -> vector<8xf32>
-                      %s4 = llvm.call @add_row(%is_half, %s3, %x3, %f3) : (i1, vector<8xf32>, vector<4xi32>, i32) -> vector<8xf32>
-                      %s5 = llvm.call @add_row(%is_half, %s4, %x4, %f4) : (i1, vector<8xf32>, vector<4xi32>, i32) -> vector<8xf32>
-                      %s6 = llvm.call @add_row(%is_half, %s5, %x5, %f5) : (i1, vector<8xf32>, vector<4xi32>, i32) -> vector<8xf32>
-                      %s7 = llvm.call @add_row(%is_half, %s6, %x6, %f6) : (i1, vector<8xf32>, vector<4xi32>, i32) -> vector<8xf32>
-                      %s8 = llvm.call @add_row(%is_half, %s7, %x7, %f7) : (i1, vector<8xf32>, vector<4xi32>, i32) -> vector<8xf32>
-                      scf.yield %s8 : vector<8xf32>
+                %ones = llvm.intr.ctpop(%of_group#1) : (vector<4xi32>) -> vector<4xi32>
+                %mine = "llvm.intr.vector.reduce.add"(%ones) : (vector<4xi32>) -> i32
+                %up_to_here = scf.for %d = %c0 to %c5 step %c1 iter_args(%sum = %mine) -> (i32) : i32 {
+                  %distance = arith.shli %c1, %d : i32
+                  %other = nvvm.shfl.sync up %all, %sum, %distance, %c0 : i32 -> i32
+                  %has_other = arith.cmpi sge, %lane, %distance : i32
+                  %more = arith.select %has_other, %other, %c0 : i32
+                  %next = arith.addi %sum, %more : i32
+                  scf.yield %next : i32
+                }
+                %number = nvvm.shfl.sync idx %all, %up_to_here, %c31, %c31 : i32 -> i32
+                %some = arith.cmpi sgt, %number, %c0 : i32
+                %fits = arith.cmpi sle, %number, %c256 : i32
+                // All groups at once, or, if there are too many entries for the list, one at a time: of 128 all fit.
+                %rounds_if_any = arith.select %fits, %c1, %c32 : i32
+                %rounds = arith.select %some, %rounds_if_any, %c0 : i32
+                %first_of_all = arith.subi %up_to_here, %mine : i32
+                %first = arith.select %fits, %first_of_all, %c0 : i32
+                %now:2 = scf.for %l = %c0 to %rounds step %c1 iter_args(%a1 = %a, %b1 = %b) -> (vector<8xf32>, vector<8xf32>) : i32 {
+                  %of_one = nvvm.shfl.sync idx %all, %mine, %l, %c31 : i32 -> i32
+                  %entries = arith.select %fits, %number, %of_one : i32
+                  %is_it = arith.cmpi eq, %lane, %l : i32
+                  %lists_its = arith.ori %fits, %is_it : i1
+                  %has_entries = arith.cmpi sgt, %entries, %c0 : i32
+                  %next:2 = scf.if %has_entries -> (vector<8xf32>, vector<8xf32>) {
+                    scf.if %lists_its {
+                      llvm.call @list_group(%of_group#1, %group, %of_group#0, %first, %list) : (vector<4xi32>, i32, i32, i32, !llvm.ptr<3>) -> ()
                     }
-                    scf.yield %a : vector<8xf32>
+                    %s = llvm.call @add_list(%is_half, %list, %entries, %lane, %g, %g_stride, %rows, %row_units, %from0, %from1, %a1, %b1) : (i1, !llvm.ptr<3>, i32, i32, !llvm.ptr<1>, i64, !llvm.ptr<1>, i32, !llvm.ptr<1>, !llvm.ptr<1>, vector<8xf32>, vector<8xf32>) -> !llvm.struct<(vector<8xf32>, vector<8xf32>)>
+                    %s0 = llvm.extractvalue %s[0] : !llvm.struct<(vector<8xf32>, vector<8xf32>)>
+                    %s1 = llvm.extractvalue %s[1] : !llvm.struct<(vector<8xf32>, vector<8xf32>)>
+                    scf.yield %s0, %s1 : vector<8xf32>, vector<8xf32>
                   } else {
-                    scf.yield %acc : vector<8xf32>
+                    scf.yield %a1, %b1 : vector<8xf32>, vector<8xf32>
                   }
-                  scf.yield %added, %m4 : vector<8xf32>, i64
+                  scf.yield %next#0, %next#1 : vector<8xf32>, vector<8xf32>
                 }
-                scf.yield %fours#0 : vector<8xf32>
+                scf.yield %now#0, %now#1 : vector<8xf32>, vector<8xf32>
               }
-              scf.yield %pieces : vector<8xf32>
+              scf.yield %over_groups#0, %over_groups#1 : vector<8xf32>, vector<8xf32>
             } else {
-              scf.yield %zeros : vector<8xf32>
+              scf.yield %zeros, %zeros : vector<8xf32>, vector<8xf32>
             }
-            scf.if %active {
-              %r = scf.if %corrects -> (vector<8xf32>) {
-                %x = llvm.call @load_tail(%tail, %column, %hidden) : (!llvm.ptr<1>, i32, i32) -> vector<8xf32>
-                scf.yield %x : vector<8xf32>
-              } else {
-                scf.yield %zeros : vector<8xf32>
-              }
-              %factors = llvm.call @splat(%factor) : (f32) -> vector<8xf32>
-              %corrected = llvm.intr.fma(%factors, %r, %sum) : (vector<8xf32>, vector<8xf32>, vector<8xf32>) -> vector<8xf32>
-              %scaled = arith.mulf %corrected, %scales : vector<8xf32>
-              %class64 = arith.extui %class : i32 to i64
-              %row = arith.muli %class64, %dc_stride : i64
-              %at = arith.addi %row, %column64 : i64
-              %to = llvm.getelementptr %dc[%at] : (!llvm.ptr<1>, i64) -> !llvm.ptr<1>, i16
-              llvm.call @store_row(%is_half, %scaled, %to, %left) : (i1, vector<8xf32>, !llvm.ptr<1>, i32) -> ()
-            }
+            %class64 = arith.extui %class : i32 to i64
+            %row_start = arith.muli %class64, %dc_stride : i64
+            llvm.call @correct_and_store(%is_half, %sums#0, %factor, %tail0, %scale, %dc, %row_start, %column0, %hidden, %exists0) : (i1, vector<8xf32>, f32, vector<8xf32>, f32, !llvm.ptr<1>, i64, i32, i32, i1) -> ()
+            llvm.call @correct_and_store(%is_half, %sums#1, %factor, %tail1, %scale, %dc, %row_start, %column1, %hidden, %exists1) : (i1, vector<8xf32>, f32, vector<8xf32>, f32, !llvm.ptr<1>, i64, i32, i32, i1) -> ()
           }
         }
       }

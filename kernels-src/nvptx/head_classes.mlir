@@ -1,23 +1,25 @@
-// The distinct labels of the batch, ascending, by one block: every label sets its bit, then the set bits are listed. It also marks
-// each token's own label as needed by the token's group of 128: its entry of G is never left out, however improbable the label is. A round looks
-// at 8192 words, 8 a thread (a vocabulary of 262144): a class's place is the number of set bits in the words before it.
+// Two lists of classes, from which the forward estimates log-sum-exps before it begins, by one block. The *head*: the classes that at least three
+// tokens have as their label, ascending. The *sample*: of the others the middle one of every `every` classes; each of them stands for
+// sample_weight classes. A round looks at 8192 words of the bitmap, 8 a thread (a vocabulary of 262144), or at 1024 classes of the sample: a
+// place in a list is the number of entries before it.
 gpu.module @kernels {
   llvm.mlir.global internal @warp_counts() {addr_space = 3 : i32, alignment = 4 : i64} : !llvm.array<32 x i32>
 
-  llvm.func @head_classes(%labels: !llvm.ptr<1>, %count: !llvm.ptr<1>, %vocab: i32, %words: i32, %bitmap: !llvm.ptr<1>, %classes: !llvm.ptr<1>, %capacity: i32, %head_count: !llvm.ptr<1>, %needed: !llvm.ptr<1>)
+  llvm.func @head_classes(%often: !llvm.ptr<1>, %words: i32, %vocab: i32, %classes: !llvm.ptr<1>, %capacity: i32, %head_count: !llvm.ptr<1>, %every: i32, %sample: !llvm.ptr<1>, %sample_capacity: i32, %sample_count: !llvm.ptr<1>, %sample_weight: !llvm.ptr<1>)
       attributes {nvvm.kernel, nvvm.reqntid = array<i32: 1024, 1, 1>, cce.manifest = {
       kernel = "head_classes", target = "sm_90a", entry = "head_classes", threads = 1024 : i64, cluster = 1 : i64,
       shared_bytes = 0 : i64, tiles = {}, arguments = [
-         {kind = "pointer", buffer = "labels"},
-         {kind = "pointer", buffer = "count"},
-         {kind = "scalar", buffer = "vocab", type = "i32"},
+         {kind = "pointer", buffer = "often"},
          {kind = "scalar", buffer = "words", type = "i32"},
-         {kind = "pointer", buffer = "bitmap"},
+         {kind = "scalar", buffer = "vocab", type = "i32"},
          {kind = "pointer", buffer = "classes"},
          {kind = "scalar", buffer = "capacity", type = "i32"},
          {kind = "pointer", buffer = "head_count"},
-         {kind = "pointer", buffer = "needed"}]}} {
-    %c7 = arith.constant 7 : i32
+         {kind = "scalar", buffer = "every", type = "i32"},
+         {kind = "pointer", buffer = "sample"},
+         {kind = "scalar", buffer = "sample_capacity", type = "i32"},
+         {kind = "pointer", buffer = "sample_count"},
+         {kind = "pointer", buffer = "sample_weight"}]}} {
     %c0 = arith.constant 0 : i32
     %c1 = arith.constant 1 : i32
     %c5 = arith.constant 5 : i32
@@ -26,29 +28,9 @@ gpu.module @kernels {
     %c1024 = arith.constant 1024 : i32
     %c8192 = arith.constant 8192 : i32
     %none = arith.constant -1 : i32
+    %no_weight = arith.constant 0.0 : f32
+    %false = arith.constant false
     %tid = nvvm.read.ptx.sreg.tid.x : i32
-    %n = llvm.load %count : !llvm.ptr<1> -> i32
-    scf.for %i = %tid to %n step %c1024 : i32 {
-      %pl = llvm.getelementptr %labels[%i] : (!llvm.ptr<1>, i32) -> !llvm.ptr<1>, i32
-      %label = llvm.load %pl : !llvm.ptr<1> -> i32
-      %is_class = arith.cmpi ult, %label, %vocab : i32
-      scf.if %is_class {
-        %w = arith.shrui %label, %c5 : i32
-        %at = arith.andi %label, %c31 : i32
-        %bit = arith.shli %c1, %at : i32
-        %p = llvm.getelementptr %bitmap[%w] : (!llvm.ptr<1>, i32) -> !llvm.ptr<1>, i32
-        %old = llvm.atomicrmw _or %p, %bit syncscope("device") monotonic : !llvm.ptr<1>, i32
-        %group = arith.shrui %i, %c7 : i32
-        %group64 = arith.extui %group : i32 to i64
-        %words64 = arith.extui %words : i32 to i64
-        %w64 = arith.extui %w : i32 to i64
-        %start = arith.muli %group64, %words64 : i64
-        %place = arith.addi %start, %w64 : i64
-        %q = llvm.getelementptr %needed[%place] : (!llvm.ptr<1>, i64) -> !llvm.ptr<1>, i32
-        %before = llvm.atomicrmw _or %q, %bit syncscope("device") monotonic : !llvm.ptr<1>, i32
-      }
-    }
-    nvvm.barrier
     %offset = arith.muli %tid, %c8 : i32
     %total = scf.for %base = %c0 to %words step %c8192 iter_args(%listed = %c0) -> (i32) : i32 {
       %start = arith.addi %base, %offset : i32
@@ -56,7 +38,7 @@ gpu.module @kernels {
       %mine = scf.if %inside -> (i32) {
         %sum = scf.for %k = %c0 to %c8 step %c1 iter_args(%s = %c0) -> (i32) : i32 {
           %w = arith.addi %start, %k : i32
-          %p = llvm.getelementptr %bitmap[%w] : (!llvm.ptr<1>, i32) -> !llvm.ptr<1>, i32
+          %p = llvm.getelementptr %often[%w] : (!llvm.ptr<1>, i32) -> !llvm.ptr<1>, i32
           %word = llvm.load %p : !llvm.ptr<1> -> i32
           %bits = llvm.intr.ctpop(%word) : (i32) -> i32
           %next = arith.addi %s, %bits : i32
@@ -73,7 +55,7 @@ gpu.module @kernels {
       scf.if %inside {
         %end = scf.for %k = %c0 to %c8 step %c1 iter_args(%first = %rank) -> (i32) : i32 {
           %w = arith.addi %start, %k : i32
-          %p = llvm.getelementptr %bitmap[%w] : (!llvm.ptr<1>, i32) -> !llvm.ptr<1>, i32
+          %p = llvm.getelementptr %often[%w] : (!llvm.ptr<1>, i32) -> !llvm.ptr<1>, i32
           %word = llvm.load %p : !llvm.ptr<1> -> i32
           %after = llvm.call @list_word(%word, %w, %first, %classes, %capacity) : (i32, i32, i32, !llvm.ptr<1>, i32) -> i32
           scf.yield %after : i32
@@ -88,9 +70,54 @@ gpu.module @kernels {
       %p = llvm.getelementptr %classes[%i] : (!llvm.ptr<1>, i32) -> !llvm.ptr<1>, i32
       llvm.store %none, %p : i32, !llvm.ptr<1>
     }
+    %middle = arith.shrui %every, %c1 : i32
+    %sampled = scf.for %base = %c0 to %sample_capacity step %c1024 iter_args(%listed = %c0) -> (i32) : i32 {
+      %j = arith.addi %base, %tid : i32
+      %stratum = arith.muli %j, %every : i32
+      %class = arith.addi %stratum, %middle : i32
+      %has_room = arith.cmpi slt, %j, %sample_capacity : i32
+      %is_class = arith.cmpi slt, %class, %vocab : i32
+      %exists = arith.andi %has_room, %is_class : i1
+      %takes = scf.if %exists -> (i1) {
+        %w = arith.shrui %class, %c5 : i32
+        %at = arith.andi %class, %c31 : i32
+        %p = llvm.getelementptr %often[%w] : (!llvm.ptr<1>, i32) -> !llvm.ptr<1>, i32
+        %word = llvm.load %p : !llvm.ptr<1> -> i32
+        %shifted = arith.shrui %word, %at : i32
+        %bit = arith.andi %shifted, %c1 : i32
+        %is_rare = arith.cmpi eq, %bit, %c0 : i32
+        scf.yield %is_rare : i1
+      } else {
+        scf.yield %false : i1
+      }
+      %one = arith.extui %takes : i1 to i32
+      %sums = llvm.call @earlier_and_all(%one) : (i32) -> !llvm.struct<(i32, i32)>
+      %earlier = llvm.extractvalue %sums[0] : !llvm.struct<(i32, i32)>
+      %all = llvm.extractvalue %sums[1] : !llvm.struct<(i32, i32)>
+      scf.if %takes {
+        %place = arith.addi %listed, %earlier : i32
+        %p = llvm.getelementptr %sample[%place] : (!llvm.ptr<1>, i32) -> !llvm.ptr<1>, i32
+        llvm.store %class, %p : i32, !llvm.ptr<1>
+      }
+      %listed_now = arith.addi %listed, %all : i32
+      scf.yield %listed_now : i32
+    }
+    %sample_pad = arith.addi %sampled, %tid : i32
+    scf.for %i = %sample_pad to %sample_capacity step %c1024 : i32 {
+      %p = llvm.getelementptr %sample[%i] : (!llvm.ptr<1>, i32) -> !llvm.ptr<1>, i32
+      llvm.store %none, %p : i32, !llvm.ptr<1>
+    }
     %leader = arith.cmpi eq, %tid, %c0 : i32
     scf.if %leader {
       llvm.store %kept, %head_count : i32, !llvm.ptr<1>
+      llvm.store %sampled, %sample_count : i32, !llvm.ptr<1>
+      %rare = arith.subi %vocab, %total : i32
+      %rare_f = arith.sitofp %rare : i32 to f32
+      %sampled_f = arith.sitofp %sampled : i32 to f32
+      %ratio = arith.divf %rare_f, %sampled_f : f32
+      %any = arith.cmpi sgt, %sampled, %c0 : i32
+      %weight = arith.select %any, %ratio, %no_weight : f32
+      llvm.store %weight, %sample_weight : f32, !llvm.ptr<1>
     }
     llvm.return
   }

@@ -78,7 +78,6 @@ gpu.module @kernels {
     %c1 = arith.constant 1 : i32
     %c5 = arith.constant 5 : i32
     %c31 = arith.constant 31 : i32
-    %c32 = arith.constant 32 : i32
     %c1024 = arith.constant 1024 : i32
     %all = arith.constant -1 : i32
     %l0 = arith.constant 0 : i64
@@ -100,11 +99,18 @@ gpu.module @kernels {
       llvm.store %none, %bad_slot : i32, !llvm.ptr<3>
     }
     nvvm.barrier
+    // 64-bit divisions are slow.
+    %one_sequence = arith.cmpi uge, %sequence, %positions : i64
     %n = scf.for %base = %l0 to %positions step %l1024 iter_args(%taken = %c0) -> (i32) : i64 {
       %position = arith.addi %base, %tid64 : i64
       %inside = arith.cmpi slt, %position, %positions : i64
       // Within its sequence, `shift` tokens on.
-      %in_sequence = arith.remui %position, %sequence : i64
+      %in_sequence = scf.if %one_sequence -> (i64) {
+        scf.yield %position : i64
+      } else {
+        %rest = arith.remui %position, %sequence : i64
+        scf.yield %rest : i64
+      }
       %shifted = arith.addi %in_sequence, %shift : i64
       %has_label = arith.cmpi slt, %shifted, %sequence : i64
       %looks = arith.andi %inside, %has_label : i1
@@ -142,18 +148,24 @@ gpu.module @kernels {
         llvm.store %warp_total, %slot : i32, !llvm.ptr<3>
       }
       nvvm.barrier
-      %sums:2 = scf.for %w = %c0 to %c32 step %c1 iter_args(%before = %taken, %total = %taken) -> (i32, i32) : i32 {
-        %slot = llvm.getelementptr %counts[%w] : (!llvm.ptr<3>, i32) -> !llvm.ptr<3>, i32
-        %c = llvm.load %slot : !llvm.ptr<3> -> i32
-        %earlier = arith.cmpi slt, %w, %warp : i32
-        %mine = arith.select %earlier, %c, %c0 : i32
-        %b2 = arith.addi %before, %mine : i32
-        %t2 = arith.addi %total, %c : i32
-        scf.yield %b2, %t2 : i32, i32
+      %my_slot = llvm.getelementptr %counts[%lane] : (!llvm.ptr<3>, i32) -> !llvm.ptr<3>, i32
+      %of_warp = llvm.load %my_slot : !llvm.ptr<3> -> i32
+      %up_to_warp = scf.for %k = %c0 to %c5 step %c1 iter_args(%sum = %of_warp) -> (i32) : i32 {
+        %distance = arith.shli %c1, %k : i32
+        %other = nvvm.shfl.sync up %all, %sum, %distance, %c0 : i32 -> i32
+        %has_other = arith.cmpi sge, %lane, %distance : i32
+        %more = arith.select %has_other, %other, %c0 : i32
+        %next = arith.addi %sum, %more : i32
+        scf.yield %next : i32
       }
+      %behind_warp = nvvm.shfl.sync idx %all, %up_to_warp, %warp, %c31 : i32 -> i32
+      %all_warps = nvvm.shfl.sync idx %all, %up_to_warp, %c31, %c31 : i32 -> i32
+      %before_warp = arith.subi %behind_warp, %warp_total : i32
+      %before = arith.addi %taken, %before_warp : i32
+      %taken_now = arith.addi %taken, %all_warps : i32
       nvvm.barrier
       scf.if %takes {
-        %place = arith.addi %sums#0, %lane_rank : i32
+        %place = arith.addi %before, %lane_rank : i32
         %place64 = arith.extui %place : i32 to i64
         %row = arith.trunci %position : i64 to i32
         %class = arith.trunci %label : i64 to i32
@@ -162,7 +174,7 @@ gpu.module @kernels {
         llvm.store %row, %pr : i32, !llvm.ptr<1>
         llvm.store %class, %pl : i32, !llvm.ptr<1>
       }
-      scf.yield %sums#1 : i32
+      scf.yield %taken_now : i32
     }
     %pad_start = arith.addi %n, %tid : i32
     scf.for %i = %pad_start to %padded step %c1024 : i32 {

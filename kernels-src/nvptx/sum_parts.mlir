@@ -1,5 +1,6 @@
-// Adds up the parts that weighted_rows leaves, and the sums of their weights, in a fixed order: part p goes into
-// accumulator p % 16, so that sixteen loads are under way, and the accumulators are added in order.
+// Adds up the parts that weighted_rows leaves, and the sums of their weights, in a fixed order: a block has 64 columns, and each quarter of its
+// threads a quarter of the parts; of these part p goes into accumulator p % 16, so that sixteen loads are under way. Accumulators are added in
+// order, then quarters.
 gpu.module @kernels {
   llvm.mlir.global internal @sums() {addr_space = 3 : i32, alignment = 4 : i64} : !llvm.array<256 x f32>
 
@@ -17,11 +18,10 @@ gpu.module @kernels {
          {kind = "pointer", buffer = "total"}]}} {
     %c0 = arith.constant 0 : i32
     %c1 = arith.constant 1 : i32
-    %c8 = arith.constant 8 : i32
+    %c4 = arith.constant 4 : i32
     %c16 = arith.constant 16 : i32
-    %c128 = arith.constant 128 : i32
-    %c255 = arith.constant 255 : i32
-    %c256 = arith.constant 256 : i32
+    %c63 = arith.constant 63 : i32
+    %c64 = arith.constant 64 : i32
     %zero = arith.constant 0.0 : f32
     %zeros = arith.constant dense<0.0> : vector<16xf32>
     %tid = nvvm.read.ptx.sreg.tid.x : i32
@@ -39,17 +39,26 @@ gpu.module @kernels {
     %positive = arith.cmpf ogt, %used, %zero : f32
     %divides = arith.cmpi ne, %normalise, %c0 : i32
     %columns64 = arith.extui %columns : i32 to i64
-    %last_part = arith.subi %parts, %c1 : i32
-    %rounded = arith.addi %columns, %c255 : i32
-    %items = arith.divui %rounded, %c256 : i32
+    %quarter = arith.divui %tid, %c64 : i32
+    %behind = arith.addi %quarter, %c1 : i32
+    %parts_to_begin = arith.muli %quarter, %parts : i32
+    %parts_to_end = arith.muli %behind, %parts : i32
+    %begin = arith.divui %parts_to_begin, %c4 : i32
+    %end = arith.divui %parts_to_end, %c4 : i32
+    %my_last = arith.subi %end, %c1 : i32
+    %sums = llvm.mlir.addressof @sums : !llvm.ptr<3>
+    %my_place = llvm.getelementptr %sums[%tid] : (!llvm.ptr<3>, i32) -> !llvm.ptr<3>, f32
+    %rounded = arith.addi %columns, %c63 : i32
+    %items = arith.divui %rounded, %c64 : i32
     scf.for %item = %block to %items step %grid : i32 {
-      %first = arith.muli %item, %c256 : i32
-      %column = arith.addi %first, %tid : i32
+      %first = arith.muli %item, %c64 : i32
+      %within = arith.andi %tid, %c63 : i32
+      %column = arith.addi %first, %within : i32
       %inside = arith.cmpi slt, %column, %columns : i32
-      scf.if %inside {
-        %column64 = arith.extui %column : i32 to i64
+      %column64 = arith.extui %column : i32 to i64
+      %my_sum = scf.if %inside -> (f32) {
         %from = llvm.getelementptr %partial[%column64] : (!llvm.ptr<1>, i64) -> !llvm.ptr<1>, f32
-        %sixteen = scf.for %p = %c0 to %parts step %c16 iter_args(%acc = %zeros) -> (vector<16xf32>) : i32 {
+        %sixteen = scf.for %p = %begin to %end step %c16 iter_args(%acc = %zeros) -> (vector<16xf32>) : i32 {
           %v0 = llvm.mlir.undef : vector<16xf32>
           %k0 = arith.constant 0 : i32
           %p0 = arith.addi %p, %k0 : i32
@@ -83,22 +92,22 @@ gpu.module @kernels {
           %p14 = arith.addi %p, %k14 : i32
           %k15 = arith.constant 15 : i32
           %p15 = arith.addi %p, %k15 : i32
-          %x0 = llvm.call @load_part(%from, %p0, %last_part, %columns64) : (!llvm.ptr<1>, i32, i32, i64) -> f32
-          %x1 = llvm.call @load_part(%from, %p1, %last_part, %columns64) : (!llvm.ptr<1>, i32, i32, i64) -> f32
-          %x2 = llvm.call @load_part(%from, %p2, %last_part, %columns64) : (!llvm.ptr<1>, i32, i32, i64) -> f32
-          %x3 = llvm.call @load_part(%from, %p3, %last_part, %columns64) : (!llvm.ptr<1>, i32, i32, i64) -> f32
-          %x4 = llvm.call @load_part(%from, %p4, %last_part, %columns64) : (!llvm.ptr<1>, i32, i32, i64) -> f32
-          %x5 = llvm.call @load_part(%from, %p5, %last_part, %columns64) : (!llvm.ptr<1>, i32, i32, i64) -> f32
-          %x6 = llvm.call @load_part(%from, %p6, %last_part, %columns64) : (!llvm.ptr<1>, i32, i32, i64) -> f32
-          %x7 = llvm.call @load_part(%from, %p7, %last_part, %columns64) : (!llvm.ptr<1>, i32, i32, i64) -> f32
-          %x8 = llvm.call @load_part(%from, %p8, %last_part, %columns64) : (!llvm.ptr<1>, i32, i32, i64) -> f32
-          %x9 = llvm.call @load_part(%from, %p9, %last_part, %columns64) : (!llvm.ptr<1>, i32, i32, i64) -> f32
-          %x10 = llvm.call @load_part(%from, %p10, %last_part, %columns64) : (!llvm.ptr<1>, i32, i32, i64) -> f32
-          %x11 = llvm.call @load_part(%from, %p11, %last_part, %columns64) : (!llvm.ptr<1>, i32, i32, i64) -> f32
-          %x12 = llvm.call @load_part(%from, %p12, %last_part, %columns64) : (!llvm.ptr<1>, i32, i32, i64) -> f32
-          %x13 = llvm.call @load_part(%from, %p13, %last_part, %columns64) : (!llvm.ptr<1>, i32, i32, i64) -> f32
-          %x14 = llvm.call @load_part(%from, %p14, %last_part, %columns64) : (!llvm.ptr<1>, i32, i32, i64) -> f32
-          %x15 = llvm.call @load_part(%from, %p15, %last_part, %columns64) : (!llvm.ptr<1>, i32, i32, i64) -> f32
+          %x0 = llvm.call @load_part(%from, %p0, %my_last, %columns64) : (!llvm.ptr<1>, i32, i32, i64) -> f32
+          %x1 = llvm.call @load_part(%from, %p1, %my_last, %columns64) : (!llvm.ptr<1>, i32, i32, i64) -> f32
+          %x2 = llvm.call @load_part(%from, %p2, %my_last, %columns64) : (!llvm.ptr<1>, i32, i32, i64) -> f32
+          %x3 = llvm.call @load_part(%from, %p3, %my_last, %columns64) : (!llvm.ptr<1>, i32, i32, i64) -> f32
+          %x4 = llvm.call @load_part(%from, %p4, %my_last, %columns64) : (!llvm.ptr<1>, i32, i32, i64) -> f32
+          %x5 = llvm.call @load_part(%from, %p5, %my_last, %columns64) : (!llvm.ptr<1>, i32, i32, i64) -> f32
+          %x6 = llvm.call @load_part(%from, %p6, %my_last, %columns64) : (!llvm.ptr<1>, i32, i32, i64) -> f32
+          %x7 = llvm.call @load_part(%from, %p7, %my_last, %columns64) : (!llvm.ptr<1>, i32, i32, i64) -> f32
+          %x8 = llvm.call @load_part(%from, %p8, %my_last, %columns64) : (!llvm.ptr<1>, i32, i32, i64) -> f32
+          %x9 = llvm.call @load_part(%from, %p9, %my_last, %columns64) : (!llvm.ptr<1>, i32, i32, i64) -> f32
+          %x10 = llvm.call @load_part(%from, %p10, %my_last, %columns64) : (!llvm.ptr<1>, i32, i32, i64) -> f32
+          %x11 = llvm.call @load_part(%from, %p11, %my_last, %columns64) : (!llvm.ptr<1>, i32, i32, i64) -> f32
+          %x12 = llvm.call @load_part(%from, %p12, %my_last, %columns64) : (!llvm.ptr<1>, i32, i32, i64) -> f32
+          %x13 = llvm.call @load_part(%from, %p13, %my_last, %columns64) : (!llvm.ptr<1>, i32, i32, i64) -> f32
+          %x14 = llvm.call @load_part(%from, %p14, %my_last, %columns64) : (!llvm.ptr<1>, i32, i32, i64) -> f32
+          %x15 = llvm.call @load_part(%from, %p15, %my_last, %columns64) : (!llvm.ptr<1>, i32, i32, i64) -> f32
           %v1 = llvm.insertelement %x0, %v0[%k0 : i32] : vector<16xf32>
           %v2 = llvm.insertelement %x1, %v1[%k1 : i32] : vector<16xf32>
           %v3 = llvm.insertelement %x2, %v2[%k2 : i32] : vector<16xf32>
@@ -119,6 +128,25 @@ gpu.module @kernels {
           scf.yield %more : vector<16xf32>
         }
         %sum = "llvm.intr.vector.reduce.fadd"(%zero, %sixteen) : (f32, vector<16xf32>) -> f32
+        scf.yield %sum : f32
+      } else {
+        scf.yield %zero : f32
+      }
+      // Everyone is done with the last item.
+      nvvm.barrier
+      llvm.store %my_sum, %my_place : f32, !llvm.ptr<3>
+      nvvm.barrier
+      %in_first_quarter = arith.cmpi slt, %tid, %c64 : i32
+      %finishes = arith.andi %inside, %in_first_quarter : i1
+      scf.if %finishes {
+        %sum = scf.for %q = %c1 to %c4 step %c1 iter_args(%acc = %my_sum) -> (f32) : i32 {
+          %distance = arith.muli %q, %c64 : i32
+          %other = arith.addi %tid, %distance : i32
+          %po = llvm.getelementptr %sums[%other] : (!llvm.ptr<3>, i32) -> !llvm.ptr<3>, f32
+          %x = llvm.load %po : !llvm.ptr<3> -> f32
+          %more = arith.addf %acc, %x : f32
+          scf.yield %more : f32
+        }
         %value = scf.if %divides -> (f32) {
           %quotient = arith.divf %sum, %used : f32
           %mean = arith.select %positive, %quotient, %zero : f32

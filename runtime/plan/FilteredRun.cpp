@@ -35,9 +35,9 @@ constexpr int64_t tokensAnItem = 256;
 constexpr int64_t wordsAnItem = 8;
 constexpr int64_t directionClassesAnItem = 512;
 constexpr int64_t sumColumnsAnItem = 2048;
-constexpr int64_t partColumnsAnItem = 256;
-constexpr int64_t gradClassesAnItem = 4;
-constexpr int64_t gradColumnsAnItem = 1024;
+constexpr int64_t partColumnsAnItem = 64;
+constexpr int64_t gradClassesAnItem = 32;
+constexpr int64_t gradColumnsAnItem = 512;
 
 /// What an entry of G, divided by its token's weight, must reach in a class that is listed for another
 /// token of the block. G is rounded to 16 bits; and where the logit function bends it also holds
@@ -57,53 +57,128 @@ Status Plan::beginFilter(char *workspace, char *state, const BufferBinding &e,
   const FilterLayout &filter = layout.filter;
   const auto &slices = filter.forward;
   const auto *count = at<int32_t>(workspace, layout.count);
-  auto *bitmap = at<void>(workspace, slices.bitmap);
-  auto *classes = at<void>(workspace, slices.headClasses);
-  auto *headCount = at<int32_t>(workspace, slices.headCount);
-  auto *partial = at<void>(workspace, layout.forward.partial);
+  auto *labels = at<void>(workspace, layout.labels);
+  auto *seen = at<int32_t>(workspace, slices.seen);
+  // Of three tokens or more.
+  auto *often = seen + 2 * filter.words;
+  auto *partial = at<char>(workspace, layout.forward.partial);
   auto *needed = at<void>(state, filter.needed);
-  auto *threshold = at<void>(state, filter.threshold);
+  auto *threshold = at<void>(workspace, slices.threshold);
+  auto *missedRows = at<void>(workspace, slices.missedRows);
+  auto *missedThreshold = at<void>(workspace, slices.missedThreshold);
+  auto *missedCount = at<void>(state, filter.missedCount);
   CCE_RETURN_IF_ERROR(backend->zero(words(needed, filter.blocks * filter.words), stream));
-  CCE_RETURN_IF_ERROR(backend->zero(words(bitmap, filter.words), stream));
+  CCE_RETURN_IF_ERROR(backend->zero(words(seen, 3 * filter.words), stream));
 
-  Bindings list;
-  list.vector("labels", at<void>(workspace, layout.labels), CCE_I32, layout.padded)
+  Bindings counting;
+  counting.vector("labels", labels, CCE_I32, layout.padded)
       .scalarBuffer("count", count, CCE_I32)
       .scalar("vocab", problem.vocab)
       .scalar("words", filter.words)
-      .vector("bitmap", bitmap, CCE_I32, filter.words)
-      .vector("classes", classes, CCE_I32, filter.headCapacity)
-      .scalar("capacity", filter.headCapacity)
-      .scalarBuffer("head_count", headCount, CCE_I32)
+      .vector("seen", seen, CCE_I32, 3 * filter.words)
       .matrix("needed", needed, CCE_I32, filter.blocks, filter.words, filter.words);
-  CCE_RETURN_IF_ERROR(backend->launch(*filterKernels.headClasses, list, 1, stream));
+  CCE_RETURN_IF_ERROR(backend->launch(*filterKernels.countLabels, counting,
+                                      divideUp(layout.padded, tokensAnItem), stream));
 
-  const Kernel &lseHead = *filterKernels.lseForwardHead;
-  Bindings head = common(allTokens(workspace, count), e);
-  bindClasses(head, c, bias, 0, problem.vocab);
-  head.extent("splits", filter.headSplits)
-      .vector("classes", classes, CCE_I32, filter.headCapacity)
-      .extent("classes", filter.headCapacity)
-      .extentPointer("classes", headCount)
-      .matrix("partial", partial, CCE_I64, filter.headSplits, layout.padded, layout.padded);
-  CCE_RETURN_IF_ERROR(backend->launch(
-      lseHead, head, tilesOf(lseHead, "tokens", layout.padded) * filter.headSplits, stream));
+  Bindings lists;
+  lists.vector("often", often, CCE_I32, filter.words)
+      .scalar("words", filter.words)
+      .scalar("vocab", problem.vocab)
+      .vector("classes", at<void>(workspace, slices.headClasses), CCE_I32, filter.headCapacity)
+      .scalar("capacity", filter.headCapacity)
+      .scalarBuffer("head_count", at<void>(workspace, slices.headCount), CCE_I32)
+      .scalar("every", filter.sampleEvery)
+      .vector("sample", at<void>(workspace, slices.sampleClasses), CCE_I32, filter.sampleCapacity)
+      .scalar("sample_capacity", filter.sampleCapacity)
+      .scalarBuffer("sample_count", at<void>(workspace, slices.sampleCount), CCE_I32)
+      .scalarBuffer("sample_weight", at<void>(workspace, slices.sampleWeight), CCE_F32);
+  CCE_RETURN_IF_ERROR(backend->launch(*filterKernels.headClasses, lists, 1, stream));
 
+  // The sample's states are behind those of the head.
+  auto lse = [&](const Slice &classes, const Slice &classCount, int64_t capacity, int64_t first,
+                 int64_t splits) {
+    const Kernel &kernel = *filterKernels.lseForwardClasses;
+    Bindings list = common(allTokens(workspace, count), e);
+    bindClasses(list, c, bias, 0, problem.vocab);
+    list.extent("splits", splits)
+        .vector("classes", at<void>(workspace, classes), CCE_I32, capacity)
+        .extent("classes", capacity)
+        .extentPointer("classes", at<void>(workspace, classCount))
+        .matrix("partial", partial + 8 * first * layout.padded, CCE_I64, splits, layout.padded,
+                layout.padded);
+    return backend->launch(kernel, list, tilesOf(kernel, "tokens", layout.padded) * splits, stream);
+  };
+  CCE_RETURN_IF_ERROR(
+      lse(slices.headClasses, slices.headCount, filter.headCapacity, 0, filter.headSplits));
+  CCE_RETURN_IF_ERROR(lse(slices.sampleClasses, slices.sampleCount, filter.sampleCapacity,
+                          filter.headSplits, filter.sampleSplits));
+
+  const int64_t states = filter.headSplits + filter.sampleSplits;
   Bindings merge;
-  merge.matrix("partial", partial, CCE_I64, filter.headSplits, layout.padded, layout.padded)
-      .scalar("splits", filter.headSplits)
+  merge.matrix("partial", partial, CCE_I64, states, layout.padded, layout.padded)
+      .scalar("head_splits", filter.headSplits)
+      .scalar("sample_splits", filter.sampleSplits)
       .scalar("padded", layout.padded)
+      .vector("labels", labels, CCE_I32, layout.padded)
+      .vector("often", often, CCE_I32, filter.words)
+      .scalar("every", filter.sampleEvery)
+      .scalarBuffer("sample_weight", at<void>(workspace, slices.sampleWeight), CCE_F32)
       .vector("label_logit", at<void>(workspace, layout.forward.labelLogit), CCE_F32,
               layout.padded)
       .scalarBuffer("count", count, CCE_I32)
       .scalar("log_epsilon", std::log(problem.filterEps))
-      .vector("threshold", threshold, CCE_F32, layout.padded);
+      .vector("threshold", threshold, CCE_F32, layout.padded)
+      .vector("bound", at<void>(state, filter.bound), CCE_F32, layout.padded)
+      .vector("missed_rows", missedRows, CCE_I32, filter.missedCapacity)
+      .vector("missed_threshold", missedThreshold, CCE_F32, filter.missedCapacity)
+      .scalar("missed_capacity", filter.missedCapacity)
+      .vector("missed_count", missedCount, CCE_I32, 2);
   CCE_RETURN_IF_ERROR(backend->launch(*filterKernels.threshold, merge,
                                       divideUp(layout.padded, tokensAnItem), stream));
 
   bindings.vector("threshold", threshold, CCE_F32, layout.padded)
       .matrix("needed", needed, CCE_I32, filter.blocks, filter.words, filter.words);
   return {};
+}
+
+Status Plan::finishFilter(char *workspace, char *state, const BufferBinding &e,
+                          const BufferBinding &c, const float *bias, void *stream) const {
+  const FilterLayout &filter = layout.filter;
+  const auto &slices = filter.forward;
+  auto *missedRows = at<void>(workspace, slices.missedRows);
+  auto *missedThreshold = at<void>(workspace, slices.missedThreshold);
+  auto *missedGroup = at<void>(workspace, slices.missedGroup);
+  auto *missedCount = at<int32_t>(state, filter.missedCount);
+  Bindings missed;
+  missed
+      .matrix("partial", at<void>(workspace, layout.forward.partial), CCE_I64, layout.splits,
+              layout.padded, layout.padded)
+      .scalar("splits", layout.splits)
+      .scalar("padded", layout.padded)
+      .vector("rows", at<void>(workspace, layout.rows), CCE_I32, layout.padded)
+      .scalarBuffer("count", at<void>(workspace, layout.count), CCE_I32)
+      .scalar("log_epsilon", std::log(problem.filterEps))
+      .vector("threshold", at<void>(workspace, slices.threshold), CCE_F32, layout.padded)
+      .vector("missed_rows", missedRows, CCE_I32, filter.missedCapacity)
+      .vector("missed_threshold", missedThreshold, CCE_F32, filter.missedCapacity)
+      .vector("missed_group", missedGroup, CCE_I32, filter.missedCapacity)
+      .scalar("missed_capacity", filter.missedCapacity)
+      .vector("missed_count", missedCount, CCE_I32, 2);
+  CCE_RETURN_IF_ERROR(backend->launch(*filterKernels.missedTokens, missed,
+                                      divideUp(layout.padded, tokensAnItem), stream));
+
+  const Kernel &mark = *filterKernels.markMissed;
+  // As many as have found room; labels play no part.
+  Bindings again = common({missedRows, nullptr, missedCount + 1, filter.missedCapacity}, e);
+  bindClasses(again, c, bias, 0, problem.vocab);
+  again.vector("threshold", missedThreshold, CCE_F32, filter.missedCapacity)
+      .vector("group", missedGroup, CCE_I32, filter.missedCapacity)
+      .matrix("needed", at<void>(state, filter.needed), CCE_I32, filter.blocks, filter.words,
+              filter.words);
+  return backend->launch(mark, again,
+                         tilesOf(mark, "tokens", filter.missedCapacity) *
+                             tilesOf(mark, "vocab", problem.vocab),
+                         stream);
 }
 
 Status Plan::choosePath(const BackwardCall &call, void *stream) const {
@@ -146,12 +221,13 @@ Status Plan::choosePath(const BackwardCall &call, void *stream) const {
       .scalar("blocks", filter.blocks)
       .scalar("slots", filter.slots)
       .scalar("limit", filter.blocks * problem.vocab * mostKeptTenths / 10)
-      .vector("threshold", at<void>(state, filter.threshold), CCE_F32, layout.padded)
-      .scalar("log_epsilon", std::log(problem.filterEps))
+      .vector("bound", at<void>(state, filter.bound), CCE_F32, layout.padded)
       .vector("lse", at<void>(workspace, layout.backward.lse), CCE_F32, layout.padded)
       .scalarBuffer("count", at<void>(workspace, layout.count), CCE_I32)
       .scalar("vocab", problem.vocab)
       .scalar("least_head_mass", leastHeadMass)
+      .vector("missed_count", at<void>(state, filter.missedCount), CCE_I32, 2)
+      .scalar("missed_capacity", filter.missedCapacity)
       .scalarBuffer("count_dense", at<void>(workspace, filter.countDense), CCE_I32)
       .scalarBuffer("count_filtered", at<void>(workspace, filter.countFiltered), CCE_I32)
       .scalarBuffer("kept_or_null", call.args.kept_fraction, CCE_F32);
@@ -304,13 +380,9 @@ Status Plan::gradClasses(const BackwardCall &call, void *stream) const {
               filter.slots)
       .scalar("g_stride", filter.slots)
       .vector("rows", rows, CCE_I32, layout.padded)
-      .vector("labels", at<void>(workspace, layout.labels), CCE_I32, layout.padded)
-      .vector("prob_weight", at<void>(workspace, layout.backward.probWeight), CCE_F32,
-              layout.padded)
       .scalarBuffer("count_filtered", countFiltered, CCE_I32)
       .scalar("hidden", problem.hidden)
       .scalar("vocab", problem.vocab)
-      .scalar("limit", entryLimit(problem))
       .vector("direction", at<void>(workspace, slices.direction), CCE_F32, problem.vocab)
       .scalarBuffer("total", at<void>(workspace, slices.directionTotal), CCE_F32)
       .vector("tail", at<void>(workspace, slices.massRow), CCE_F32, problem.hidden)

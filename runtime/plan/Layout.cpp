@@ -33,6 +33,17 @@ constexpr int64_t partsPerMultiprocessor = 4;
 /// Chunks for the cache are at least this wide: below, the sums of dE move more bytes than g.
 constexpr int64_t smallestCachedChunk = 512;
 
+/// Classes that the forward samples to estimate log-sum-exps, about. More cost more time, fewer make the
+/// estimate worse (docs/filter.md); of a large vocabulary more are cheap.
+constexpr int64_t largeVocab = 65536;
+constexpr int64_t fewSampledClasses = 1024, sampledClasses = 2048;
+
+/// Parts of the head, which is short: this many keep more multiprocessors busy if there are few tokens.
+constexpr int64_t headParts = 2;
+
+/// The estimate may be too high for one token in so many; else the backward is exact.
+constexpr int64_t missedShare = 8;
+
 /// More than any memory; sizes that would be larger stay here instead of overflowing.
 constexpr int64_t enormous = int64_t(1) << 60;
 
@@ -107,7 +118,8 @@ Chunks placeChunks(const Layout &layout, const Problem &problem, const LayoutInp
       {inputs.packC ? element : 0, std::min(chunks.size, classes), layout.packedStride});
   // Saved classes are a chunk of their own, in front of the others.
   const bool sums = chunks.count > 1 || first > 0;
-  chunks.sum = allocator.take({sums ? 4 : 0, layout.padded, layout.sumStride});
+  const int64_t sumBytes = !sums ? 0 : inputs.sumInHalves ? 2 : 4;
+  chunks.sum = allocator.take({sumBytes, layout.padded, layout.sumStride});
   chunks.g = allocator.take({element, layout.padded, chunks.gStride});
   chunks.end = allocator.end;
   return chunks;
@@ -234,9 +246,14 @@ int64_t chooseFilter(Layout &layout, const Problem &problem, const LayoutInputs 
   filter.words = 8 * divideUp(problem.vocab, 256);
   filter.headCapacity =
       std::clamp<int64_t>(roundUp(divideUp(problem.vocab, 16), slotGranule), slotGranule, 16384);
-  filter.headSplits = chooseSplits(0, inputs.multiprocessors, problem.hidden,
-                                   divideUp(layout.padded, inputs.headTokenTile),
-                                   divideUp(filter.headCapacity, inputs.headClassTile));
+  filter.headSplits = std::min(headParts, divideUp(filter.headCapacity, inputs.headClassTile));
+  filter.sampleEvery = std::max<int64_t>(
+      problem.vocab / (problem.vocab < largeVocab ? fewSampledClasses : sampledClasses), 1);
+  filter.sampleCapacity =
+      roundUp(divideUp(problem.vocab - filter.sampleEvery / 2, filter.sampleEvery), slotGranule);
+  filter.sampleSplits =
+      divideUp(filter.sampleCapacity, std::max(classesASamplePart, inputs.headClassTile));
+  filter.missedCapacity = roundUp(divideUp(layout.padded, missedShare), inputs.tokenGranule);
   filter.sampleTokens = inputs.sampleTokens;
   filter.sampleStride = roundUp(problem.vocab, 64);
   filter.parts = inputs.filterSample ? partsPerMultiprocessor * inputs.multiprocessors : 0;
@@ -254,8 +271,8 @@ int64_t chooseFilter(Layout &layout, const Problem &problem, const LayoutInputs 
     filter.whyNot = "it needs a workspace of at least " + std::to_string(bytes(1)) + " bytes";
     return tokensEnd;
   }
-  // Beyond a third of the vocabulary the exact path is faster.
-  int64_t good = 1, bad = divideUp(divideUp(problem.vocab, 3), slotGranule) + 1;
+  // One group's list may well be longer than what the average may be for the exact path not to be faster.
+  int64_t good = 1, bad = divideUp(divideUp(problem.vocab, 2), slotGranule) + 1;
   while (bad - good > 1) {
     const int64_t middle = good + (bad - good) / 2;
     (fits(middle) ? good : bad) = middle;
@@ -264,7 +281,8 @@ int64_t chooseFilter(Layout &layout, const Problem &problem, const LayoutInputs 
   filter.bytes = bytes(good);
   Allocator state;
   filter.needed = state.take({4, filter.blocks, filter.words});
-  filter.threshold = state.take({4, layout.padded});
+  filter.bound = state.take({4, layout.padded});
+  filter.missedCount = state.take({4, 2});
   filter.stateBytes = state.end;
   return small.end;
 }
@@ -311,16 +329,24 @@ Expected<Layout> Layout::choose(const Problem &problem, const LayoutInputs &inpu
 
   Allocator forward(shared.end);
   layout.forward.labelLogit = forward.take({4, layout.padded});
-  // First for the head, then for all classes; or for the saved ones and the others.
-  const int64_t states = std::max(
-      {layout.splits, filtered ? filter.headSplits : 1, saved.splits + saved.otherSplits});
+  // First for the head and the sample, then for all classes; or for the saved ones and the others.
+  const int64_t states =
+      std::max({layout.splits, filtered ? filter.headSplits + filter.sampleSplits : 1,
+                saved.splits + saved.otherSplits});
   layout.forward.partial = forward.take({8, states, layout.padded});
   layout.forward.packedC =
       forward.take({inputs.packC ? element : 0, problem.vocab, layout.packedStride});
   if (filtered) {
-    filter.forward.bitmap = forward.take({4, filter.words});
-    filter.forward.headClasses = forward.take({4, filter.headCapacity});
-    filter.forward.headCount = forward.take({4});
+    auto &slices = filter.forward;
+    slices.seen = forward.take({4, 3, filter.words});
+    slices.headClasses = forward.take({4, filter.headCapacity});
+    slices.headCount = forward.take({4});
+    slices.sampleClasses = forward.take({4, filter.sampleCapacity});
+    slices.sampleCount = forward.take({4});
+    slices.sampleWeight = forward.take({4});
+    slices.threshold = forward.take({4, layout.padded});
+    for (Slice *slice : {&slices.missedRows, &slices.missedThreshold, &slices.missedGroup})
+      *slice = forward.take({4, filter.missedCapacity});
   }
   layout.forwardBytes = forward.end;
   return layout;

@@ -19,6 +19,9 @@ constexpr int64_t slotGranule = 256;
 /// Logits are saved by the tile of so many classes (cce.save in lse_forward_save, grad_from_saved).
 constexpr int64_t savedTile = 256;
 
+/// Classes of one part of the sample from which the forward estimates log-sum-exps.
+constexpr int64_t classesASamplePart = 128;
+
 /// A piece of a workspace; 0 bytes if the plan does not need it.
 struct Slice {
   int64_t offset = 0;
@@ -32,6 +35,8 @@ struct LayoutInputs {
   int64_t vocabGranule = 1;
   /// Rows of the sums of dE are padded to a multiple of this: whole tiles of the kernels that keep them.
   int64_t hiddenGranule = 1;
+  /// The upper halves of the sums of dE lie in dE, and the workspace has room for the lower ones only.
+  bool sumInHalves = false;
   /// Tiles of lse_forward.
   int64_t forwardTokenTile = 1;
   int64_t forwardVocabTile = 1;
@@ -49,8 +54,7 @@ struct LayoutInputs {
   bool filterSample = false;
   /// Tokens of the sample, whole tiles.
   int64_t sampleTokens = filterBlock;
-  /// Tiles of lse_forward_head.
-  int64_t headTokenTile = 1;
+  /// Tiles of lse_forward_classes.
   int64_t headClassTile = 1;
   /// Whether the forward may save logits.
   bool saves = false;
@@ -96,22 +100,32 @@ struct FilterLayout {
   int64_t blocks = 0;
   /// 32-bit words of a bitmap over the vocabulary: whole tiles of 256 classes.
   int64_t words = 0;
-  /// Room for classes that occur as labels; their log-sum-exp is a lower bound of the whole.
+  /// The forward estimates log-sum-exps before it begins, from the classes that many tokens have as their
+  /// label, the head, for which there is so much room, and from a sample of the others: of every so many
+  /// classes the middle one.
   int64_t headCapacity = 0;
   int64_t headSplits = 1;
-  /// Tokens of the sample with their padding, and elements between its rows of g.
+  int64_t sampleEvery = 1;
+  int64_t sampleCapacity = 0;
+  int64_t sampleSplits = 1;
+  /// Room for tokens whose estimate was too high.
+  int64_t missedCapacity = 0;
+  /// Tokens of the sample that the backward takes, with their padding, and elements between its rows of g.
   int64_t sampleTokens = 0;
   int64_t sampleStride = 0;
   /// Parts of a weighted sum of rows that work at the same time.
   int64_t parts = 0;
 
   /// Of the caller's memory between forward and backward.
-  Slice needed, threshold;
+  Slice needed, bound, missedCount;
   int64_t stateBytes = 0;
   /// Of the workspace of the backward that the filtered path needs.
   int64_t bytes = 0;
   struct {
-    Slice bitmap, headClasses, headCount;
+    /// Three bitmaps over the vocabulary: the label of a token, of two, of three or more.
+    Slice seen;
+    Slice headClasses, headCount, sampleClasses, sampleCount, sampleWeight;
+    Slice threshold, missedRows, missedThreshold, missedGroup;
   } forward;
   /// How many tokens there are for each path: n for the one that was chosen, -1 for the other.
   Slice countDense, countFiltered;
@@ -129,7 +143,7 @@ struct Layout {
   int64_t splits = 1;
   /// Elements between the rows of packed E and C.
   int64_t packedStride = 0;
-  /// Elements between the rows of the f32 sums of dE.
+  /// Elements between the rows of the f32 sums of dE, or of their lower halves.
   int64_t sumStride = 0;
 
   /// Used by both directions.

@@ -38,8 +38,9 @@ constexpr int64_t clusterTokens = 1024;
 /// then reads C more than once. Measured on an H100, Gemma 2: the forward 0.93, the filtered forward
 /// 0.90 of its time.
 void addCluster(KernelRequest &request) {
-  for (const char *shared : {"lse_forward", "lse_forward_filter", "lse_forward_save", "logit_grad",
-                             "grad_embedding", "grad_embedding_partial", "grad_classifier"})
+  for (const char *shared :
+       {"lse_forward", "lse_forward_filter", "lse_forward_save", "logit_grad",
+        "grad_embedding_halves", "grad_embedding_halves_partial", "grad_classifier"})
     if (auto width = request.config.find("tile_n");
         request.kernel == shared &&
         (width == request.config.end() || width->second % 128 == 0))
@@ -89,7 +90,7 @@ KernelRequest Plan::requestFor(const std::string &kernel) const {
   request.kernel = kernel;
   request.target = backend->target();
   const bool hasLogits = kernel == "indexed_matmul" || kernel.starts_with("lse_forward") ||
-                         kernel.starts_with("logit_grad");
+                         kernel.starts_with("logit_grad") || kernel == "mark_missed";
   // Of those that are none of the compiler's the element type is part of the name.
   const bool isTyped =
       kernel.starts_with("grad_classes_") || kernel.starts_with("grad_from_saved_");
@@ -106,6 +107,9 @@ KernelRequest Plan::requestFor(const std::string &kernel) const {
     request.config.clear();
   if (request.target == "sm_90a" && problem.tokens >= clusterTokens)
     addCluster(request);
+  // Parts of the sample that it goes over are tiles: narrow ones, so that there are more.
+  if (kernel == "lse_forward_classes" && request.target == "sm_90a")
+    request.config = {{"tile_n", classesASamplePart}};
   return request;
 }
 
@@ -113,7 +117,8 @@ Expected<KernelPtr> Plan::loadKernel(const std::string &kernel) const {
   KernelRequest request = requestFor(kernel);
   Expected<KernelPtr> loaded = backend->loadKernel(request);
   // A configuration that was timed with another kernel need not fit this one.
-  if (loaded.ok() || request.config.empty() || tunedAs(kernel) == kernel)
+  if (loaded.ok() || request.config.empty() || tunedAs(kernel) == kernel ||
+      kernel == "grad_embedding_halves") // which is what grad_embedding is on a GPU
     return loaded;
   request.config.clear();
   return backend->loadKernel(request);
@@ -148,7 +153,7 @@ Status Plan::build() {
       {"finish_loss", &finishLoss},
       {"token_weights", &tokenWeights},
       {"logit_grad", &logitGrad},
-      {"grad_embedding", &gradEmbedding},
+      {sumInHalves() ? "grad_embedding_halves" : "grad_embedding", &gradEmbedding},
       {"grad_classifier", &gradClassifier},
   };
   if (problem.hasBias())
@@ -164,10 +169,13 @@ Status Plan::build() {
   if (filter) {
     const std::string type = dtypeName(problem.dtype);
     auto &k = filterKernels;
-    kernels.insert(kernels.end(), {{"head_classes", &k.headClasses},
-                                   {"lse_forward_head", &k.lseForwardHead},
+    kernels.insert(kernels.end(), {{"count_labels", &k.countLabels},
+                                   {"head_classes", &k.headClasses},
+                                   {"lse_forward_classes", &k.lseForwardClasses},
                                    {"filter_threshold", &k.threshold},
                                    {"lse_forward_filter", &k.lseForward},
+                                   {"missed_tokens", &k.missedTokens},
+                                   {"mark_missed", &k.markMissed},
                                    {"heavy_classes", &k.heavyClasses},
                                    {"list_classes", &k.listClasses},
                                    {"choose_path", &k.choosePath},
@@ -213,8 +221,9 @@ Status Plan::build() {
   inputs.tokenGranule = onGpu ? gpuTokenGranule : 1;
   for (const KernelPtr *kernel :
        {&indexedMatmul, &lseForward, &lseForwardSave, &logitGrad, &gradEmbedding, &gradClassifier,
-        &gradBias, &filterKernels.lseForwardHead, &filterKernels.lseForward,
-        &filterKernels.logitGrad, &filterKernels.gradEmbedding, &filterKernels.gradClassifier})
+        &gradBias, &filterKernels.lseForwardClasses, &filterKernels.lseForward,
+        &filterKernels.markMissed, &filterKernels.logitGrad, &filterKernels.gradEmbedding,
+        &filterKernels.gradClassifier})
     if (*kernel) {
       const Manifest &manifest = (*kernel)->manifest();
       // Blocks of a cluster take tiles of their own, all of them.
@@ -225,8 +234,9 @@ Status Plan::build() {
           kernel == &gradEmbedding)
         inputs.vocabGranule = std::lcm(inputs.vocabGranule, manifest.tile("vocab", 1));
     }
-  // grad_embedding_partial will have the same tiles.
+  // The kernel that begins the sums will have the same tiles.
   inputs.hiddenGranule = gradEmbedding->manifest().tile("hidden", 1);
+  inputs.sumInHalves = sumInHalves();
   // So that the rows of a chunk of C, and g, start at multiples of 16 bytes.
   inputs.vocabGranule = std::lcm(inputs.vocabGranule, int64_t(8));
   inputs.forwardTokenTile = lseForward->manifest().tile("tokens", 1);
@@ -246,15 +256,15 @@ Status Plan::build() {
           std::max(filterBlock,
                    manifest.tile("tokens", 1) * std::max<int64_t>(manifest.cluster, 1));
     }
-    inputs.headTokenTile = filterKernels.lseForwardHead->manifest().tile("tokens", 1);
-    inputs.headClassTile = filterKernels.lseForwardHead->manifest().tile("classes", 1);
+    inputs.headClassTile = filterKernels.lseForwardClasses->manifest().tile("classes", 1);
   }
   inputs.saves = saves;
   CCE_ASSIGN_OR_RETURN(layout, Layout::choose(problem, inputs));
   if (layout.all.count > 1 || (layout.saved.classes > 0 && layout.saved.others.count > 0)) {
-    // The same tiles as grad_embedding, whose sums it begins.
-    CCE_ASSIGN_OR_RETURN(gradEmbeddingPartial,
-                         backend->loadKernel(requestFor("grad_embedding_partial")));
+    // Of the same configuration, or the last chunk's kernel would not find the halves of the sums.
+    KernelRequest request = requestFor(gradEmbedding->manifest().kernel);
+    request.kernel += "_partial";
+    CCE_ASSIGN_OR_RETURN(gradEmbeddingPartial, backend->loadKernel(request));
   }
 
   // Results stay where the caller wants them, so a kernel that stores through a tensor map can
@@ -321,7 +331,9 @@ std::string Plan::describeInWords() const {
       << (layout.all.count == 1 ? " chunk" : " chunks of ");
   if (layout.all.count > 1)
     out << layout.all.size << " classes, because g takes "
-        << megabytes(layout.padded * layout.all.gStride * dtypeSize(problem.dtype)) << " a chunk";
+        << megabytes(layout.padded * layout.all.gStride * dtypeSize(problem.dtype))
+        << " a chunk; f32 sums of dE in " << megabytes(layout.all.sum.bytes)
+        << (sumInHalves() ? " and dE" : "");
   out << "\n";
   line("logit_grad", logitGrad);
   line("grad_embedding", gradEmbedding);
@@ -355,8 +367,9 @@ std::string Plan::describeInWords() const {
           << filter.slots << " classes for " << filterBlock << " tokens in "
           << megabytes(filter.bytes) << "; exact where more are needed"
           << (problem.hasBias() ? " or for dbias" : "") << "\n";
-      line("lse_forward_head", filterKernels.lseForwardHead);
+      line("lse_forward_classes", filterKernels.lseForwardClasses);
       line("lse_forward_filter", filterKernels.lseForward);
+      line("mark_missed", filterKernels.markMissed);
       line("logit_grad_listed", filterKernels.logitGrad);
       line("grad_embedding_listed", filterKernels.gradEmbedding);
       line("grad_classifier_heavy", filterKernels.gradClassifier);

@@ -50,6 +50,8 @@ private:
   /// Why no logits are saved, likewise.
   std::string whyNothingSaved() const;
   std::string describeInWords() const;
+  /// Whether sums of dE over chunks lie in dE with their upper halves: on a GPU, where dE has 16 bits.
+  bool sumInHalves() const { return backend->device() == CCE_DEVICE_CUDA; }
 
   /// E or C as kernels see it: in place, or packed into the workspace.
   BufferBinding operand(const BufferBinding &matrix, bool packed, void *memory) const;
@@ -89,6 +91,9 @@ private:
   /// thresholds and the bitmaps that it fills.
   Status beginFilter(char *workspace, char *state, const BufferBinding &e, const BufferBinding &c,
                      const float *bias, Bindings &bindings, void *stream) const;
+  /// Behind it: marks for tokens whose threshold was too high.
+  Status finishFilter(char *workspace, char *state, const BufferBinding &e, const BufferBinding &c,
+                      const float *bias, void *stream) const;
   /// Chooses the path, and runs the filtered one if it is that.
   Status backwardFiltered(const BackwardCall &call, void *stream) const;
   Status choosePath(const BackwardCall &call, void *stream) const;
@@ -114,7 +119,8 @@ private:
   KernelPtr lseForwardSave, gradFromSavedKernel;
   /// Null if there is no filtered path.
   struct {
-    KernelPtr headClasses, lseForwardHead, threshold, lseForward;
+    KernelPtr countLabels, headClasses, lseForwardClasses, threshold, lseForward, missedTokens,
+        markMissed;
     KernelPtr heavyClasses, listClasses, choosePath, markEntries;
     KernelPtr sampleTokens, sampleGrad, tailDirection, weightedRows, sumParts;
     KernelPtr logitGrad, droppedMass, gradEmbedding, gradClassifier, gradClasses;

@@ -191,6 +191,9 @@ Status Plan::forward(const cce_forward_args &args, void *stream) const {
     else
       CCE_RETURN_IF_ERROR(backend->launch(
           lse, bindings, tilesOf(lse, "tokens", layout.padded) * layout.splits, stream));
+    if (filtered)
+      CCE_RETURN_IF_ERROR(finishFilter(workspace, static_cast<char *>(args.filter_state), eIn, cIn,
+                                       biasIn, stream));
   }
 
   Bindings bindings;
@@ -333,7 +336,7 @@ Status Plan::backward(const cce_backward_args &args, void *stream) const {
       .scalarBuffer("alpha", at<void>(workspace, slices.alpha), CCE_F32);
   CCE_RETURN_IF_ERROR(backend->launch(*tokenWeights, bindings, 1, stream));
 
-  // grad_embedding writes only the rows of tokens that take part.
+  // Kernels write only the rows of tokens that take part.
   if (args.de)
     CCE_RETURN_IF_ERROR(backend->zero(problem.de(args.de), stream));
   const Chunks &chunks = isSaved ? layout.saved.others : layout.all;
@@ -398,11 +401,15 @@ Status Plan::backwardChunk(const BackwardCall &call, const Tokens &tokens, const
   bindings.vector("lse", at<void>(workspace, slices.lse), CCE_F32, layout.padded)
       .vector("prob_weight", at<void>(workspace, slices.probWeight), CCE_F32, layout.padded)
       .vector("label_weight", at<void>(workspace, slices.labelWeight), CCE_F32, layout.padded)
-      .matrix("sum", at<void>(workspace, chunks.sum), CCE_F32, layout.padded, problem.hidden,
-              layout.sumStride)
       .scalar("has_sum", int64_t(!chunk.isFirst))
       .scalarBuffer("alpha", at<void>(workspace, slices.alpha), CCE_F32)
       .vector("dbias", dbias ? dbias + first : nullptr, CCE_F32, classes);
+  void *sum = at<void>(workspace, chunks.sum);
+  if (sumInHalves()) // as many bits as an element of dE
+    bindings.matrix("sum_lower", sum, problem.dtype, layout.padded, problem.hidden,
+                    layout.sumStride);
+  else
+    bindings.matrix("sum", sum, CCE_F32, layout.padded, problem.hidden, layout.sumStride);
 
   auto run = [&](const KernelPtr &kernel, const char *axis0, int64_t extent0, const char *axis1,
                  int64_t extent1) {

@@ -29,3 +29,20 @@ cce.kernel @effects(%z: !cce.buffer<positions x vocab x f32>, %rows: !cce.buffer
     cce.store %again, %other[%i] : !cce.tile<tokens x i32>, !cce.buffer<tokens x i32>
   }
 }
+
+// Between two stores of halves the same load may give something else; one that nobody uses is gone.
+// CHECK-LABEL: cce.kernel @halves(
+// CHECK: %[[BEFORE:.*]] = cce.load_halves
+// CHECK-NEXT: cce.store_halves %[[BEFORE]]
+// CHECK-NEXT: %[[AFTER:.*]] = cce.load_halves
+// CHECK-NEXT: cce.store_halves %[[AFTER]]
+// CHECK-NOT: cce.load_halves
+cce.kernel @halves(%upper: !cce.buffer<tokens x hidden x bf16>, %lower: !cce.buffer<tokens x hidden x i16>) {
+  cce.parallel %i, %d over tokens, hidden {
+    %a = cce.load_halves %upper, %lower[%i, %d] : !cce.buffer<tokens x hidden x bf16>, !cce.buffer<tokens x hidden x i16>
+    cce.store_halves %a, %upper, %lower[%i, %d] : !cce.tile<tokens x hidden x f32>, !cce.buffer<tokens x hidden x bf16>, !cce.buffer<tokens x hidden x i16>
+    %b = cce.load_halves %upper, %lower[%i, %d] : !cce.buffer<tokens x hidden x bf16>, !cce.buffer<tokens x hidden x i16>
+    cce.store_halves %b, %upper, %lower[%i, %d] : !cce.tile<tokens x hidden x f32>, !cce.buffer<tokens x hidden x bf16>, !cce.buffer<tokens x hidden x i16>
+    %c = cce.load_halves %upper, %lower[%i, %d] : !cce.buffer<tokens x hidden x bf16>, !cce.buffer<tokens x hidden x i16>
+  }
+}

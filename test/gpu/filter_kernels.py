@@ -13,7 +13,8 @@ import os
 import sys
 
 TYPED = ("tail_direction", "weighted_rows", "mark_entries", "grad_classes")
-KERNELS = ["head_classes", "filter_threshold", "heavy_classes", "list_classes", "choose_path", "sample_tokens", "sum_parts", "dropped_mass"] + [
+KERNELS = ["count_labels", "head_classes", "filter_threshold", "missed_tokens", "heavy_classes", "list_classes", "choose_path",
+           "sample_tokens", "sum_parts", "dropped_mass"] + [
     f"{name}_{dtype}" for name in TYPED for dtype in ("bf16", "f16")]
 
 try:
@@ -79,6 +80,12 @@ def pack_bits(bits):
     return (padded.unflatten(-1, (-1, 32)) << arange(32).to(I32)).sum(-1).to(I32)
 
 
+def make_labels(n, vocab, kind):
+    return {"random": lambda: randint(0, vocab, n), "last": lambda: full(n, vocab - 1), "all": lambda: arange(n) % vocab,
+            "zipf": lambda: (rand(n).to(F64).clamp_min(1e-7) ** -5).clamp_max(vocab).floor() - 1, "same": lambda: full(n, 31),
+            "ends": lambda: torch.where(arange(n) % 2 == 1, vocab - 1 - arange(n) // 2, arange(n) // 2)}[kind]().to(I32)
+
+
 def places_of(own, first):
     """Of every word: how many classes precede it, `first` and those of `own`, bool [blocks, V]."""
     ones = torch.zeros(len(own), words_of(own.shape[1]) * 32, dtype=torch.int64, device=DEVICE)
@@ -125,53 +132,113 @@ class Tests:
 
     # ------------------------------------------------------------------------------------------------ forward
 
-    def head_classes(self, n, vocab, capacity, kind):
+    def count_labels(self, n, vocab, kind, grid=None):
         padded = max(up(n, 128), 128)
-        made = {"random": lambda: randint(0, vocab, n), "last": lambda: full(n, vocab - 1), "all": lambda: arange(n) % vocab,
-                "zipf": lambda: (rand(n).to(F64).clamp_min(1e-7) ** -5).clamp_max(vocab).floor() - 1, "same": lambda: full(n, 31),
-                "ends": lambda: torch.where(arange(n) % 2 == 1, vocab - 1 - arange(n) // 2, arange(n) // 2)}[kind]()
         labels = full(padded, -1, I32)
-        labels[:n] = made.to(I32)
+        labels[:n] = make_labels(n, vocab, kind)
         words, groups = words_of(vocab), padded // 128
-        bitmap, needed, classes, head_count = room(words, I32), room(groups * words, I32), room(capacity, I32), room(1, I32)
-        bitmap[:words], needed[:groups * words] = 0, 0
-        self.launch("head_classes", 1, 1024, [labels, i32([n]), ("i32", vocab), ("i32", words), bitmap, classes, ("i32", capacity), head_count,
-                                              needed])
+        seen, needed = room(3 * words, I32), room(groups * words, I32)
+        seen[:3 * words], needed[:groups * words] = 0, 0
+        self.launch("count_labels", grid or -(-padded // 256), 256, [labels, i32([n]), ("i32", vocab), ("i32", words), seen, needed])
         marked = torch.zeros(groups, vocab, dtype=torch.bool, device=DEVICE)
         marked[arange(n) // 128, labels[:n].long()] = True
-        distinct = labels[:n].unique()
-        kept = min(len(distinct), capacity)
-        expected = full(capacity, -1, I32)
-        expected[:kept] = distinct[:kept]
-        self.report(f"head_classes n {n} V {vocab} capacity {capacity} {kind} ({len(distinct)} distinct)", [
-            same("bitmap", bitmap[:words], pack_bits(marked.any(0))), untouched("bitmap", bitmap, words),
-            same("needed", needed[:groups * words], pack_bits(marked).view(-1)), untouched("needed", needed, groups * words),
-            same("classes", classes[:capacity], expected), untouched("classes", classes, capacity),
-            same("head_count", head_count[:1], kept), untouched("head_count", head_count, 1)])
+        tokens = torch.bincount(labels[:n].long(), minlength=vocab)
+        self.report(f"count_labels n {n} V {vocab} {kind} grid {grid} (up to {int(tokens.max())} of a class)", [
+            same("seen", seen[:3 * words], torch.cat([pack_bits(tokens >= least) for least in (1, 2, 3)])), untouched("seen", seen, 3 * words),
+            same("needed", needed[:groups * words], pack_bits(marked).view(-1)), untouched("needed", needed, groups * words)])
 
-    def filter_threshold(self, n, splits, kind, grid):
-        padded = max(up(n, 128), 128)
-        log_epsilon = math.log(2.0**-12)
+    def head_classes(self, vocab, capacity, density, every):
+        often = rand(vocab) < density
+        often[vocab // 2] = density > 0
+        sample_capacity = up(-(-(vocab - every // 2) // every), 256)
+        classes, sample = room(capacity, I32), room(sample_capacity, I32)
+        head_count, sample_count, weight = room(1, I32), room(1, I32), room(1)
+        self.launch("head_classes", 1, 1024, [pack_bits(often), ("i32", words_of(vocab)), ("i32", vocab), classes, ("i32", capacity), head_count,
+                                              ("i32", every), sample, ("i32", sample_capacity), sample_count, weight])
+        head, others = often.nonzero()[:, 0], arange(vocab)[every // 2::every]
+        others = others[~often[others]]
+        kept = min(len(head), capacity)
+        want, want_sample = full(capacity, -1, I32), full(sample_capacity, -1, I32)
+        want[:kept], want_sample[:len(others)] = head[:kept], others
+        stands_for = (vocab - len(head)) / len(others) if len(others) else 0.0
+        self.report(f"head_classes V {vocab} capacity {capacity} density {density} ({len(head)}) every {every} ({len(others)})", [
+            same("classes", classes[:capacity], want), untouched("classes", classes, capacity),
+            same("head_count", head_count[:1], kept), untouched("head_count", head_count, 1),
+            same("sample", sample[:sample_capacity], want_sample), untouched("sample", sample, sample_capacity),
+            same("sample_count", sample_count[:1], len(others)), untouched("sample_count", sample_count, 1),
+            close("sample_weight", weight[:1], full(1, stands_for, F64), 1e-6 * stands_for), untouched("sample_weight", weight, 1)])
+
+    def states(self, splits, padded, empty=0.0):
+        """(maximum, sum) to base 2, of terms of which the largest is 1: maxima, sums and what a kernel gets."""
         maxima, sums = randn(splits, padded) * 8 + 3, rand(splits, padded) * 499 + 1
-        empty = {"no head": 1.0, "nothing": 1.0, "some empty": 0.5}.get(kind, 0)
-        empty = rand(splits, padded) < empty
-        maxima, sums = torch.where(empty, -INF, maxima), torch.where(empty, 0.0, sums)
+        none = rand(splits, padded) < empty
+        maxima, sums = torch.where(none, -INF, maxima), torch.where(none, 0.0, sums)
+        return maxima.to(F64), sums.to(F64), torch.stack([maxima, sums], -1).contiguous()
+
+    def filter_threshold(self, n, head_splits, sample_splits, kind, grid, every=7):
+        padded, vocab, missed_capacity = max(up(n, 128), 128), 5000, max(up(n // 8, 128), 128)
+        log_epsilon, ln2 = math.log(2.0**-12), math.log(2)
+        empty = {"no head": 1.0, "nothing": 1.0, "some empty": 0.5}.get(kind, 0.0)
+        m0, t0, head = self.states(head_splits, padded, empty)
+        m1, t1, sample = self.states(sample_splits, padded, 1.0 if kind in ("nothing", "no sample") else empty / 2)
         logit = randn(padded) * 5 + (100 if kind == "label wins" else 0)
         if kind == "nothing":
             logit[:] = -INF
         logit[n:] = NAN
-        threshold = room(padded)
-        partial = torch.stack([maxima, sums], -1).contiguous() if splits else full(1, NAN)
-        self.launch("filter_threshold", grid, 256, [partial, ("i32", splits), ("i32", padded), logit, i32([n]), ("f32", log_epsilon), threshold])
-        head = full(padded, -INF, F64)
-        if splits:
-            m = maxima.to(F64)
-            shift = m.amax(0).clamp_min(-1e30)
-            head = (shift + (sums.to(F64) * 2.0 ** (m - shift)).sum(0).log2()) * math.log(2)
+        often = rand(vocab) < 0.3
+        labels = full(padded, -1, I32)
+        labels[:n] = randint(0, vocab, n).to(I32)
+        weight = 0.0 if kind == "no sample" else 37.5
+        threshold, bound = room(padded), room(padded)
+        missed_rows, missed_threshold, missed_count = room(missed_capacity, I32), room(missed_capacity), room(2, I32)
+        self.launch("filter_threshold", grid, 256, [
+            torch.cat([head, sample]), ("i32", head_splits), ("i32", sample_splits), ("i32", padded), labels, pack_bits(often), ("i32", every),
+            full(1, weight), logit, i32([n]), ("f32", log_epsilon), threshold, bound, missed_rows, missed_threshold, ("i32", missed_capacity),
+            missed_count])
+        z, label = logit[:n].to(F64), labels[:n].long()
+        in_head, in_sample = often[label], label % every == every // 2
+        total = lambda m, t: (t * 2.0**m)[:, :n].sum(0)
+        known = total(m0, t0)
+        certain = torch.maximum((known + torch.where(in_head, 0, z.exp())).log(), z)
+        guess = (known + torch.where(in_head | in_sample, 0, z.exp()) + total(m1, (t1 > 0) * (weight * (t1 - 1) + 1))).log()
         lowest = torch.finfo(torch.float32).min  # finite: no -inf of a column behind the last class may reach it
-        want = torch.where(arange(padded) < n, (torch.maximum(head, logit.to(F64)) + log_epsilon - 1e-3).clamp_min(lowest), INF)
-        self.report(f"filter_threshold n {n} splits {splits} {kind} grid {grid}", [
-            close("threshold", threshold[:padded], want, 3e-6 * (1 + want.abs())), untouched("threshold", threshold, padded)])
+        want, want_bound = full(padded, INF, F64), full(padded, -INF, F64)
+        want[:n] = (torch.maximum(certain - 1e-3, guess - 0.07) + log_epsilon).clamp_min(lowest)
+        want_bound[:n] = certain
+        self.report(f"filter_threshold n {n} splits {head_splits} + {sample_splits} {kind} grid {grid}", [
+            close("threshold", threshold[:padded], want, 3e-6 * (10 + want.abs())), untouched("threshold", threshold, padded),
+            close("bound", bound[:padded], want_bound, 3e-6 * (10 + want_bound.abs())), untouched("bound", bound, padded),
+            same("missed_rows", missed_rows[:min(missed_capacity, padded)], -1), untouched("missed_rows", missed_rows, missed_capacity),
+            same("missed_threshold", missed_threshold[:min(missed_capacity, padded)], INF),
+            untouched("missed_threshold", missed_threshold, missed_capacity),
+            same("missed_count", missed_count[:2], 0), untouched("missed_count", missed_count, 2)])
+
+    def missed_tokens(self, n, splits, part, capacity, grid):
+        padded, log_epsilon = max(up(n, 128), 128), math.log(2.0**-12)
+        maxima, sums, partial = self.states(splits, padded)
+        lse = (sums * 2.0**maxima).sum(0).log()
+        rows = full(padded, -1, I32)
+        rows[:n] = (arange(n) * 3 + 1).to(I32)
+        missed = (rand(padded) < part) & (arange(padded) < n)
+        # Neither is within the rounding of what decides.
+        threshold = (lse + log_epsilon + torch.where(missed, 1e-4 + rand(padded), -1e-3 - rand(padded))).to(F32)
+        threshold[n:] = INF
+        missed_rows, missed_threshold, missed_group = room(capacity, I32), room(capacity), room(capacity, I32)
+        missed_count = room(2, I32)
+        missed_count[:2] = 0
+        self.launch("missed_tokens", grid, 256, [partial, ("i32", splits), ("i32", padded), rows, i32([n]), ("f32", log_epsilon), threshold,
+                                                 missed_rows, missed_threshold, missed_group, ("i32", capacity), missed_count])
+        number = int(missed.sum())
+        kept = min(number, capacity)
+        got, order = missed_rows[:kept].sort()
+        tokens = (got.long() - 1) // 3
+        right = missed[tokens] & (got % 3 == 1)  # distinct ones, in any order
+        self.report(f"missed_tokens n {n} splits {splits} capacity {capacity} grid {grid} ({number} missed)", [
+            same("missed_count", missed_count[:2], i32([number, kept])), untouched("missed_count", missed_count, 2),
+            same("that they are missed", right.to(I32), 1), same("that they are distinct", (got[1:] > got[:-1]).to(I32), 1),
+            close("threshold", missed_threshold[:kept][order], lse[tokens] + log_epsilon - 1e-3, 3e-6 * (10 + lse[tokens].abs())),
+            same("group", missed_group[:kept][order], (tokens // 128).to(I32)),
+            untouched("rows", missed_rows, kept), untouched("threshold", missed_threshold, kept), untouched("group", missed_group, kept)])
 
     # ------------------------------------------------------------------------------------------------ lists
 
@@ -213,7 +280,7 @@ class Tests:
             same("heavy_list", heavy_list[:slots], want[blocks]), untouched("heavy_list", heavy_list, slots),
             same("heavy_count", heavy_count[:1], len(first)), untouched("heavy_count", heavy_count, 1)])
 
-    def choose_path(self, name, n, most, slots, limit, mass, least, dense, null=False):
+    def choose_path(self, name, n, most, slots, limit, mass, least, dense, null=False, missed=0):
         """most: classes of the longest list. limit: a number, or so much less than the sum of all lists, as ("sum", x)."""
         vocab, padded = 256000, max(up(n, 128), 128)
         blocks = padded // 128
@@ -223,15 +290,14 @@ class Tests:
             counts = counts.clamp_min(most - 50000)
         total = int(counts.sum())
         limit = total - limit[1] if isinstance(limit, tuple) else limit
-        log_epsilon = math.log(2.0**-12)
         lse, masses = randn(padded) * 3 + 12, (rand(padded) * 0.4 + 0.8) * mass
         if math.isnan(mass):
             masses = torch.where(arange(padded) == n // 2, NAN, 0.9)
-        threshold = lse + masses.log() + log_epsilon
-        threshold[n:], lse[n:] = INF, 0
+        bound = lse + masses.log()
+        bound[n:], lse[n:] = -INF, 0
         count_dense, count_filtered, kept = room(1, I32), room(1, I32), room(1)
-        self.launch("choose_path", 1, 1024, [counts.to(I32), ("i32", blocks), ("i32", slots), ("i64", limit), threshold, ("f32", log_epsilon), lse,
-                                             i32([n]), ("i32", vocab), ("f32", least), count_dense, count_filtered, None if null else kept])
+        self.launch("choose_path", 1, 1024, [counts.to(I32), ("i32", blocks), ("i32", slots), ("i64", limit), bound, lse, i32([n]),
+                                             ("i32", vocab), ("f32", least), i32([missed, 99]), ("i32", 100), count_dense, count_filtered, None if null else kept])
         part = UNTOUCHED if null else 1.0 if dense else total / (blocks * vocab)
         self.report(f"choose_path {name} (n {n}, {blocks} blocks, sum {total})", [
             same("count_dense", count_dense[:1], n if dense else -1), same("count_filtered", count_filtered[:1], -1 if dense else n),
@@ -250,7 +316,7 @@ class Tests:
         self.launch("sample_tokens", 1, 128, [rows, lse, i32([n]), *results.values(), count])
         taken = min(m, 128)
         tokens = arange(taken) * n // max(taken, 1)
-        wants = dict(rows=full(128, -1), labels=full(128, -1), lse=full(128, 0), prob_weight=full(128, 2.0**14), label_weight=full(128, 0),
+        wants = dict(rows=full(128, -1, I32), labels=full(128, -1), lse=full(128, 0), prob_weight=full(128, 2.0**14), label_weight=full(128, 0),
                      block=full(128, -1))
         for name, values in dict(rows=rows[tokens], lse=lse[tokens], block=tokens // 128).items():
             wants[name][:taken] = values
@@ -315,7 +381,7 @@ class Tests:
         partial, all_sums = randn(parts, columns), rand(parts)
         sums = {"positive": rand(parts), "zero": full(parts, 0.0), "negative": full(parts, -1.0)}[weights]
         result, total = room(columns), room(1)
-        self.launch("sum_parts", grid or -(-columns // 256), 256,
+        self.launch("sum_parts", grid or -(-columns // 64), 256,
                     [partial, sums, all_sums, ("i32", parts), ("i32", columns), ("i32", normalise), result, total])
         used, everything = sums.to(F64).sum(), all_sums.to(F64).sum()
         want, size = partial.to(F64).sum(0), partial.to(F64).abs().sum(0)
@@ -443,8 +509,8 @@ class Classes:
         self.e_stride = up(hidden, 8) + 8
         self.e = full((positions, self.e_stride), NAN, dtype)
         self.e[self.rows[:n].long(), :hidden] = randn(n, hidden, dtype=dtype)
-        self.direction, self.total, self.tail = full(up(vocab, 512), NAN), full(1, total), randn(hidden)
-        self.direction[:vocab] = rand(vocab)
+        self.direction, self.total, self.tail = full(up(vocab, 512), NAN), full(1, total), full(up(hidden, 8), NAN)
+        self.direction[:vocab], self.tail[:hidden] = rand(vocab), randn(hidden)
         self.corrects = bool(correct) and total > 0
         if not self.corrects:
             self.direction[:], self.tail[:] = NAN, NAN
@@ -456,13 +522,13 @@ class Classes:
         return self.memory[self.offset:][:self.vocab * self.dc_stride].view(self.vocab, self.dc_stride)
 
     def tiles(self):
-        return -(-self.vocab // 4) * -(-self.hidden // 1024)
+        return -(-self.vocab // 32) * -(-self.hidden // 512)
 
     def arguments(self, count=None):
         return [self.needed, self.ranks, self.heavy, self.entries, ("i32", self.words), ("i32", self.slots), ("i32", self.blocks), self.g,
-                ("i64", self.slots), self.e, ("i64", self.e_stride), self.rows, self.labels, self.prob_weight,
-                i32([self.n if count is None else count]), ("i32", self.hidden), ("i32", self.vocab), ("f32", self.limit), self.direction,
-                self.total, self.tail, ("i32", self.correct), self.alpha, self.memory[self.offset:], ("i64", self.dc_stride)]
+                ("i64", self.slots), self.e, ("i64", self.e_stride), self.rows,
+                i32([self.n if count is None else count]), ("i32", self.hidden), ("i32", self.vocab), self.direction, self.total,
+                self.tail, ("i32", self.correct), self.alpha, self.memory[self.offset:], ("i64", self.dc_stride)]
 
     def reference(self):
         """dC, and the sum of the sizes of what it is the sum of, in float64."""
@@ -476,7 +542,7 @@ class Classes:
             want[classes] += g.T @ e
             size[classes] += g.abs().T @ e.abs()
         if self.corrects:
-            more = (self.direction[:self.vocab].to(F64) / self.total.to(F64))[:, None] * self.tail.to(F64)
+            more = (self.direction[:self.vocab].to(F64) / self.total.to(F64))[:, None] * self.tail[:self.hidden].to(F64)
             want += more
             size += more.abs()
         want, size = want * self.alpha.to(F64), size * self.alpha.to(F64)
@@ -486,14 +552,20 @@ class Classes:
 
 def run_tests(tests):
     quick = tests.quick
-    for case in [(1, 5, 256, "random"), (1, 50257, 256, "last"), (300, 33, 64, "all"), (1000, 32, 32, "all"), (8192, 50257, 1024, "zipf"),
-                 (8192, 50257, 8192, "zipf"), (0, 50257, 256, "random"), (128, 50257, 128, "same"), (5000, 600001, 2048, "random")] + (
-                     [] if quick else [(8191, 256000, 8192, "random"), (4097, 262145, 4224, "random"), (20000, 256000, 20096, "ends")]):
+    for case in [(1, 5, "random"), (1, 50257, "last"), (300, 33, "all"), (1000, 32, "all"), (8192, 50257, "zipf"), (8192, 50257, "zipf", 3),
+                 (0, 50257, "random"), (128, 50257, "same"), (5000, 600001, "random")] + (
+                     [] if quick else [(8191, 256000, "random"), (4097, 262145, "random"), (20000, 256000, "ends")]):
+        tests.count_labels(*case)
+    for case in [(5, 256, 0.5, 1), (33, 256, 1.0, 1), (1, 256, 0.0, 1), (2049, 256, 0.01, 2), (50257, 1024, 0.01, 49), (50257, 256, 0.01, 49),
+                 (32768, 2048, 0.0, 32), (262145, 16384, 0.002, 256), (600001, 2048, 0.001, 585), (1000, 256, 0.1, 1), (777, 256, 1.0, 3)]:
         tests.head_classes(*case)
-    for case in [(1, 1, "plain", 1), (127, 3, "plain", 1), (128, 1, "plain", 1), (1000, 8, "plain", 4), (1000, 8, "plain", 1),
-                 (300, 4, "no head", 2), (300, 0, "plain", 2), (0, 2, "plain", 1), (500, 5, "some empty", 2), (257, 2, "label wins", 2), (200, 3, "nothing", 1),
-                 (70000, 4, "plain", 20)]:
+    for case in [(1, 1, 1, "plain", 1), (127, 3, 4, "plain", 1), (128, 1, 2, "plain", 1), (1000, 4, 4, "plain", 4), (1000, 4, 4, "plain", 1, 1),
+                 (300, 4, 4, "no head", 2), (300, 0, 4, "plain", 2), (0, 2, 2, "plain", 1), (500, 5, 3, "some empty", 2), (257, 2, 2, "label wins", 2),
+                 (300, 4, 4, "no sample", 2), (200, 3, 3, "nothing", 1), (70000, 4, 4, "plain", 20)]:
         tests.filter_threshold(*case)
+    for case in [(1, 1, 1.0, 128, 1), (1, 1, 0.0, 128, 1), (1000, 8, 0.02, 128, 4), (8192, 16, 0.1, 1024, 32), (8192, 16, 0.5, 1024, 7),
+                 (300, 3, 1.0, 300, 2), (0, 2, 0.5, 128, 1)]:
+        tests.missed_tokens(*case)
 
     for case in [(1, 5, 1, 1), (2, 33, 2, 1), (64, 50257, 32, 7), (3, 600001, 2, 132), (300, 8192, 75, 4), (9, 257, 10, 2)]:
         tests.heavy_classes(*case)
@@ -509,6 +581,8 @@ def run_tests(tests):
         "no place for kept, dense": (8192, 1000, 1024, MANY, 0.2, 0.5, True, True),
         "list as long as slots": (1000, 1024, 1024, MANY, 0.9, 0.5, False), "one list too long": (1000, 1025, 1024, MANY, 0.9, 0.5, True),
         "sum at the limit": (5000, 100, 256, ("sum", 0), 0.9, 0.5, False), "sum over the limit": (5000, 100, 256, ("sum", 1), 0.9, 0.5, True),
+        "all missed tokens marked again": (5000, 100, 256, MANY, 0.9, 0.5, False, False, 100),
+        "too many missed tokens": (5000, 100, 256, MANY, 0.9, 0.5, True, False, 101),
         "mass too small": (5000, 100, 256, MANY, 0.3, 0.5, True), "no token": (0, 0, 256, MANY, 0.9, 0.5, True),
         "one token": (1, 5, 256, MANY, 0.9, 0.5, False), "no class at all": (777, 0, 256, MANY, 0.9, 0.0, False),
         "NaN": (5000, 100, 256, MANY, NAN, 0.5, True), "200000 tokens": (200001, 4000, 4096, MANY, 0.6, 0.5, False),
@@ -601,17 +675,22 @@ def run_times(tests):
         print(f"{entry}{what}: {seconds * 1e6:.1f} us" + (f", {moved / seconds / 1e12:.2f} TB/s" if moved else ""), flush=True)
 
     count, x, y, one, two, real = i32([n]), full(n, 0), full(n, 0), room(1, I32), room(1, I32), room(1)
-    bitmap, needed = full(words, 0, I32), pack_bits(rand(blocks, vocab) < 0.01)
-    show("head_classes", 1, 1024, [randint(0, vocab, n).to(I32), count, ("i32", vocab), ("i32", words), bitmap, room(n, I32), ("i32", n), one,
-                                   full(blocks * words, 0, I32)])
-    show("filter_threshold", n // 256, 256, [full((8, n, 2), 1), ("i32", 8), ("i32", n), x, count, ("f32", -8.0), y])
+    labels, seen, needed = randint(0, vocab, n).to(I32), full(3 * words, 0, I32), pack_bits(rand(blocks, vocab) < 0.01)
+    show("count_labels", n // 256, 256, [labels, count, ("i32", vocab), ("i32", words), seen, full(blocks * words, 0, I32)])
+    show("head_classes", 1, 1024, [seen, ("i32", words), ("i32", vocab), room(n, I32), ("i32", n), one, ("i32", 250), room(1024, I32),
+                                   ("i32", 1024), two, real])
+    states = full((8, n, 2), 1)
+    show("filter_threshold", n // 256, 256, [states, ("i32", 4), ("i32", 4), ("i32", n), labels, seen, ("i32", 250), real, x, count, ("f32", -8.0),
+                                             y, room(n), room(n // 8, I32), room(n // 8), ("i32", n // 8), room(2, I32)])
+    show("missed_tokens", n // 256, 256, [states, ("i32", 8), ("i32", n), labels, count, ("f32", -8.0), full(n, -INF), room(n // 8, I32),
+                                          room(n // 8), room(n // 8, I32), ("i32", n // 8), room(2, I32)])
     heavy = full(words, 0, I32)
     show("heavy_classes", words // 8, 256, [needed, ("i32", blocks), ("i32", words), ("i32", blocks // 4), heavy])
     counts = room(blocks, I32)
     show("list_classes", blocks + 1, 1024, [needed, heavy, ("i32", blocks), ("i32", words), ("i32", slots), room(blocks * slots, I32), counts,
                                             room(blocks * words, I32), room(slots, I32), one])
-    show("choose_path", 1, 1024, [counts, ("i32", blocks), ("i32", slots), ("i64", MANY), x, ("f32", -8.0), y, count, ("i32", vocab), ("f32", 0.5),
-                                  one, two, real])
+    show("choose_path", 1, 1024, [counts, ("i32", blocks), ("i32", slots), ("i64", MANY), x, y, count, ("i32", vocab), ("f32", 0.5),
+                                  room(2, I32), ("i32", n // 8), one, two, real])
     g = rand(128, vocab).to(BF16)
     show("tail_direction_bf16", -(-vocab // 512), 256, [g, ("i64", vocab), needed, heavy, ("i32", words), (arange(128) // 2).to(I32), i32([128]),
                                                         ("i32", vocab), room(up(vocab, 512))], 2 * g.numel())
@@ -622,7 +701,7 @@ def run_times(tests):
         show("weighted_rows_bf16", parts * -(-hidden // 2048), 256,
              [weights, ("i32", vocab), ("i32", every), None, None, matrix, ("i64", hidden), ("i32", hidden), ("i32", parts), partial, sums, all_sums],
              2 * matrix.numel() // every, f" every {every}")
-    show("sum_parts", -(-hidden // 256), 256, [partial, sums, all_sums, ("i32", parts), ("i32", hidden), ("i32", 1), room(hidden), real])
+    show("sum_parts", -(-hidden // 64), 256, [partial, sums, all_sums, ("i32", parts), ("i32", hidden), ("i32", 1), room(hidden), real])
     del matrix
     show("dropped_mass", n // 256, 256, [full((slots // 256, n), 0.01), ("i32", n), full(blocks, 2000, I32), y, arange(n).to(I32), count, ("i32", 1),
                                          room(n), None])

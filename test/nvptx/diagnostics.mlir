@@ -239,7 +239,7 @@ cce.kernel @transform(%a: !cce.buffer<tokens x hidden x bf16>, %b: !cce.buffer<v
   cce.parallel %i, %v over tokens, vocab {
     %t = cce.matmul %a[%i], %b[%v] : !cce.buffer<tokens x hidden x bf16>, !cce.buffer<vocab x hidden x bf16> -> !cce.tile<tokens x vocab x f32>
     // A transform that has not been inlined.
-    // expected-error@below {{expected the element-wise part of a product kernel to be made of cce.load, cce.map, cce.rows, cce.zero and cce.onehot on sm_90a}}
+    // expected-error@below {{expected the element-wise part of a product kernel to be made of cce.load, cce.load_halves, cce.map, cce.rows, cce.zero and cce.onehot on sm_90a}}
     %r = cce.apply @f(%t) : (!cce.tile<tokens x vocab x f32>) -> !cce.tile<tokens x vocab x f32>
     cce.store %r, %z[%i, %v] : !cce.tile<tokens x vocab x f32>, !cce.buffer<tokens x vocab x f32>
   }
@@ -440,7 +440,7 @@ cce.kernel @rows_of_tokens(%e: !cce.buffer<positions x hidden x bf16>, %rows: !c
   cce.parallel %i, %v over tokens, vocab {
     %t = cce.matmul %view[%i], %c[%v] : !cce.buffer<tokens x hidden x bf16>, !cce.buffer<vocab x hidden x bf16> -> !cce.tile<tokens x vocab x f32>
     // The list of the first operand: there is code for that of the second only.
-    // expected-error@below {{expected the element-wise part of a product kernel to be made of cce.load, cce.map, cce.rows, cce.zero and cce.onehot on sm_90a}}
+    // expected-error@below {{expected the element-wise part of a product kernel to be made of cce.load, cce.load_halves, cce.map, cce.rows, cce.zero and cce.onehot on sm_90a}}
     %r = cce.rows %view[%i] : !cce.buffer<tokens x hidden x bf16> -> !cce.tile<tokens x i32>
     %both = cce.map %t, %r : !cce.tile<tokens x vocab x f32>, !cce.tile<tokens x i32> -> !cce.tile<tokens x vocab x f32> {
     ^bb0(%x: f32, %row: i32):
@@ -676,5 +676,66 @@ cce.kernel @list_of_rows(%a: !cce.buffer<tokens x hidden x bf16>, %b: !cce.buffe
       cce.yield %m : f32
     }
     cce.store %s, %z[%i, %v] : !cce.tile<tokens x vocab x f32>, !cce.buffer<tokens x vocab x f32>
+  }
+}
+
+// -----
+
+// Halves have places that only the threads know which hold the elements, so there is one pair of buffers.
+cce.kernel @two_pairs(%g: !cce.buffer<tokens x vocab x bf16>, %c: !cce.buffer<vocab x hidden x bf16>, %u: !cce.buffer<tokens x hidden x bf16>, %l: !cce.buffer<tokens x hidden x i16>,
+                      %other: !cce.buffer<tokens x hidden x bf16>) {
+  cce.parallel %i, %d over tokens, hidden {
+    %t = cce.matmul %g[%i], %c[%d] : !cce.buffer<tokens x vocab x bf16>, !cce.buffer<vocab x hidden x bf16> -> !cce.tile<tokens x hidden x f32>
+    %s = cce.load_halves %u, %l[%i, %d] : !cce.buffer<tokens x hidden x bf16>, !cce.buffer<tokens x hidden x i16>
+    %r = cce.map %t, %s : !cce.tile<tokens x hidden x f32>, !cce.tile<tokens x hidden x f32> -> !cce.tile<tokens x hidden x f32> {
+    ^bb0(%a: f32, %b: f32):
+      %x = arith.addf %a, %b : f32
+      cce.yield %x : f32
+    }
+    // expected-error@+1 {{'cce.store_halves' op expected one pair of halves per kernel, not beside a reduction, on sm_90a}}
+    cce.store_halves %r, %other, %l[%i, %d] : !cce.tile<tokens x hidden x f32>, !cce.buffer<tokens x hidden x bf16>, !cce.buffer<tokens x hidden x i16>
+  }
+}
+
+// -----
+
+// The last kernel of a sum writes over the upper halves, and nowhere else.
+cce.kernel @elsewhere(%g: !cce.buffer<tokens x vocab x bf16>, %c: !cce.buffer<vocab x hidden x bf16>, %u: !cce.buffer<tokens x hidden x bf16>, %l: !cce.buffer<tokens x hidden x i16>,
+                      %other: !cce.buffer<tokens x hidden x bf16>) {
+  cce.parallel %i, %d over tokens, hidden {
+    %t = cce.matmul %g[%i], %c[%d] : !cce.buffer<tokens x vocab x bf16>, !cce.buffer<vocab x hidden x bf16> -> !cce.tile<tokens x hidden x f32>
+    %s = cce.load_halves %u, %l[%i, %d] : !cce.buffer<tokens x hidden x bf16>, !cce.buffer<tokens x hidden x i16>
+    %r = cce.map %t, %s : !cce.tile<tokens x hidden x f32>, !cce.tile<tokens x hidden x f32> -> !cce.tile<tokens x hidden x f32> {
+    ^bb0(%a: f32, %b: f32):
+      %x = arith.addf %a, %b : f32
+      cce.yield %x : f32
+    }
+    // expected-error@+1 {{'cce.store' op expected no store beside halves but to the upper ones on sm_90a}}
+    cce.store %r, %other[%i, %d] : !cce.tile<tokens x hidden x f32>, !cce.buffer<tokens x hidden x bf16>
+  }
+}
+
+// -----
+
+// The workspace has a row for every token.
+cce.kernel @gathered_lower(%g: !cce.buffer<tokens x vocab x bf16>, %c: !cce.buffer<vocab x hidden x bf16>, %u: !cce.buffer<tokens x hidden x bf16>, %l: !cce.buffer<positions x hidden x i16>,
+                           %rows: !cce.buffer<tokens x i32>) {
+  %view = cce.gather %l[%rows] : !cce.buffer<positions x hidden x i16>, !cce.buffer<tokens x i32>
+  cce.parallel %i, %d over tokens, hidden {
+    %t = cce.matmul %g[%i], %c[%d] : !cce.buffer<tokens x vocab x bf16>, !cce.buffer<vocab x hidden x bf16> -> !cce.tile<tokens x hidden x f32>
+    // expected-error@+1 {{'cce.store_halves' op expected lower halves that no list gathers on sm_90a}}
+    cce.store_halves %t, %u, %view[%i, %d] : !cce.tile<tokens x hidden x f32>, !cce.buffer<tokens x hidden x bf16>, !cce.buffer<tokens x hidden x i16>
+  }
+}
+
+// -----
+
+// Of other axes than 'tokens' buffers do not hold whole tiles.
+cce.kernel @halves_of_classes(%g: !cce.buffer<tokens x vocab x bf16>, %e: !cce.buffer<tokens x hidden x bf16>,
+                              %u: !cce.buffer<vocab x hidden x bf16>, %l: !cce.buffer<vocab x hidden x i16>) {
+  cce.parallel %v, %d over vocab, hidden {
+    %t = cce.matmul %g[%v], %e[%d] : !cce.buffer<tokens x vocab x bf16>, !cce.buffer<tokens x hidden x bf16> -> !cce.tile<vocab x hidden x f32>
+    // expected-error@+1 {{'cce.store_halves' op expected halves over 'tokens' and the second axis of the product on sm_90a}}
+    cce.store_halves %t, %u, %l[%v, %d] : !cce.tile<vocab x hidden x f32>, !cce.buffer<vocab x hidden x bf16>, !cce.buffer<vocab x hidden x i16>
   }
 }

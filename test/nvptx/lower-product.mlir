@@ -156,6 +156,42 @@ cce.kernel @cluster(%a: !cce.buffer<tokens x hidden x bf16>, %b: !cce.buffer<voc
 
 // -----
 
+// What is the same for a row is computed once, before the product: of exp(x - l) with a value l per row there is one multiplication
+// and addition left to do, and the exponential to base 2. A label is compared by its distance from the thread's first column.
+// CHECK-LABEL: llvm.func @once_per_row(
+// CHECK: nvvm.setmaxregister increase
+// CHECK: %[[MINUS_LOG2E:.*]] = arith.constant -1.44269502 : f32
+// CHECK: %[[OFFSET:.*]] = arith.mulf %{{.*}}, %[[MINUS_LOG2E]] : f32
+// CHECK: nvvm.wgmma.mma_async
+// CHECK: %[[LOG2E:.*]] = arith.constant 1.44269502 : f32
+// CHECK: %[[EXPONENT:.*]] = llvm.intr.fma(%{{.*}}, %[[LOG2E]], %[[OFFSET]])
+// CHECK: llvm.call_intrinsic "llvm.nvvm.ex2.approx.ftz.f"(%[[EXPONENT]])
+// CHECK: %[[DISTANCE:.*]] = arith.subi
+// CHECK: %[[FIRST:.*]] = arith.constant 0 : i32
+// CHECK: arith.cmpi eq, %[[DISTANCE]], %[[FIRST]] : i32
+// CHECK: %[[SECOND:.*]] = arith.constant 1 : i32
+// CHECK: arith.cmpi eq, %[[DISTANCE]], %[[SECOND]] : i32
+cce.kernel @once_per_row(%e: !cce.buffer<tokens x hidden x bf16>, %c: !cce.buffer<vocab x hidden x bf16>, %lse: !cce.buffer<tokens x f32>,
+                         %labels: !cce.buffer<tokens x i32>, %g: !cce.buffer<tokens x vocab x bf16>)
+    attributes {config = #cce.config<tile_m = 128, tile_n = 64, tile_k = 64, stages = 2>} {
+  cce.parallel %i, %v over tokens, vocab {
+    %x = cce.matmul %e[%i], %c[%v] : !cce.buffer<tokens x hidden x bf16>, !cce.buffer<vocab x hidden x bf16> -> !cce.tile<tokens x vocab x f32>
+    %l = cce.load %lse[%i] : !cce.buffer<tokens x f32>
+    %label = cce.load %labels[%i] : !cce.buffer<tokens x i32>
+    %hit = cce.onehot %label, %v : !cce.tile<tokens x i32> -> !cce.tile<tokens x vocab x i1>
+    %p = cce.map %x, %l, %hit : !cce.tile<tokens x vocab x f32>, !cce.tile<tokens x f32>, !cce.tile<tokens x vocab x i1> -> !cce.tile<tokens x vocab x f32> {
+    ^bb0(%logit: f32, %log_sum: f32, %is_label: i1):
+      %d = arith.subf %logit, %log_sum : f32
+      %r = math.exp %d : f32
+      %s = arith.select %is_label, %d, %r : f32
+      cce.yield %s : f32
+    }
+    cce.store %p, %g[%i, %v] : !cce.tile<tokens x vocab x f32>, !cce.buffer<tokens x vocab x bf16>
+  }
+}
+
+// -----
+
 // A module without kernels gets no gpu.module.
 // CHECK-LABEL: llvm.func @does_nothing
 // CHECK-NOT: gpu.module

@@ -12,18 +12,20 @@
 // CHECK: %[[RING_END:.*]] = llvm.getelementptr %{{.*}}[49152]
 // CHECK: %[[STAGING:.*]] = llvm.getelementptr %[[RING_END]][%[[PLACE]]]
 // CHECK: nvvm.wgmma.mma_async
-// Tokens beyond their count are stored as 0: what reads the workspace takes whole tiles.
-// CHECK: arith.cmpi slt, %{{.*}}, %[[COUNT:.*]] : i32
-// CHECK: arith.select %{{.*}}, %{{.*}}, %cst : f32
-// CHECK: arith.truncf %{{.*}} : vector<2xf32> to vector<2xbf16>
+// CHECK: %[[KEPT:.*]] = arith.cmpi slt, %{{.*}}, %[[COUNT:.*]] : i32
 // CHECK: %[[WHOLE:.*]] = arith.cmpi sle, %{{.*}}, %{{.*}} : i32
-// CHECK: %[[BASE:.*]] = llvm.ptrtoint %[[G]]
 // CHECK: %[[ROW_BYTES:.*]] = arith.muli %[[STRIDE]], %c2_i64
+// CHECK: %[[BASE:.*]] = llvm.ptrtoint %[[G]]
 // CHECK: %[[BOTH:.*]] = arith.ori %[[BASE]], %[[ROW_BYTES]]
 // CHECK: %[[MISFIT:.*]] = arith.andi %[[BOTH]], %c15_i64
 // CHECK: %[[FITS:.*]] = arith.cmpi eq, %[[MISFIT]], %c0_i64
 // CHECK: %[[FAST:.*]] = arith.andi %[[WHOLE]], %[[FITS]]
+// Tokens beyond their count are stored as 0: what reads the workspace takes whole tiles.
+// CHECK: %[[PAIR:.*]] = arith.truncf %{{.*}} : vector<2xf32> to vector<2xbf16>
+// CHECK: arith.select %[[KEPT]], %[[PAIR]], %cst : vector<2xbf16>
 // CHECK: scf.if %[[FAST]] {
+// Lanes find their places again, they were not kept.
+// CHECK: llvm.inline_asm has_side_effects asm_dialect = att "mov.b32 $0, $1;"
 // The last panel was read, four times four matrices, and they are seen by all lanes.
 // CHECK: nvvm.bar.warp.sync
 // CHECK-COUNT-4: nvvm.stmatrix %{{.*}}, %{{.*}}, %{{.*}}, %{{.*}}, %{{.*}} {eltType = #nvvm.ld_st_matrix_elt_type<b16>, layout = #nvvm.mma_layout<row>

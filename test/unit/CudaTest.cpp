@@ -181,14 +181,14 @@ TEST_F(CudaRunTest, backwardOnlyEnqueues) {
   ASSERT_NO_FATAL_FAILURE(makePlan());
   ASSERT_EQ(cce_backward(plan, &backward, nullptr), CCE_OK) << cce_last_error();
   EXPECT_THAT(launched(), testing::ElementsAre("select_tokens_i64", "token_weights", "logit_grad",
-                                               "grad_embedding", "grad_classifier"));
+                                               "grad_embedding_halves", "grad_classifier"));
   std::set<std::string> calls(fakeDriver().log.begin(), fakeDriver().log.end());
   EXPECT_THAT(calls, testing::UnorderedElementsAre("cuLaunchKernelEx", "cuTensorMapEncodeTiled",
                                                    "cuMemsetD8Async"));
 }
 
 TEST_F(CudaRunTest, backwardInChunks) {
-  problem.workspace_limit = 700000;
+  problem.workspace_limit = 500000;
   ASSERT_NO_FATAL_FAILURE(makePlan());
   const Layout &layout = plan->plan->layoutOf();
   EXPECT_EQ(layout.all.count, 4);
@@ -205,8 +205,9 @@ TEST_F(CudaRunTest, backwardInChunks) {
   EXPECT_THAT(origins, testing::ElementsAre(0, 256, 512, 768));
   EXPECT_THAT(extents, testing::ElementsAre(256, 256, 256, 232));
   std::vector<std::string> names = launched();
-  EXPECT_EQ(std::count(names.begin(), names.end(), "grad_embedding_partial"), 3);
-  EXPECT_EQ(std::count(names.begin(), names.end(), "grad_embedding"), 1);
+  EXPECT_EQ(std::count(names.begin(), names.end(), "grad_embedding_halves_partial"), 3);
+  EXPECT_EQ(std::count(names.begin(), names.end(), "grad_embedding_halves"), 1);
+  EXPECT_EQ(layout.backward.sum.bytes, 2 * 384 * 256);
 }
 
 TEST_F(CudaRunTest, launchParametersFollowTheManifest) {
@@ -287,7 +288,7 @@ TEST_F(CudaRunTest, manyTokensComeInPairsOfTiles) {
   compiler->requests.clear();
   problem.tokens = 1024;
   ASSERT_NO_FATAL_FAILURE(makePlan());
-  for (const char *kernel : {"lse_forward", "logit_grad", "grad_embedding", "grad_classifier"})
+  for (const char *kernel : {"lse_forward", "logit_grad", "grad_embedding_halves", "grad_classifier"})
     EXPECT_EQ(clusterOf(kernel), 2) << kernel;
   EXPECT_EQ(clusterOf("indexed_matmul"), 0);
 }

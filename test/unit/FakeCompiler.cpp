@@ -335,7 +335,7 @@ const std::map<std::string, std::string> optionalArguments = {
     {"grad_classes", "needed ranks heavy entries words:i32 slots:i32 blocks:i32 g g_stride:i64 e "
                      "e_stride:i64 rows labels prob_weight count_filtered hidden:i32 vocab:i32 limit:f32 direction "
                      "total tail correct:i32 alpha dc dc_stride:i64"},
-    {"lse_forward_head", "e:map rows c:map classes classes:extent classes:count bias param:f32 "
+    {"lse_forward_classes", "e:map rows c:map classes classes:extent classes:count bias param:f32 "
                          "hidden:extent tokens:count splits:extent partial partial:stride"},
     {"lse_forward_filter", "e:map rows c:map bias param:f32 hidden:extent vocab:extent "
                            "tokens:count splits:extent threshold needed needed:stride partial partial:stride"},

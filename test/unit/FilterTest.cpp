@@ -46,7 +46,7 @@ protected:
 const std::vector<std::string> exactForward = {"select_tokens_i64", "indexed_matmul", "lse_forward",
                                                "finish_loss"};
 const std::vector<std::string> exactBackward = {"select_tokens_i64", "token_weights", "logit_grad",
-                                                "grad_embedding", "grad_classifier"};
+                                                "grad_embedding_halves", "grad_classifier"};
 
 using Names = std::vector<std::string>;
 
@@ -72,7 +72,7 @@ TEST_F(FilterTest, withoutAFilterNothingChanges) {
   for (const auto &[kernel, manifest] : manifests)
     EXPECT_THAT(kernel, testing::AnyOf("select_tokens_i64", "indexed_matmul", "lse_forward",
                                        "finish_loss", "token_weights", "logit_grad",
-                                       "grad_embedding", "grad_classifier"));
+                                       "grad_embedding_halves", "grad_classifier"));
   EXPECT_THAT(cce_plan_describe(plan), Not(HasSubstr("filter")));
   // Memory for a state that is not needed is no mistake.
   forward.filter_state = forward.loss;
@@ -91,7 +91,7 @@ TEST_F(FilterTest, requestsNameTypesAndTransforms) {
   problem.dtype = CCE_F16;
   problem.softcap = 30;
   ASSERT_NO_FATAL_FAILURE(makePlan());
-  for (const char *kernel : {"lse_forward_head", "lse_forward_filter", "logit_grad_listed"}) {
+  for (const char *kernel : {"lse_forward_classes", "lse_forward_filter", "logit_grad_listed"}) {
     EXPECT_EQ(requests.at(kernel).dtype, CCE_F16) << kernel;
     EXPECT_EQ(requests.at(kernel).transform, "softcap") << kernel;
   }
@@ -114,7 +114,7 @@ TEST_F(FilterTest, forwardWritesTheState) {
   std::memset(forward.filter_state, 1, cce_plan_filter_state(plan));
   std::memset(inWorkspace(filter().forward.bitmap), 1, size_t(filter().forward.bitmap.bytes));
   EXPECT_THAT(runForward(),
-              ElementsAre("select_tokens_i64", "indexed_matmul", "head_classes", "lse_forward_head",
+              ElementsAre("select_tokens_i64", "indexed_matmul", "head_classes", "lse_forward_classes",
                           "filter_threshold", "lse_forward_filter", "finish_loss"));
   // 3 blocks of 128 tokens, 4 times 256 classes.
   const auto *needed = static_cast<const uint32_t *>(inState(filter().needed));
@@ -127,7 +127,7 @@ TEST_F(FilterTest, forwardWritesTheState) {
   EXPECT_EQ(head.integers.at("words"), 32);
   EXPECT_EQ(head.integers.at("capacity"), 256);
   EXPECT_EQ(head.pointers.at("needed"), inState(filter().needed));
-  const NamedLaunch &lseHead = launch("lse_forward_head");
+  const NamedLaunch &lseHead = launch("lse_forward_classes");
   EXPECT_EQ(lseHead.pointers.at("classes"), head.pointers.at("classes"));
   EXPECT_EQ(lseHead.pointers.at("count of classes"), head.pointers.at("head_count"));
   EXPECT_EQ(lseHead.pointers.at("count of tokens"), forward.workspace);
@@ -168,7 +168,7 @@ TEST_F(FilterTest, backwardRunsBothPathsOneOfThemOnNothing) {
   EXPECT_EQ(runBackward(),
             join({tokenKernels, choosing, sampling, listing,
                   {"grad_embedding_listed", "grad_classifier_heavy"}, tokenSums,
-                  {"mark_entries_bf16", "grad_classes_bf16", "logit_grad", "grad_embedding",
+                  {"mark_entries_bf16", "grad_classes_bf16", "logit_grad", "grad_embedding_halves",
                    "grad_classifier"}}));
   void *dense = inWorkspace(filter().countDense), *filtered = inWorkspace(filter().countFiltered);
   const int64_t slots = filter().slots;
@@ -294,7 +294,7 @@ TEST_F(FilterTest, droppingTheTailTakesNoSample) {
   EXPECT_EQ(runBackward(), join({tokenKernels, choosing, listing,
                                  {"grad_embedding_listed", "grad_classifier_heavy",
                                   "mark_entries_bf16", "grad_classes_bf16", "logit_grad",
-                                  "grad_embedding",
+                                  "grad_embedding_halves",
                                   "grad_classifier"}}));
   EXPECT_EQ(launch("dropped_mass").integers.at("enabled"), 0);
   EXPECT_EQ(launch("grad_classes_bf16").integers.at("correct"), 0);
@@ -314,7 +314,7 @@ TEST_F(FilterTest, onlyWhatIsWanted) {
   backward.de = de;
   backward.dc = nullptr;
   EXPECT_EQ(runBackward(), join({tokenKernels, choosing, sampling, listing,
-                                 {"grad_embedding_listed", "logit_grad", "grad_embedding"}}));
+                                 {"grad_embedding_listed", "logit_grad", "grad_embedding_halves"}}));
   backward.de = nullptr;
   EXPECT_THAT(runBackward(), IsEmpty());
   // What was left out can be asked for alone.
@@ -334,7 +334,7 @@ TEST_F(FilterTest, biasGradientsAreExact) {
   backward.kept_fraction = kept;
   dropped[5] = 7;
   EXPECT_THAT(runBackward(), ElementsAre("select_tokens_i64", "token_weights", "logit_grad",
-                                         "grad_embedding", "grad_classifier", "grad_bias"));
+                                         "grad_embedding_halves", "grad_classifier", "grad_bias"));
   EXPECT_EQ(launch("logit_grad").pointers.at("count of tokens"), forward.workspace);
   EXPECT_EQ(dropped[5], 0);
   EXPECT_EQ(*kept, 1);
@@ -375,7 +375,7 @@ TEST_F(FilterTest, chunksOfTheExactPathStay) {
   runBackward();
   const std::vector<std::string> all = names();
   EXPECT_EQ(std::count(all.begin(), all.end(), "logit_grad"), 1 + layout.all.count);
-  EXPECT_EQ(std::count(all.begin(), all.end(), "grad_embedding_partial"), layout.all.count - 1);
+  EXPECT_EQ(std::count(all.begin(), all.end(), "grad_embedding_halves_partial"), layout.all.count - 1);
 }
 
 TEST_F(FilterTest, largerTilesReadAPaddedSample) {
@@ -466,7 +466,7 @@ TEST_F(FilterChoicesTest, comeFromTheExactKernels) {
   withSplits["splits"] = 2;
   ASSERT_NO_FATAL_FAILURE(choose("lse_forward", withSplits));
   EXPECT_EQ(requests.at("lse_forward_filter").config, config);
-  EXPECT_EQ(requests.at("lse_forward_head").config, config);
+  EXPECT_EQ(requests.at("lse_forward_classes").config, config);
   EXPECT_TRUE(requests.at("logit_grad_listed").config.empty());
   EXPECT_EQ(withChoices->layoutOf().splits, 2);
   ASSERT_NO_FATAL_FAILURE(choose("grad_embedding", config));

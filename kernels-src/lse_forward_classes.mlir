@@ -1,9 +1,9 @@
-// The log-sum-exp over a list of classes only, those that occur as labels: a lower bound of the whole, known before the
-// forward proper begins, from which that decides what a filtered backward can leave out.
+// The log-sum-exp over a list of classes only: the most frequent ones, and a sample of the others. An estimate of the whole, known before
+// the forward proper begins, from which that decides what a filtered backward can leave out.
 
 cce.transform private @logit(%x: f32, %bias: f32, %param: f32) -> f32
 
-cce.kernel @lse_forward_head(%e: !cce.buffer<positions x hidden x !cce.operand>, %rows: !cce.buffer<tokens x i32>,
+cce.kernel @lse_forward_classes(%e: !cce.buffer<positions x hidden x !cce.operand>, %rows: !cce.buffer<tokens x i32>,
                              %c: !cce.buffer<vocab x hidden x !cce.operand>, %classes: !cce.buffer<classes x i32>,
                              %bias: !cce.buffer<vocab x f32>, %param: f32,
                              %partial: !cce.buffer<splits x tokens x !cce.lse>) {
