@@ -92,23 +92,23 @@ TEST_F(LayoutTest, sumsInHalvesLeaveRoomForG) {
   problem.workspaceLimit = size_t(128) << 20;
   inputs.hiddenGranule = 256;
   const Layout whole = choose();
-  EXPECT_EQ(whole.backward.sum.bytes, 4 * problem.tokens * problem.hidden);
-  EXPECT_EQ(whole.chunks, 77);
+  EXPECT_EQ(whole.all.sum.bytes, 4 * problem.tokens * problem.hidden);
+  EXPECT_EQ(whole.all.count, 77);
   inputs.sumInHalves = true;
   const Layout halves = choose();
-  EXPECT_EQ(halves.backward.sum.bytes, 2 * problem.tokens * problem.hidden);
-  EXPECT_EQ(halves.chunks, 46);
+  EXPECT_EQ(halves.all.sum.bytes, 2 * problem.tokens * problem.hidden);
+  EXPECT_EQ(halves.all.count, 46);
   // The sums of Llama 3 alone are as large as the limit.
   problem.hidden = 4096;
   problem.vocab = 128256;
-  EXPECT_EQ(choose().chunks, 34);
+  EXPECT_EQ(choose().all.count, 34);
   inputs.sumInHalves = false;
   EXPECT_FALSE(Layout::choose(problem, inputs).ok());
   // One chunk needs no sums.
   inputs.sumInHalves = true;
   problem.tokens = 128;
-  EXPECT_EQ(choose().chunks, 1);
-  EXPECT_EQ(choose().backward.sum.bytes, 0);
+  EXPECT_EQ(choose().all.count, 1);
+  EXPECT_EQ(choose().all.sum.bytes, 0);
 }
 
 TEST_F(LayoutTest, slicesDoNotOverlap) {

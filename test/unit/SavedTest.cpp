@@ -48,7 +48,7 @@ protected:
 const std::vector<std::string> plainForward = {"select_tokens_i64", "indexed_matmul", "lse_forward",
                                                "finish_loss"};
 const std::vector<std::string> plainBackward = {"select_tokens_i64", "token_weights", "logit_grad",
-                                                "grad_embedding", "grad_classifier"};
+                                                "grad_embedding_halves", "grad_classifier"};
 
 TEST_F(SavedTest, nothingUnlessAskedFor) {
   problem.saved_logits_limit = 0;
@@ -85,7 +85,7 @@ TEST_F(SavedTest, allClasses) {
   EXPECT_EQ(save.blocks, 12u);
 
   EXPECT_THAT(runBackward(), ElementsAre("select_tokens_i64", "token_weights", "grad_from_saved_bf16",
-                                         "grad_embedding", "grad_classifier"));
+                                         "grad_embedding_halves", "grad_classifier"));
   const auto &slices = plan->plan->layoutOf().backward;
   const NamedLaunch &grad = launch("grad_from_saved_bf16");
   EXPECT_EQ(grad.pointers.at("saved"), inSaved(saved().codes));
@@ -102,7 +102,7 @@ TEST_F(SavedTest, allClasses) {
   EXPECT_EQ(grad.integers.at("capped"), 0);
   EXPECT_EQ(grad.blocks, 48u); // bands of 8 tokens, 1024 classes each
   // The products read G where the codes were.
-  for (const char *kernel : {"grad_embedding", "grad_classifier"}) {
+  for (const char *kernel : {"grad_embedding_halves", "grad_classifier"}) {
     const FakeTensorMap &g = launch(kernel).maps.at("g");
     EXPECT_EQ(g.address, inSaved(saved().codes)) << kernel;
     EXPECT_EQ(g.sizes[0], 1000u) << kernel;
@@ -145,7 +145,7 @@ TEST_F(SavedTest, asManyClassesAsFit) {
     if (request.kernel == "finish_loss")
       add(ArgumentKind::Scalar, "splits");
     if (request.kernel.starts_with("grad_embedding")) {
-      add(ArgumentKind::Pointer, "sum");
+      add(ArgumentKind::Pointer, "sum_lower");
       add(ArgumentKind::Scalar, "has_sum");
     }
   };
@@ -170,16 +170,16 @@ TEST_F(SavedTest, asManyClassesAsFit) {
 
   EXPECT_THAT(runBackward(),
               ElementsAre("select_tokens_i64", "token_weights", "grad_from_saved_bf16",
-                          "grad_embedding_partial", "grad_classifier", "logit_grad",
-                          "grad_embedding", "grad_classifier"));
+                          "grad_embedding_halves_partial", "grad_classifier", "logit_grad",
+                          "grad_embedding_halves", "grad_classifier"));
   EXPECT_EQ(launch("grad_from_saved_bf16").integers.at("classes"), 512);
-  EXPECT_EQ(launch("grad_embedding_partial").integers.at("has_sum"), 0);
-  EXPECT_EQ(launch("grad_embedding_partial").maps.at("g").address, inSaved(saved().codes));
-  EXPECT_EQ(launch("grad_embedding").integers.at("has_sum"), 1);
-  EXPECT_EQ(launch("grad_embedding").pointers.at("sum"),
-            launch("grad_embedding_partial").pointers.at("sum"));
-  EXPECT_EQ(launch("grad_embedding").maps.at("g").address, inWorkspace(saved().others.g));
-  EXPECT_EQ(launch("grad_embedding").maps.at("g").sizes[0], 488u);
+  EXPECT_EQ(launch("grad_embedding_halves_partial").integers.at("has_sum"), 0);
+  EXPECT_EQ(launch("grad_embedding_halves_partial").maps.at("g").address, inSaved(saved().codes));
+  EXPECT_EQ(launch("grad_embedding_halves").integers.at("has_sum"), 1);
+  EXPECT_EQ(launch("grad_embedding_halves").pointers.at("sum_lower"),
+            launch("grad_embedding_halves_partial").pointers.at("sum_lower"));
+  EXPECT_EQ(launch("grad_embedding_halves").maps.at("g").address, inWorkspace(saved().others.g));
+  EXPECT_EQ(launch("grad_embedding_halves").maps.at("g").sizes[0], 488u);
   const NamedLaunch &logits = launch("logit_grad");
   EXPECT_EQ(logits.integers.at("extent vocab"), 488);
   EXPECT_EQ(logits.integers.at("vocab"), 512); // the origin
@@ -251,9 +251,9 @@ TEST_F(SavedTest, aSmallWorkspaceCutsTheOtherClasses) {
   EXPECT_LE(cce_plan_backward_workspace(plan), problem.workspace_limit);
   EXPECT_THAT(runBackward(),
               ElementsAre("select_tokens_i64", "token_weights", "grad_from_saved_bf16",
-                          "grad_embedding_partial", "grad_classifier", "logit_grad",
-                          "grad_embedding_partial", "grad_classifier", "logit_grad",
-                          "grad_embedding", "grad_classifier"));
+                          "grad_embedding_halves_partial", "grad_classifier", "logit_grad",
+                          "grad_embedding_halves_partial", "grad_classifier", "logit_grad",
+                          "grad_embedding_halves", "grad_classifier"));
 }
 
 TEST_F(SavedTest, onlyWhatIsWanted) {
