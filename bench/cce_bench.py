@@ -55,6 +55,14 @@ def generate(n, d, v, data, dtype, device):
     return (8 * u + noise + gain * cy / cy.norm(dim=1, keepdim=True)).to(dtype), c.to(dtype), y
 
 
+def by_frequency(c, y):
+    """The same problem with classes in the order of how many tokens have them as label, the most frequent first."""
+    order = torch.argsort(torch.bincount(y.long(), minlength=c.shape[0]), descending=True, stable=True)
+    place = torch.empty_like(order)
+    place[order] = torch.arange(len(order), device=order.device)
+    return c[order], place[y.long()].to(y.dtype)
+
+
 def load(folder, dtype, device):
     """E.bin and C0.bin.. (bf16), Y.bin (int32), meta.json {"tokens", "hidden", "vocab"}."""
     meta = json.load(open(f"{folder}/meta.json"))
@@ -191,6 +199,7 @@ def main():
                         help="filtered backward: entries of p - onehot below EPS may be left out; auto: 2^-12 for bf16, 2^-15 for f16; 0: exact")
     parser.add_argument("--filter-tail", choices=("correct", "drop"), default="correct", help="what stands for what is left out")
     parser.add_argument("--save", type=int, default=0, metavar="MIB", help="memory for logits that the backward then need not compute again; 0: none")
+    parser.add_argument("--order", choices=("given", "frequency"), default="given", help="of the classes: frequency sorts them by their labels")
     parser.add_argument("--iterations", type=int, default=10)
     parser.add_argument("--interleave", action="store_true", help="product, forward and backward in turns: under a power limit what ran before counts")
     parser.add_argument("--no-check", dest="check", action="store_false")
@@ -214,6 +223,8 @@ def main():
     jobs += [(os.path.basename(os.path.normpath(folder)), None, folder) for folder in a.saved]
     for name, size, data in jobs:
         e, c, y = generate(*size, data, DTYPES[a.dtype], a.device) if size else load(data, DTYPES[a.dtype], a.device)
+        if a.order == "frequency":
+            c, y = by_frequency(c, y)
         row = measure(library, context, name, data if size else "saved", e, c, y, a)
         result["rows"].append(row)
         g = lambda key: f"{row[key]:8.1e}" if key in row else f"{'-':>8}"

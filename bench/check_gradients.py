@@ -88,7 +88,7 @@ def reference(e, c, labels, bias=None, softcap=None, ignore_index=-100, reductio
     scale = 1 + ed.norm(dim=1) * cd.norm(dim=1).max()
     mass, missed = torch.zeros_like(g), False
     if marks is not None:
-        lists, heavy = listed(marks)
+        lists, heavy = listed(marks, e.shape[1])
         group = ((valid.cumsum(0) - 1) // 128).clamp_min(0)
         taken = valid.nonzero()[:, 0]
         m, size = len(taken), min(len(taken), 128)
@@ -286,9 +286,9 @@ def marks_of(plan):
     return ((bits[:, :, None] >> shifts) & 1).bool().view(groups, -1)[:, :v]
 
 
-def listed(marks):
-    """What is computed: what is marked, and in every group the heavy classes (runtime/plan/FilteredRun.cpp), marked in half of them."""
-    heavy = marks.sum(0) >= max(2, (marks.shape[0] + 1) // 2)
+def listed(marks, hidden):
+    """What is computed: what is marked, and in every group the heavy classes, marked in so many of them (runtime/plan/FilteredRun.cpp)."""
+    heavy = marks.sum(0) >= max(2, -(-marks.shape[0] * (2 if hidden < 1024 else 3) // 4))
     return marks | heavy, heavy
 
 
