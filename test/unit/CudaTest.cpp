@@ -207,7 +207,7 @@ TEST_F(CudaRunTest, backwardInChunks) {
   std::vector<std::string> names = launched();
   EXPECT_EQ(std::count(names.begin(), names.end(), "grad_embedding_halves_partial"), 3);
   EXPECT_EQ(std::count(names.begin(), names.end(), "grad_embedding_halves"), 1);
-  EXPECT_EQ(layout.backward.sum.bytes, 2 * 384 * 256);
+  EXPECT_EQ(layout.all.sum.bytes, 2 * 384 * 256);
 }
 
 TEST_F(CudaRunTest, launchParametersFollowTheManifest) {

@@ -254,6 +254,10 @@ TEST_F(SavedLayoutTest, noRoomIsNoError) {
   EXPECT_EQ(choose().saved.classes, 256);
   EXPECT_EQ(choose().all.count, 1);
   EXPECT_EQ(choose().backwardBytes, choose().saved.others.end);
+  // Of sums in halves there is half as much.
+  const int64_t whole = choose().saved.others.sum.bytes;
+  inputs.sumInHalves = true;
+  EXPECT_EQ(choose().saved.others.sum.bytes, whole / 2);
 }
 
 TEST_F(SavedLayoutTest, enormousProblemsDoNotOverflow) {

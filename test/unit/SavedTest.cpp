@@ -245,7 +245,7 @@ TEST_F(SavedTest, withoutTheMemoryEverythingIsComputedAgain) {
 
 TEST_F(SavedTest, aSmallWorkspaceCutsTheOtherClasses) {
   problem.saved_logits_limit = 500000;
-  problem.workspace_limit = 600000;
+  problem.workspace_limit = 500000;
   ASSERT_NO_FATAL_FAILURE(makePlan());
   EXPECT_EQ(saved().others.count, 2);
   EXPECT_LE(cce_plan_backward_workspace(plan), problem.workspace_limit);
