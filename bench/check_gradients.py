@@ -322,7 +322,7 @@ def check_filtered(library, context, name, e, c, labels, failures, results, path
         problems.append(f"not on the {path} path")
     marks = marks_of(plan) if filtered_plan else None
     if not dense:
-        part = listed(marks)[0].double().mean().item()
+        part = listed(marks, e.shape[1])[0].double().mean().item()
         if abs(kept - part) > 1e-6:
             problems.append(f"{part:.5f} listed, said {kept:.5f}")
     ref = reference(e, c, labels, noise=noise, marks=marks, eps=eps, tail=tail, **known)
