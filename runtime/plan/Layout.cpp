@@ -35,7 +35,7 @@ constexpr int64_t smallestCachedChunk = 512;
 
 /// Classes that the forward samples to estimate log-sum-exps, about. More cost more time, fewer make the
 /// estimate worse (docs/filter.md); of a large vocabulary more are cheap.
-constexpr int64_t largeVocab = 65536;
+constexpr int64_t largeVocab = 160000;
 constexpr int64_t fewSampledClasses = 1024, sampledClasses = 2048;
 
 /// Parts of the head, which is short: this many keep more multiprocessors busy if there are few tokens.
