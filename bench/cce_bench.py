@@ -10,7 +10,8 @@ on a GPU, OpenBLAS's sgemm on the CPU). Gradients are compared with float64 in t
 peaked and broad are trained-like (Zipf unigrams and contextual peaks, ids shuffled), flat is an untrained head. --profile adds the time
 of each kernel (torch.profiler). --tune tunes each plan first. --filter: a filtered backward, for which the forward finds out what is
 needed; kept is the part of tokens x classes that it looked at, dropped the probability that a token leaves out on average, st the memory
-between forward and backward.
+between forward and backward. --save: the forward may keep logits for the backward, sv is the memory that they take; every backward then has a
+forward of its own before it.
 """
 import argparse
 import ctypes as ct
@@ -52,6 +53,14 @@ def generate(n, d, v, data, dtype, device):
     cy = c[y] - (c[y] @ u)[:, None] * u
     gain = 6 + 6 * torch.rand(n, 1, generator=g, device=device)
     return (8 * u + noise + gain * cy / cy.norm(dim=1, keepdim=True)).to(dtype), c.to(dtype), y
+
+
+def by_frequency(c, y):
+    """The same problem with classes in the order of how many tokens have them as label, the most frequent first."""
+    order = torch.argsort(torch.bincount(y.long(), minlength=c.shape[0]), descending=True, stable=True)
+    place = torch.empty_like(order)
+    place[order] = torch.arange(len(order), device=order.device)
+    return c[order], place[y.long()].to(y.dtype)
 
 
 def load(folder, dtype, device):
@@ -129,14 +138,15 @@ def measure(library, context, name, data, e, c, y, a):
     row = dict(shape=name, data=data, tokens=n, hidden=d, vocab=v, dtype=a.dtype)
     start = time.perf_counter()
     plan = Plan(library, context, e, c, y, workspace_limit=a.workspace << 20, softcap=a.softcap,
-                filter_eps=a.filter, filter_tail=a.filter_tail)
+                filter_eps=a.filter, filter_tail=a.filter_tail, saved_logits_limit=a.save << 20)
     if a.tune:
         library.check(library.lib.cce_plan_tune(plan.handle, None, None))
     row["plan_s"] = time.perf_counter() - start
     row["forward_mib"], row["backward_mib"] = plan.fw_bytes / 2**20, plan.bw_bytes / 2**20
     plan.outputs()
     works = [product(e, c, a.threads), plan.forward, plan.backward]
-    row["product_ms"], row["forward_ms"], row["backward_ms"] = medians(timer, works, a.iterations, a.interleave)
+    row["product_ms"], row["forward_ms"], row["backward_ms"] = medians(timer, works, a.iterations,
+                                                                             a.interleave or plan.saved_bytes > 0)
     del works
     row["product_tflops"] = 2e-9 * n * d * v / row["product_ms"]
     total = row["forward_ms"] + row["backward_ms"]
@@ -145,6 +155,8 @@ def measure(library, context, name, data, e, c, y, a):
         row["filter_eps"], row["filter_tail"], row["filter_state_mib"] = plan.p.filter_eps, a.filter_tail, plan.state_bytes / 2**20
         row["kept_fraction"] = plan.kept_fraction.item()
         row["dropped_mass"] = plan.dropped_mass.double().mean().item()
+    if a.save:
+        row["saved_mib"] = plan.saved_bytes / 2**20
     if a.check:
         ref = reference(e, c, y, softcap=a.softcap, noise=False)
         row["loss_error"] = abs(plan.loss.double() - ref["loss"]).item()
@@ -186,6 +198,8 @@ def main():
     parser.add_argument("--filter", type=lambda text: text if text == "auto" else float(text), default=0, metavar="EPS",
                         help="filtered backward: entries of p - onehot below EPS may be left out; auto: 2^-12 for bf16, 2^-15 for f16; 0: exact")
     parser.add_argument("--filter-tail", choices=("correct", "drop"), default="correct", help="what stands for what is left out")
+    parser.add_argument("--save", type=int, default=0, metavar="MIB", help="memory for logits that the backward then need not compute again; 0: none")
+    parser.add_argument("--order", choices=("given", "frequency"), default="given", help="of the classes: frequency sorts them by their labels")
     parser.add_argument("--iterations", type=int, default=10)
     parser.add_argument("--interleave", action="store_true", help="product, forward and backward in turns: under a power limit what ran before counts")
     parser.add_argument("--no-check", dest="check", action="store_false")
@@ -202,20 +216,23 @@ def main():
     result = dict(conditions=conditions(a, description), rows=[])
     print(json.dumps(result["conditions"], indent=1))
     print(f"{'shape':12} {'data':7} {'G ms':>8} {'TFLOP/s':>8} {'fw ms':>8} {'fw/G':>6} {'bw ms':>8} {'all/G':>6} {'fw MiB':>7} {'bw MiB':>7} "
-          f"{'lse err':>8} {'dE err':>8} {'dC err':>8}" + (f" {'kept':>8} {'dropped':>8} {'st MiB':>7}" if a.filter else ""))
+          f"{'lse err':>8} {'dE err':>8} {'dC err':>8}" + (f" {'kept':>8} {'dropped':>8} {'st MiB':>7}" if a.filter else "") + (f" {'sv MiB':>7}" if a.save else ""))
     jobs = [(s, SHAPES[s], data) for s in a.shapes.split(",") if s for data in a.data.split(",")]
     if a.size:
         jobs += [(a.size, tuple(map(int, a.size.split("x"))), data) for data in a.data.split(",")]
     jobs += [(os.path.basename(os.path.normpath(folder)), None, folder) for folder in a.saved]
     for name, size, data in jobs:
         e, c, y = generate(*size, data, DTYPES[a.dtype], a.device) if size else load(data, DTYPES[a.dtype], a.device)
+        if a.order == "frequency":
+            c, y = by_frequency(c, y)
         row = measure(library, context, name, data if size else "saved", e, c, y, a)
         result["rows"].append(row)
         g = lambda key: f"{row[key]:8.1e}" if key in row else f"{'-':>8}"
         print(f"{name:12} {row['data']:7} {row['product_ms']:8.2f} {row['product_tflops']:8.2f} {row['forward_ms']:8.2f} {row['forward_g']:6.3f} "
               f"{row['backward_ms']:8.2f} {row['total_g']:6.2f} {row['forward_mib']:7.1f} {row['backward_mib']:7.1f} "
               f"{g('lse_error')} {g('de_error')} {g('dc_error')}" +
-              (f" {row['kept_fraction']:8.4f} {g('dropped_mass')} {row['filter_state_mib']:7.1f}" if a.filter else ""), flush=True)
+              (f" {row['kept_fraction']:8.4f} {g('dropped_mass')} {row['filter_state_mib']:7.1f}" if a.filter else "") +
+              (f" {row['saved_mib']:7.1f}" if a.save else ""), flush=True)
         for kernel, ms in row.get("kernels_ms", {}).items():
             print(f"    {kernel:32} {ms:8.3f} ms")
         if a.json:  # after every row: an interrupted run loses nothing

@@ -20,19 +20,19 @@ class Problem(ct.Structure):
         ("de_strides", ct.c_int64 * 2), ("dc_strides", ct.c_int64 * 2),
         ("reduction", ct.c_int), ("ignore_index", ct.c_int64), ("shift", ct.c_int64), ("sequence", ct.c_int64),
         ("softcap", ct.c_float), ("transform", ct.c_char_p), ("workspace_limit", ct.c_size_t), ("check_labels", ct.c_int32),
-        ("filter_eps", ct.c_float), ("filter_tail", ct.c_int)]
+        ("filter_eps", ct.c_float), ("filter_tail", ct.c_int), ("saved_logits_limit", ct.c_uint64)]
 
 
 class ForwardArgs(ct.Structure):
     _fields_ = [("struct_size", ct.c_size_t)] + [
-        (n, ct.c_void_p) for n in ("e", "c", "bias", "labels", "loss", "lse", "label_error", "filter_state", "workspace")] + [
+        (n, ct.c_void_p) for n in ("e", "c", "bias", "labels", "loss", "lse", "label_error", "filter_state", "saved_logits", "workspace")] + [
         ("workspace_bytes", ct.c_size_t)]
 
 
 class BackwardArgs(ct.Structure):
     _fields_ = [("struct_size", ct.c_size_t)] + [
-        (n, ct.c_void_p) for n in ("e", "c", "bias", "labels", "lse", "dloss", "dlse", "de", "dc", "dbias", "filter_state", "dropped_mass",
-                                   "kept_fraction", "workspace")] + [
+        (n, ct.c_void_p) for n in ("e", "c", "bias", "labels", "lse", "dloss", "dlse", "de", "dc", "dbias", "filter_state", "saved_logits",
+                                   "dropped_mass", "kept_fraction", "workspace")] + [
         ("workspace_bytes", ct.c_size_t)]
 
 
@@ -47,7 +47,7 @@ class Library:
         lib.cce_last_error.restype = ct.c_char_p
         lib.cce_context_description.restype = ct.c_char_p
         lib.cce_plan_describe.restype = ct.c_char_p
-        for name in ("cce_plan_forward_workspace", "cce_plan_backward_workspace", "cce_plan_filter_state"):
+        for name in ("cce_plan_forward_workspace", "cce_plan_backward_workspace", "cce_plan_filter_state", "cce_plan_saved_logits"):
             getattr(lib, name).restype = ct.c_size_t
             getattr(lib, name).argtypes = [ct.c_void_p]
         lib.cce_context_description.argtypes = lib.cce_plan_describe.argtypes = [ct.c_void_p]
@@ -75,10 +75,11 @@ def pointer(tensor):
 
 class Plan:
     """A plan for given tensors; see cce.h for the options. filter_eps: a number, or "auto" for what is usual for the dtype. After backward,
-    dropped_mass and kept_fraction tell what the filter has left out (None without a filter)."""
+    dropped_mass and kept_fraction tell what the filter has left out (None without a filter). saved_logits_limit: bytes that forward may fill
+    with logits; the first backward after it uses them up."""
 
     def __init__(self, library, context, e, c, labels, bias=None, reduction="mean", softcap=None, ignore_index=-100,
-                 shift=0, sequence=0, workspace_limit=0, transform=None, check_labels=0, filter_eps=0, filter_tail="correct"):
+                 shift=0, sequence=0, workspace_limit=0, transform=None, check_labels=0, filter_eps=0, filter_tail="correct", saved_logits_limit=0):
         self.library, self.lib = library, library.lib
         p = Problem()
         self.lib.cce_problem_init(ct.byref(p))
@@ -91,6 +92,7 @@ class Plan:
         p.workspace_limit, p.check_labels = workspace_limit, check_labels
         p.filter_eps = AUTO_EPS[e.dtype] if filter_eps == "auto" else filter_eps
         p.filter_tail = FILTER_TAILS[filter_tail]
+        p.saved_logits_limit = saved_logits_limit
         if softcap is not None:
             p.softcap = softcap
         if transform is not None:
@@ -101,9 +103,12 @@ class Plan:
         self.fw_bytes = self.lib.cce_plan_forward_workspace(self.handle)
         self.bw_bytes = self.lib.cce_plan_backward_workspace(self.handle)
         self.state_bytes = self.lib.cce_plan_filter_state(self.handle)
+        self.saved_bytes = self.lib.cce_plan_saved_logits(self.handle)
         device = e.device
         self.workspace = self.memory(max(self.fw_bytes, self.bw_bytes, 1))
         self.filter_state = self.memory(self.state_bytes) if self.state_bytes else None
+        self.saved_logits = self.memory(self.saved_bytes) if self.saved_bytes else None
+        self.saved_are_fresh = False
         n = e.shape[0]
         filtered = p.filter_eps > 0
         self.dropped_mass = torch.full((n,), float("nan"), device=device) if filtered else None
@@ -128,9 +133,10 @@ class Plan:
         self.lib.cce_forward_args_init(ct.byref(a))
         a.e, a.c, a.bias, a.labels = pointer(self.e), pointer(self.c), pointer(self.bias), pointer(self.labels)
         a.loss, a.lse, a.label_error = pointer(self.loss), pointer(self.lse), pointer(self.label_error)
-        a.filter_state = pointer(self.filter_state)
+        a.filter_state, a.saved_logits = pointer(self.filter_state), pointer(self.saved_logits)
         a.workspace, a.workspace_bytes = pointer(self.workspace), self.workspace.numel()
         self.library.check(self.lib.cce_forward(self.handle, ct.byref(a), self.stream()))
+        self.saved_are_fresh = True
         return self.loss, self.lse
 
     def outputs(self):
@@ -151,6 +157,8 @@ class Plan:
         for name in want:
             setattr(a, name, pointer(getattr(self, name)))
         a.filter_state, a.dropped_mass, a.kept_fraction = pointer(self.filter_state), pointer(self.dropped_mass), pointer(self.kept_fraction)
+        a.saved_logits = pointer(self.saved_logits) if self.saved_are_fresh else None
+        self.saved_are_fresh = False
         a.workspace, a.workspace_bytes = pointer(self.workspace), self.workspace.numel()
         self.library.check(self.lib.cce_backward(self.handle, ct.byref(a), self.stream()))
 

@@ -1,15 +1,20 @@
 # Checks losses and gradients of the library, on a GPU or on the CPU, against float64, over sizes, dtypes, data and options.
 # SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
-"""usage: check_gradients.py LIBRARY [--device cuda|cpu] [--quick | --sanitize | --large | --filter] [--json FILE]
+"""usage: check_gradients.py LIBRARY [--device cuda|cpu] [--quick | --sanitize | --large | --filter] [--saved] [--json FILE]
 
 --quick: fewer sizes. --large: planes and matrices of more than 2^31 elements. --sanitize: a handful of cases with the workspace left uninitialised, to run under compute-sanitizer.
 --filter: filtered backwards instead of exact ones, with --sanitize a handful of them.
+--saved: with logits saved by the forward, of all classes and of some, where the library saves any.
 
 Bounds. Loss and lse per token: |d| <= 2e-6 (1 + |e_i| max |c_v|). Gradients: equal to float64 up to the rounding of G and of the
 result to the dtype, u each, and to what f32 costs on the way, so for every element |d| <= 1.02 (u |x| + u sum |G||c| + f). Where
 there are enough of them for rounding errors to average out (100 tokens, 100 classes, 64 columns) also the contract's relative
 Frobenius error <= 3e-3 (bf16), 4e-4 (fp16), and 4 times that for every row whose norm is not negligible. f is the f32 evaluation of
 p - onehot, underflow of p in f32 and of G in fp16, and half the smallest subnormal of the result. Ends with 'N passed, N failed'.
+
+With saved logits every element but the label's may in addition be off by what half a step of their codes does to it, 2^-12 in the logit, and
+by all of it 32 below the largest of its tile; relative errors have to be as without. A backward that is not given them has to give the
+bits of a plan that saves none.
 
 With a filter: no entry of epsilon or more and no label may be missing among the classes that the forward has marked; gradients obey the
 bounds above against float64 gradients that leave out what is not marked (and have the same correction, within the rounding of its
@@ -19,6 +24,7 @@ within 2.5e-2 of the exact ones.
 import argparse
 import datetime
 import json
+import re
 import sys
 
 import torch
@@ -52,10 +58,11 @@ def make(n, d, v, dtype, data, generator):
 
 
 def reference(e, c, labels, bias=None, softcap=None, ignore_index=-100, reduction="mean", dloss=None, dlse=None, shift=0,
-              sequence=0, rows=512, noise=True, marks=None, eps=0, tail="correct"):
+              sequence=0, rows=512, noise=True, marks=None, eps=0, tail="correct", saved=0):
     """Loss (per token), lse and gradients in float64, in blocks of rows; all on the exactly rounded inputs. With `noise` also, for every
     element of the gradients, what rounding G (_u) and evaluating it in f32 (_f) may cost. With `marks` (groups of 128 tokens x classes)
-    what is not listed is left out and stood for by its mean direction or, with another tail, by nothing."""
+    what is not listed is left out and stood for by its mean direction or, with another tail, by nothing. With `saved` classes whose logits are saved, also what
+    that may cost (_s)."""
     n, v = e.shape[0], c.shape[0]
     t = sequence or n
     position = torch.arange(n, device=e.device)
@@ -74,13 +81,14 @@ def reference(e, c, labels, bias=None, softcap=None, ignore_index=-100, reductio
     if noise:
         de_u, dc_u, de_f, dc_f = (torch.zeros_like(t) for t in (ed, cd, ed, cd))
         ea, ca = ed.abs(), cd.abs()
+        de_s, dc_s = torch.zeros_like(ed), torch.zeros_like(cd)
     # The smallest step of G: f32 underflow of p, or fp16 subnormals, at the scale where the largest weight is 256.
     step = 2.0**-126 if e.dtype != torch.float16 else 2.0**-25 / 256
     step = step * (g.abs() + h.abs()).max() if n else 0
     scale = 1 + ed.norm(dim=1) * cd.norm(dim=1).max()
     mass, missed = torch.zeros_like(g), False
     if marks is not None:
-        lists, heavy = listed(marks)
+        lists, heavy = listed(marks, e.shape[1])
         group = ((valid.cumsum(0) - 1) // 128).clamp_min(0)
         taken = valid.nonzero()[:, 0]
         m, size = len(taken), min(len(taken), 128)
@@ -119,6 +127,11 @@ def reference(e, c, labels, bias=None, softcap=None, ignore_index=-100, reductio
             # f32 evaluates p to about 2e-6 (1 + |x|) of the parts that it is the difference of.
             f = torch.where(valid[s][:, None], parts * 2e-6 * scale[s][:, None] + step, 0)
             rounding = p.abs() * UNIT[e.dtype]
+            if saved:
+                off = code_errors(z, prob * (g[s] + h[s]).abs()[:, None], slope, saved, softcap).scatter_(1, yi, 0)
+                off = torch.where(valid[s][:, None], off, 0)
+                de_s[s] = off @ ca
+                dc_s += off.T @ ea[s]
             de_u[s], de_f[s] = rounding @ ca, f @ ca
             dc_u += rounding.T @ ea[s]
             dc_f += f.T @ ea[s]
@@ -141,7 +154,18 @@ def reference(e, c, labels, bias=None, softcap=None, ignore_index=-100, reductio
     total = loss.sum() / count if reduction == "mean" else loss.sum()
     result = dict(loss=loss if reduction == "none" else total[None], lse=lse, de=de, dc=dc, dbias=db, scale=scale, valid=valid, count=count,
                   upstream=g + h, mass=mass, missed=missed)
-    return result | dict(de_u=de_u, de_f=de_f, dc_u=dc_u, dc_f=dc_f) if noise else result
+    return result | dict(de_u=de_u, de_f=de_f, de_s=de_s, dc_u=dc_u, dc_f=dc_f, dc_s=dc_s) if noise else result
+
+
+def code_errors(z, p, slope, saved, softcap):
+    """What the codes of saved logits (cce.save) may cost p * slope of the first `saved` classes, where p is weighted."""
+    step = 0.51 / 2048  # half of one, and its evaluation in f32
+    tiles = torch.nn.functional.pad(z[:, :saved], (0, -saved % 256), value=-float("inf")).unflatten(1, (-1, 256))
+    largest = tiles.amax(2).repeat_interleave(256, 1)[:, :saved]
+    bend = 2 * z[:, :saved].abs() / softcap**2 if softcap else 0
+    slope = slope[:, :saved] if softcap else 1.0
+    off = p[:, :saved] * torch.where(z[:, :saved] < largest - 31.99, slope, step * (slope + bend))
+    return torch.nn.functional.pad(off, (0, z.shape[1] - saved))
 
 
 def grad_errors(actual, ref, name, averages):
@@ -155,7 +179,7 @@ def grad_errors(actual, ref, name, averages):
         return total, 0.0, 0.0, total <= bound
     rounding = ref[name + "_u"]
     floor = ref[name + "_f"] + (2.0**-25 if actual.dtype == torch.float16 else 2.0**-126)
-    element = ((a - x).abs() / (1.02 * (unit * x.abs() + rounding + floor))).max().item()
+    element = ((a - x).abs() / (1.02 * (unit * x.abs() + rounding + floor + ref[name + "_s"]))).max().item()
     norms, floors, errors = x.norm(dim=1), floor.norm(dim=1), (a - x).norm(dim=1)
     big = norms > 0.1 * norms.max()
     total = (errors.norm() / norms.norm().clamp_min(1e-300)).item()
@@ -167,8 +191,22 @@ def grad_errors(actual, ref, name, averages):
     return total, row, element, ok
 
 
-def check(library, context, name, e, c, labels, failures, results, dloss=None, dlse=None, poison=True, noise=True, **options):
-    plan = Plan(library, context, e, c, labels, **options)
+def check(library, context, name, e, c, labels, failures, results, dloss=None, dlse=None, poison=True, noise=True, saved=None, **options):
+    """saved: "all" or "some" classes, if any can be."""
+    plan = Plan(library, context, e, c, labels, saved_logits_limit=1 << 60 if saved else 0, **options)
+    saved_classes = 0
+    if saved:
+        room = plan.saved_bytes
+        if saved == "some" and room:
+            plan.close()
+            plan = Plan(library, context, e, c, labels, saved_logits_limit=room * 3 // 5, **options)
+        if not plan.saved_bytes:
+            return plan.close()
+        saved_classes = int(re.search(r"saved logits: of (\d+) of", plan.describe())[1])
+        name = f"{name}, {saved_classes} classes saved"
+        expect(name, (saved_classes == c.shape[0]) == (saved == "all"), failures, results)
+        if poison:
+            plan.saved_logits.fill_(0xff)
     if poison:
         plan.workspace.fill_(0xff)  # NaN in every format: nothing may be read that was not written
     loss, lse = plan.forward()
@@ -182,8 +220,11 @@ def check(library, context, name, e, c, labels, failures, results, dloss=None, d
     plan.backward(dloss, dlse)
     synchronize()
     same = all(torch.equal(a.view(torch.uint8), b.view(torch.uint8)) for a, b in zip(first, (plan.loss, plan.lse, plan.de, plan.dc)))
+    if saved:
+        same = same and same_without(library, context, plan, e, c, labels, dloss, dlse, options)
+        plan.de, plan.dc = first[2:]
     keys = ("bias", "softcap", "ignore_index", "reduction", "shift", "sequence")
-    ref = reference(e, c, labels, dloss=dloss, dlse=dlse, noise=noise, **{k: v for k, v in options.items() if k in keys})
+    ref = reference(e, c, labels, dloss=dloss, dlse=dlse, noise=noise, saved=saved_classes, **{k: v for k, v in options.items() if k in keys})
     loss_scale = ref["scale"] if options.get("reduction") == "none" else ref["scale"].max()
     if options.get("reduction") == "sum":
         loss_scale = loss_scale * ref["count"].clamp_min(1)
@@ -210,6 +251,21 @@ def check(library, context, name, e, c, labels, failures, results, dloss=None, d
     plan.close()
 
 
+def same_without(library, context, plan, e, c, labels, dloss, dlse, options):
+    """Whether a second backward of the same forward, with no saved logits left, gives the bits of a plan that saves none."""
+    dbias = plan.dbias.clone() if plan.dbias is not None else None
+    plain = Plan(library, context, e, c, labels, **options)
+    plain.lse.copy_(plan.lse)  # its own comes from other splits if some classes are saved
+    for each in (plan, plain):
+        each.outputs()
+        each.backward(dloss, dlse)
+    synchronize()
+    pairs = [(plan.de, plain.de), (plan.dc, plain.dc)] + ([(plan.dbias, plain.dbias)] if dbias is not None else [])
+    plain.close()
+    plan.dbias = dbias
+    return all(torch.equal(a.view(torch.uint8), b.view(torch.uint8)) for a, b in pairs)
+
+
 def relative_error(actual, expected):
     return ((actual.double() - expected).norm() / expected.norm().clamp_min(1e-300)).item()
 
@@ -230,9 +286,9 @@ def marks_of(plan):
     return ((bits[:, :, None] >> shifts) & 1).bool().view(groups, -1)[:, :v]
 
 
-def listed(marks):
-    """What is computed: what is marked, and in every group the heavy classes (runtime/plan/FilteredRun.cpp), marked in half of them."""
-    heavy = marks.sum(0) >= max(2, (marks.shape[0] + 1) // 2)
+def listed(marks, hidden):
+    """What is computed: what is marked, and in every group the heavy classes, marked in so many of them (runtime/plan/FilteredRun.cpp)."""
+    heavy = marks.sum(0) >= max(2, -(-marks.shape[0] * (2 if hidden < 1024 else 3) // 4))
     return marks | heavy, heavy
 
 
@@ -266,7 +322,7 @@ def check_filtered(library, context, name, e, c, labels, failures, results, path
         problems.append(f"not on the {path} path")
     marks = marks_of(plan) if filtered_plan else None
     if not dense:
-        part = listed(marks)[0].double().mean().item()
+        part = listed(marks, e.shape[1])[0].double().mean().item()
         if abs(kept - part) > 1e-6:
             problems.append(f"{part:.5f} listed, said {kept:.5f}")
     ref = reference(e, c, labels, noise=noise, marks=marks, eps=eps, tail=tail, **known)
@@ -459,6 +515,7 @@ def main():
     parser.add_argument("--sanitize", action="store_true")
     parser.add_argument("--large", action="store_true")
     parser.add_argument("--filter", action="store_true")
+    parser.add_argument("--saved", action="store_true")
     parser.add_argument("--json")
     parser.add_argument("--commit", default="", help="for the result file")
     a = parser.parse_args()
@@ -479,7 +536,8 @@ def main():
         ns = ()
         for n, d, v in ((8192, 64, 300000), (1000000, 2200, 512), (512, 2200, 1000000)):
             e, c, y = make(n, d, v, torch.bfloat16, "flat", generator)
-            check(library, context, f"N{n} D{d} V{v}", e, c, y, failures, results, noise=False, workspace_limit=12 << 30)
+            for saved in ("all", "some") if a.saved else (None,):
+                check(library, context, f"N{n} D{d} V{v}", e, c, y, failures, results, noise=False, saved=saved, workspace_limit=12 << 30)
             print(results[-1], flush=True)
             torch.cuda.empty_cache()
     if a.sanitize:
@@ -492,6 +550,8 @@ def main():
     if a.filter:
         check_filter(library, context, failures, results, generator, dtypes, a)
         return finish(failures, results, a)
+    # A tile of classes is the least that is saved.
+    saves = lambda v: ((("all", "some") if v > 256 else ("all",)) if a.saved else (None,))
     for dtype in dtypes:
         for n in ns:
             for v in vs:
@@ -500,14 +560,16 @@ def main():
                         if a.device == "cpu" and n * v * d > 3e9 and data != "peaked":
                             continue  # float64 on a few cores would take hours
                         e, c, y = make(n, d, v, dtype, data, generator)
-                        check(library, context, f"{dtype} N{n} V{v} D{d} {data}", e, c, y, failures, results, poison=not a.sanitize,
-                              reduction="sum")
+                        for saved in saves(v):
+                            check(library, context, f"{dtype} N{n} V{v} D{d} {data}", e, c, y, failures, results, poison=not a.sanitize,
+                                  saved=saved, reduction="sum")
         print(f"{dtype}: {len(results)} cases, {len(failures)} failed", flush=True)
     if a.large:
         return finish(failures, results, a)
-    edge_cases(library, context, failures, results, generator)
+    kept = dict(saved_logits_limit=1 << 60) if a.saved else {}
+    edge_cases(library, context, failures, results, generator, **kept)
     if a.device == "cuda":
-        graph(library, context, failures, results, generator)
+        graph(library, context, failures, results, generator, **kept)
     # Options, on one awkward size.
     n, d, v = 300, 136, 3001
     for dtype in dtypes:
@@ -535,7 +597,8 @@ def main():
             "transposed": (rnd(d, n).to(dtype).T, rnd(d, v).to(dtype).T, yi, {}),
         }
         for name, (ee, cc, yy, options) in cases.items():
-            check(library, context, f"{dtype} {name}", ee, cc, yy, failures, results, poison=not a.sanitize, **options)
+            for saved in saves(v):
+                check(library, context, f"{dtype} {name}", ee, cc, yy, failures, results, poison=not a.sanitize, saved=saved, **options)
     finish(failures, results, a)
 
 
@@ -546,11 +609,11 @@ def expect(name, ok, failures, results):
         print("FAILED", name)
 
 
-def edge_cases(library, context, failures, results, generator):
+def edge_cases(library, context, failures, results, generator, **options):
     """No token takes part; an empty batch; labels that are no class."""
 
     def run(e, c, y, reduction):
-        plan = Plan(library, context, e, c, y, reduction=reduction)
+        plan = Plan(library, context, e, c, y, reduction=reduction, **options)
         plan.forward()
         plan.outputs()
         plan.backward()
@@ -591,7 +654,7 @@ def edge_cases(library, context, failures, results, generator):
 def graph(library, context, failures, results, generator, **options):
     """Forward and backward captured into a CUDA graph give the bits of the plain calls, also on new data, which takes another path if
     there is a filter."""
-    make_first = make_sharp if options else lambda *size: make(*size[:4], "peaked", size[4])
+    make_first = make_sharp if "filter_eps" in options else lambda *size: make(*size[:4], "peaked", size[4])
     e, c, y = make_first(500, 256, 3000, torch.bfloat16, generator)
     plan = Plan(library, context, e, c, y, **options)
     plan.outputs()

@@ -136,6 +136,30 @@ LogicalResult MarkOp::verify() {
 }
 
 //===----------------------------------------------------------------------===//
+// SaveOp
+//===----------------------------------------------------------------------===//
+
+LogicalResult SaveOp::verify() {
+  // save_c1
+  TileType value = getValue().getType();
+  if (value.getRank() != 2 || !value.getElementType().isF32())
+    return emitOpError("expected a value of rank 2 and f32, got ") << value;
+  ArrayRef<StringAttr> axes = value.getAxes();
+  // save_c2
+  BufferType codes = getCodes().getType();
+  if (codes.getAxes() != axes || !codes.getElementType().isInteger(16))
+    return emitOpError("expected codes of i16 over '")
+           << axes[0].getValue() << "' and '" << axes[1].getValue() << "', got " << codes;
+  // save_c3
+  BufferType maxima = getMaxima().getType();
+  if (maxima.getRank() != 2 || !maxima.getElementType().isF32() || maxima.getAxes()[1] != axes[0] ||
+      maxima.getAxes()[0] == axes[1])
+    return emitOpError("expected maxima of f32 over tiles and '")
+           << axes[0].getValue() << "', got " << maxima;
+  return success();
+}
+
+//===----------------------------------------------------------------------===//
 // LoadOp, StoreOp
 //===----------------------------------------------------------------------===//
 

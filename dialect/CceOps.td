@@ -275,6 +275,44 @@ def Cce_MarkOp : Cce_Op<"mark"> {
   let hasVerifier = 1;
 }
 
+def Cce_SaveOp : Cce_Op<"save"> {
+  let summary = "keeps a tile of logits in 16 bits each";
+  let description = [{
+    So that a later kernel need not compute them again. Of every row of the tile the largest value m goes
+    to `maxima`, at the entry of the tile, and how far the others lie below it to `codes`, as unsigned
+    multiples of 1/2048:
+
+        codes[a, b] = min(round((m - value[a, b])·2048), 65535)
+
+    exp(value) then comes back within a factor of 1 ± 2^-12. Code 65535 stands for nothing: for -inf,
+    for columns beyond the extent of their axis, and for what lies 32 or more below the maximum, e^-32
+    times it at most. Buffers of codes hold whole tiles.
+
+    C1. the value is a tile of f32 of rank 2.   C2. the codes span its axes, in the same order, and have
+    element i16.   C3. the maxima are f32 over an axis of tiles, other than the value's, and its first.
+
+    Example:
+    ```mlir
+    cce.kernel @keep(%z: !cce.buffer<tokens x vocab x f32>, %codes: !cce.buffer<tokens x vocab x i16>,
+                     %maxima: !cce.buffer<tiles x tokens x f32>) {
+      cce.parallel %i, %v over tokens, vocab {
+        %x = cce.load %z[%i, %v] : !cce.buffer<tokens x vocab x f32>
+        cce.save %x, %codes, %maxima : !cce.tile<tokens x vocab x f32>, !cce.buffer<tokens x vocab x i16>, !cce.buffer<tiles x tokens x f32>
+      }
+    }
+    ```
+  }];
+  let arguments = (ins Cce_Tile:$value, Arg<Cce_Buffer, "", [MemWrite]>:$codes,
+                       Arg<Cce_Buffer, "", [MemWrite]>:$maxima);
+  let assemblyFormat = "$value `,` $codes `,` $maxima attr-dict `:` type($value) `,` type($codes) `,` "
+                       "type($maxima)";
+  let hasVerifier = 1;
+  let extraClassDeclaration = [{
+    /// Codes to 1 of the logits, and the one that stands for -inf.
+    static constexpr int64_t steps = 2048, nothing = 65535;
+  }];
+}
+
 def Cce_LoadOp : Cce_Op<"load", [AttrSizedOperandSegments, DeclareOpInterfaceMethods<InferTypeOpInterface>]> {
   let summary = "reads the tile at the given coordinates";
   let description = [{

@@ -4,7 +4,7 @@
     kernel_arguments.py <repository>
 
 Their manifests are part of the sources; docs/architecture.md has a row for each of them, and the compiler that unit tests use instead of
-the real one has the filter's.
+the real one has those of optional paths.
 """
 # SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 import pathlib
@@ -33,7 +33,7 @@ for line in read("docs/architecture.md").splitlines():
         documented[row[1]] = [name.split()[0] for name in names if name.split()]
 
 fake = {}
-table = re.search(r"filterArguments = \{(.*?)\};", read("test/unit/FakeCompiler.cpp"), re.S)[1]
+table = re.search(r"optionalArguments = \{(.*?)\};", read("test/unit/FakeCompiler.cpp"), re.S)[1]
 for name, strings in re.findall(r'\{"(\w+)",\s*((?:"[^"]*"\s*)+)\}', table):
     words = "".join(re.findall(r'"([^"]*)"', strings)).split()
     fake[name] = [word.split(":")[0] for word in words]

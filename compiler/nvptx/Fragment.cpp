@@ -243,14 +243,34 @@ Value FragmentEvaluator::loadElement(LoadOp load, FragmentPosition position) {
 }
 
 /// Of `tokens` all rows exist, and hold zero beyond the extent.
-std::pair<Value, Value> FragmentEvaluator::storedRow(StoreOp store, int index, Value firstColumn) {
-  Value target = store.getTarget();
+std::pair<Value, Value> FragmentEvaluator::storedRow(Value target, int index, Value firstColumn) {
   auto [row, exists] = bufferRow(target, index);
   if (!exists && !isTokens(product.mAxis))
     exists = b.lt(row, arguments.extent(product.mAxis));
   Value first = b.add(b.mul(b.sext64(row), arguments.stride(target)), b.sext64(firstColumn));
-  int64_t size = bytesOf(store.getTarget().getType().getElementType());
+  int64_t size = bytesOf(cast<BufferType>(target.getType()).getElementType());
   return {b.offset(arguments.pointer(target), b.mul(first, b.c64(size))), exists};
+}
+
+void FragmentEvaluator::storeRows(Value target, int first, ArrayRef<Value> (&pairs)[2]) {
+  int64_t size = bytesOf(cast<BufferType>(target.getType()).getElementType());
+  auto known = rowValues;
+  SmallVector<Value, 4> addresses, exists;
+  staged->beginPanel();
+  Value firstColumn = b.add(tileColumn, staged->firstColumn());
+  rows[2] = b.add(warpRow, staged->firstRow());
+  for (int i = 0; i < StagedStore::rowsPerLane; ++i) {
+    rows[2 + i] = b.add(rows[2], StagedStore::rowDistance * i);
+    auto [address, isRow] = storedRow(target, 2 + i, firstColumn);
+    if (i > 0 && !target.getDefiningOp<GatherOp>()) {
+      Value distance = b.mul(arguments.stride(target), b.c64(StagedStore::rowDistance * size));
+      address = b.offset(addresses.back(), distance);
+    }
+    addresses.push_back(address);
+    exists.push_back(isRow);
+  }
+  staged->storePanel(first, pairs, addresses, exists);
+  rowValues = known;
 }
 
 LogicalResult FragmentEvaluator::addToRowSums(StoreOp store, FragmentPosition position) {
@@ -352,7 +372,7 @@ LogicalResult FragmentEvaluator::store(StoreOp store, ArrayRef<StoreOp> sums) {
   auto storePairs = [&](int first, ArrayRef<Value>(&pairs)[2]) {
     auto known = rowValues;
     for (int half = 0; half < 2; ++half) {
-      auto [address, exists] = storedRow(store, half, column);
+      auto [address, exists] = storedRow(store.getTarget(), half, column);
       ifExists(exists, [&, address = address] {
         for (auto [i, both] : llvm::enumerate(pairs[half]))
           b.store(both, b.offset(address, 8 * int64_t(first + i) * size), 2 * size);
@@ -360,29 +380,10 @@ LogicalResult FragmentEvaluator::store(StoreOp store, ArrayRef<StoreOp> sums) {
     }
     rowValues = known;
   };
-  auto storeRows = [&](int first, ArrayRef<Value>(&pairs)[2]) {
-    auto known = rowValues;
-    SmallVector<Value, 4> addresses, exists;
-    staged->beginPanel();
-    Value firstColumn = b.add(tileColumn, staged->firstColumn());
-    rows[2] = b.add(warpRow, staged->firstRow());
-    for (int i = 0; i < StagedStore::rowsPerLane; ++i) {
-      rows[2 + i] = b.add(rows[2], StagedStore::rowDistance * i);
-      auto [address, isRow] = storedRow(store, 2 + i, firstColumn);
-      if (i > 0 && !store.getTarget().getDefiningOp<GatherOp>()) {
-        Value distance = b.mul(arguments.stride(store.getTarget()), b.c64(StagedStore::rowDistance * size));
-        address = b.offset(addresses.back(), distance);
-      }
-      addresses.push_back(address);
-      exists.push_back(isRow);
-    }
-    staged->storePanel(first, pairs, addresses, exists);
-    rowValues = known;
-  };
   auto storeSingly = [&](int first, ArrayRef<Value>(&pairs)[2]) {
     auto known = rowValues;
     for (int half = 0; half < 2; ++half) {
-      auto [address, exists] = storedRow(store, half, column);
+      auto [address, exists] = storedRow(store.getTarget(), half, column);
       ifExists(exists, [&, address = address] {
         for (auto [i, both] : llvm::enumerate(pairs[half]))
           for (int pair = 0; pair < 2; ++pair)
@@ -405,7 +406,7 @@ LogicalResult FragmentEvaluator::store(StoreOp store, ArrayRef<StoreOp> sums) {
     if (readBack)
       return storePairs(first, pairs);
     b.ifThenElse(
-        whole, [&] { wholeRows ? storeRows(first, pairs) : storePairs(first, pairs); },
+        whole, [&] { wholeRows ? storeRows(store.getTarget(), first, pairs) : storePairs(first, pairs); },
         [&] { storeSingly(first, pairs); });
   });
   return result;

@@ -55,6 +55,10 @@ public:
   /// Writes the sums of a tile's rows, at entry `tile` of the first axis.
   LogicalResult storeRowSums(StoreOp store, Value tile, Value lane);
 
+  /// Writes the panel that starts at the tile's group `first`, of 16-bit elements, as rows of 16-byte pieces,
+  /// where all of it exists and `target` is aligned to them. pairs[half][group]: two elements each.
+  void storeRows(Value target, int first, ArrayRef<Value> (&pairs)[2]);
+
   Value getGroup() { return group; }
   Value getRow(int half) { return rows[half]; }
   Value getColumn(int group, int pair) { return b.add(column, 8 * group + pair); }
@@ -73,7 +77,7 @@ private:
   Value applyMap(MapOp map, FragmentPosition position);
   /// Where rows[index] of a store's target is, from this column on, and, if it may not exist, whether it
   /// does.
-  std::pair<Value, Value> storedRow(StoreOp store, int index, Value firstColumn);
+  std::pair<Value, Value> storedRow(Value target, int index, Value firstColumn);
   LogicalResult addToRowSums(StoreOp store, FragmentPosition position);
   using Body = llvm::function_ref<void()>;
   /// Calls `body` for the first group of every 8 that the tile has.

@@ -53,6 +53,52 @@ LogicalResult OnlineLse::update(Value logits, Value tileColumn) {
   }
   for (int half = 0; half < 2; ++half)
     updateHalf(half, ArrayRef<Value>(values).slice(half * 2 * fragment.groups(), 2 * fragment.groups()));
+  // Last: ptxas 13.0 then needs no more registers than there are.
+  for (SaveOp op : product.saves)
+    if (failed(save(op, values, tileColumn)))
+      return failure();
+  return success();
+}
+
+/// The conversion to an integer would run at the rate of ex2. Added to 2^23 instead, a number below 2^23 has
+/// its integer, rounded to nearest, in the low bits of the sum. -inf, and what is left of a row that is all
+/// -inf, NaN, become the largest code by the comparison. Of tokens, whose states alone are stored, buffers
+/// hold whole tiles.
+LogicalResult OnlineLse::save(SaveOp op, ArrayRef<Value> logits, Value tileColumn) {
+  if (op.getValue() != LseUpdateOp(product.update).getValue())
+    return op.emitOpError("expected to save what the log-sum-exp is taken of on sm_90a");
+  constexpr int64_t magic = int64_t(1) << 23;
+  int columns = 2 * fragment.groups();
+  Value lane = b.andi(b.threadId(), 31);
+  Value writes = b.eq(b.andi(lane, 3), b.c32(0));
+  Value tile = b.divu(tileColumn, b.c32(product.tileN));
+  Value entry = b.add(b.mul(b.sext64(tile), arguments.stride(op.getMaxima())),
+                      b.sext64(b.afresh(fragment.getRow(0))));
+  Value places = b.offset(arguments.pointer(op.getMaxima()), b.mul(entry, b.c64(4)));
+  Value maxima[2];
+  for (int half = 0; half < 2; ++half) {
+    Value &most = maxima[half] = b.maximumOf(logits.slice(half * columns, columns));
+    for (int64_t distance : {1, 2})
+      most = b.maxf(most, b.shuffleXor(most, distance));
+    // The rows of the halves are 8 apart.
+    b.ifThen(writes, [&] { b.store(most, b.offset(places, 32 * half), 4); });
+  }
+  Value steps = b.cf(SaveOp::steps), zero = b.cf(magic), limit = b.cf(magic + SaveOp::nothing);
+  auto code = [&](int half, int column) -> Value {
+    Value below = b.subf(maxima[half], logits[half * columns + column]);
+    Value sum = b.minf(b.fma(below, steps, zero), limit);
+    return LLVM::BitcastOp::create(b, b.i32(), sum);
+  };
+  constexpr int panelGroups = StagedStore::panelGroups;
+  for (int first = 0; first < fragment.groups(); first += panelGroups) {
+    SmallVector<Value> words[2];
+    for (int group = first; group < first + panelGroups; ++group)
+      for (int half = 0; half < 2; ++half)
+        words[half].push_back(
+            b.pickBytes(code(half, 2 * group), code(half, 2 * group + 1), 0x5410));
+    ArrayRef<Value> pairs[2] = {words[0], words[1]};
+    fragment.storeRows(op.getCodes(), first, pairs);
+  }
   return success();
 }
 

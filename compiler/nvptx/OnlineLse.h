@@ -1,8 +1,8 @@
 //===- OnlineLse.h - the log-sum-exp of rows, a tile at a time -----------------===//
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //===----------------------------------------------------------------------===//
-// cce.lse_update on a fragment. Every thread keeps the state of its own columns of its two rows; the
-// four threads that share a row merge theirs once, at the end.
+// cce.lse_update on a fragment, and what is done with its logits beside it. Every thread keeps the state
+// of its own columns of its two rows; the four threads that share a row merge theirs once, at the end.
 //===----------------------------------------------------------------------===//
 #ifndef CCE_COMPILER_NVPTX_ONLINELSE_H
 #define CCE_COMPILER_NVPTX_ONLINELSE_H
@@ -29,6 +29,7 @@ public:
 
 private:
   void updateHalf(int half, ArrayRef<Value> logits);
+  LogicalResult save(SaveOp save, ArrayRef<Value> logits, Value tileColumn);
 
   PtxBuilder &b;
   FragmentEvaluator &fragment;

@@ -24,7 +24,9 @@ bool mlir::cce::isReadBack(StoreOp store) {
 }
 
 bool ProductKernel::stagesStores() const {
-  return !reduce && llvm::any_of(stores, [](StoreOp store) {
+  if (reduce)
+    return !saves.empty();
+  return llvm::any_of(stores, [](StoreOp store) {
     Type element = store.getTarget().getType().getElementType();
     return (element.isBF16() || element.isF16()) && !isReadBack(store);
   });
@@ -134,7 +136,8 @@ FailureOr<ProductKernel> ProductKernel::match(KernelOp kernel) {
   for (StoreOp store : body->getOps<StoreOp>())
     (store.getValue().getDefiningOp<AccumulateOp>() ? product.rowSums : product.stores)
         .push_back(store);
-  product.marks.assign(inner->getOps<MarkOp>().begin(), inner->getOps<MarkOp>().end());
+  llvm::append_range(product.marks, inner->getOps<MarkOp>());
+  llvm::append_range(product.saves, inner->getOps<SaveOp>());
   if (failed(findHalves(inner, product, product.halvesLoad)) ||
       failed(findHalves(body, product, product.halvesStore)))
     return failure();

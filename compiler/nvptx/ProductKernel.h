@@ -38,6 +38,7 @@ struct ProductKernel {
   StringAttr listAxis; ///< whose lists differ from one tile of rows to the next; null without
   LseUpdateOp update;  ///< of the second form
   SmallVector<MarkOp> marks;
+  SmallVector<SaveOp> saves; ///< of the second form
   SmallVector<StoreOp> stores;
   LoadHalvesOp halvesLoad;     ///< of the first form; null without
   StoreHalvesOp halvesStore;   ///< likewise
@@ -47,7 +48,7 @@ struct ProductKernel {
   int64_t cluster; ///< blocks that share the tiles of the second operand
   Type elementType; ///< of both operands
 
-  /// Whether results of 16 bits go out through shared memory (StagedStore.h).
+  /// Whether results or codes of 16 bits go out through shared memory (StagedStore.h).
   bool stagesStores() const;
 
   /// Reads the structure, or says at which op it is not of this form.

@@ -73,6 +73,8 @@ public:
   Value negf(Value a) { return arith::NegFOp::create(*this, a); }
   /// The larger; of a number and NaN the number (max.f32, §9.7.3.12).
   Value maxf(Value a, Value b) { return arith::MaxNumFOp::create(*this, a, b); }
+  /// The smaller; of a number and NaN the number (min.f32, §9.7.3.11).
+  Value minf(Value a, Value b) { return arith::MinNumFOp::create(*this, a, b); }
   /// The largest, as a tree, so that comparisons need not wait for each other.
   Value maximumOf(ArrayRef<Value> values);
   Value fma(Value a, Value b, Value c) { return LLVM::FMAOp::create(*this, f32(), a, b, c); }

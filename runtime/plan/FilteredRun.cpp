@@ -24,8 +24,10 @@ constexpr int64_t mostKeptTenths = 3;
 /// part of the probability, on average: with less, what is left out has no common direction.
 constexpr float leastHeadMass = 0.35f;
 
-/// A class that one in so many groups needs is heavy: its dC comes out of a dense product.
-constexpr int64_t heavyShare = 2;
+/// A class that so many quarters of the groups need is heavy: it is listed for all, and its dC comes out
+/// of a dense product. Short rows are gathered as slowly as longer ones, so there less is gathered.
+constexpr int64_t shortRow = 1024;
+int64_t heavyQuarters(int64_t hidden) { return hidden < shortRow ? 2 : 3; }
 
 /// The mean direction of what is left out is taken over about so many classes, spread evenly.
 constexpr int64_t enoughClasses = 32768;
@@ -193,7 +195,7 @@ Status Plan::choosePath(const BackwardCall &call, void *stream) const {
               filter.words)
       .scalar("blocks", filter.groups)
       .scalar("words", filter.words)
-      .scalar("least", std::max<int64_t>(2, divideUp(filter.groups, heavyShare)))
+      .scalar("least", std::max<int64_t>(2, divideUp(filter.groups * heavyQuarters(problem.hidden), 4)))
       .vector("heavy", at<void>(workspace, slices.heavy), CCE_I32, filter.words);
   CCE_RETURN_IF_ERROR(backend->launch(*filterKernels.heavyClasses, usage,
                                       filter.words / wordsAnItem, stream));

@@ -4,6 +4,7 @@
 #include "runtime/plan/Layout.h"
 
 #include <algorithm>
+#include <numeric>
 
 namespace cce::rt {
 
@@ -34,7 +35,7 @@ constexpr int64_t smallestCachedChunk = 512;
 
 /// Classes that the forward samples to estimate log-sum-exps, about. More cost more time, fewer make the
 /// estimate worse (docs/filter.md); of a large vocabulary more are cheap.
-constexpr int64_t largeVocab = 65536;
+constexpr int64_t largeVocab = 160000;
 constexpr int64_t fewSampledClasses = 1024, sampledClasses = 2048;
 
 /// Parts of the head, which is short: this many keep more multiprocessors busy if there are few tokens.
@@ -100,26 +101,102 @@ int64_t placeTokens(Layout &layout, const Problem &problem, int64_t shared) {
   return allocator.end;
 }
 
-/// Everything of the exact backward for a given chunk; sets backwardBytes.
-void placeBackward(Layout &layout, const Problem &problem, const LayoutInputs &inputs,
-                   int64_t start, int64_t chunk) {
-  const int64_t element = dtypeSize(problem.dtype);
+/// Everything of the exact backward, from class `first` on, that depends on the size of a chunk.
+Chunks placeChunks(const Layout &layout, const Problem &problem, const LayoutInputs &inputs,
+                   int64_t start, int64_t first, int64_t size) {
+  const int64_t element = dtypeSize(problem.dtype), classes = problem.vocab - first;
   Allocator allocator(start);
-  auto &slices = layout.backward;
-  layout.chunks = divideUp(problem.vocab, chunk);
+  Chunks chunks;
+  chunks.first = first;
+  chunks.count = divideUp(classes, size);
   // Chunks of the same size, so that the last one is no small rest.
-  layout.chunk = roundUp(divideUp(problem.vocab, layout.chunks), inputs.vocabGranule);
-  layout.chunks = divideUp(problem.vocab, layout.chunk);
+  chunks.size = roundUp(divideUp(classes, chunks.count), inputs.vocabGranule);
+  chunks.count = divideUp(classes, chunks.size);
   // 128 bytes: the widest swizzle span, and a cache line of every device.
-  layout.gStride = roundUp(std::min(layout.chunk, problem.vocab), 128 / element);
-  slices.packedC = allocator.take(
-      {inputs.packC ? element : 0, std::min(layout.chunk, problem.vocab), layout.packedStride});
-  // Whole tiles in both directions: kernels read it in pairs, without looking where a row ends.
-  layout.sumStride = roundUp(problem.hidden, inputs.hiddenGranule);
-  const int64_t sumBytes = layout.chunks == 1 ? 0 : inputs.sumInHalves ? 2 : 4;
-  slices.sum = allocator.take({sumBytes, layout.padded, layout.sumStride});
-  slices.g = allocator.take({element, layout.padded, layout.gStride});
-  layout.backwardBytes = allocator.end;
+  chunks.gStride = roundUp(std::min(chunks.size, classes), 128 / element);
+  chunks.packedC = allocator.take(
+      {inputs.packC ? element : 0, std::min(chunks.size, classes), layout.packedStride});
+  // Saved classes are a chunk of their own, in front of the others.
+  const bool sums = chunks.count > 1 || first > 0;
+  const int64_t sumBytes = !sums ? 0 : inputs.sumInHalves ? 2 : 4;
+  chunks.sum = allocator.take({sumBytes, layout.padded, layout.sumStride});
+  chunks.g = allocator.take({element, layout.padded, chunks.gStride});
+  chunks.end = allocator.end;
+  return chunks;
+}
+
+/// The fewest chunks that fit the limit: every chunk reads and writes the f32 sums of dE once more.
+/// If not even the smallest ones fit, those.
+Chunks chooseChunks(const Layout &layout, const Problem &problem, const LayoutInputs &inputs,
+                    int64_t start, int64_t first) {
+  int64_t granules = divideUp(problem.vocab - first, inputs.vocabGranule);
+  if (inputs.cachedChunkBytes) {
+    const int64_t classes = std::max(
+        inputs.cachedChunkBytes / (layout.padded * dtypeSize(problem.dtype)), smallestCachedChunk);
+    granules = std::min(granules, divideUp(classes, inputs.vocabGranule));
+  }
+  auto place = [&](int64_t chunkGranules) {
+    return placeChunks(layout, problem, inputs, start, first, chunkGranules * inputs.vocabGranule);
+  };
+  auto fits = [&](int64_t chunkGranules) {
+    return uint64_t(place(chunkGranules).end) <= problem.workspaceLimit;
+  };
+  if (fits(granules))
+    return place(granules);
+  int64_t good = 1, bad = granules;
+  while (bad - good > 1) {
+    const int64_t middle = good + (bad - good) / 2;
+    (fits(middle) ? good : bad) = middle;
+  }
+  return place(good);
+}
+
+/// Everything of the saved logits of so many classes.
+void placeSaved(SavedLayout &saved, const Layout &layout, int64_t classes) {
+  Allocator allocator;
+  saved.classes = classes;
+  saved.stride = roundUp(classes, savedTile);
+  saved.codes = allocator.take({2, layout.padded, saved.stride});
+  saved.maxima = allocator.take({4, saved.stride / savedTile, layout.padded});
+  saved.labelLogit = allocator.take({4, layout.padded});
+  saved.bytes = allocator.end;
+}
+
+/// Decides how many classes are saved: as many as fit the caller's limit.
+void chooseSaved(Layout &layout, const Problem &problem, const LayoutInputs &inputs,
+                 int64_t tokensEnd) {
+  SavedLayout &saved = layout.saved;
+  const int64_t granule = std::lcm(inputs.vocabGranule, savedTile);
+  auto fits = [&](int64_t granules) {
+    placeSaved(saved, layout, std::min(granules * granule, problem.vocab));
+    return uint64_t(saved.bytes) <= problem.savedLogitsLimit;
+  };
+  auto none = [&](std::string why) {
+    saved = {};
+    saved.whyNot = std::move(why);
+  };
+  if (!fits(1))
+    return none("they need at least " + std::to_string(saved.bytes) + " bytes");
+  int64_t good = 1, bad = divideUp(problem.vocab, granule) + 1;
+  while (bad - good > 1) {
+    const int64_t middle = good + (bad - good) / 2;
+    (fits(middle) ? good : bad) = middle;
+  }
+  fits(good);
+  const int64_t others = problem.vocab - saved.classes;
+  const int64_t tokenTiles = divideUp(layout.padded, inputs.forwardTokenTile);
+  saved.splits = chooseSplits(inputs.splits, inputs.multiprocessors, problem.hidden, tokenTiles,
+                              divideUp(saved.classes, savedTile));
+  saved.others.count = 0;
+  saved.others.first = problem.vocab;
+  if (others == 0)
+    return;
+  saved.otherSplits = chooseSplits(inputs.splits, inputs.multiprocessors, problem.hidden,
+                                   tokenTiles, divideUp(others, inputs.forwardVocabTile));
+  saved.others = chooseChunks(layout, problem, inputs, tokensEnd, saved.classes);
+  if (uint64_t(saved.others.end) > problem.workspaceLimit)
+    none("the other classes need a workspace of at least " + std::to_string(saved.others.end) +
+         " bytes");
 }
 
 /// Everything of the filtered backward for given slots; returns its end.
@@ -236,11 +313,26 @@ Expected<Layout> Layout::choose(const Problem &problem, const LayoutInputs &inpu
     tokensEnd = chooseFilter(layout, problem, inputs, tokensEnd);
   const bool filtered = filter.slots > 0;
 
+  // Whole tiles in both directions: kernels read it in pairs, without looking where a row ends.
+  layout.sumStride = roundUp(problem.hidden, inputs.hiddenGranule);
+  layout.all = chooseChunks(layout, problem, inputs, tokensEnd, 0);
+  if (uint64_t(layout.all.end) > problem.workspaceLimit)
+    return makeError(CCE_RESOURCE_EXHAUSTED,
+                     "problem.workspace_limit: the backward needs at least ", layout.all.end,
+                     " bytes for ", problem.tokens, " tokens, the limit is ",
+                     problem.workspaceLimit);
+  SavedLayout &saved = layout.saved;
+  if (inputs.saves)
+    chooseSaved(layout, problem, inputs, tokensEnd);
+  layout.backwardBytes =
+      std::max({layout.all.end, saved.others.end, filtered ? filter.bytes : int64_t(0)});
+
   Allocator forward(shared.end);
   layout.forward.labelLogit = forward.take({4, layout.padded});
-  // First for the head and the sample, then for all classes.
+  // First for the head and the sample, then for all classes; or for the saved ones and the others.
   const int64_t states =
-      std::max(layout.splits, filtered ? filter.headSplits + filter.sampleSplits : 1);
+      std::max({layout.splits, filtered ? filter.headSplits + filter.sampleSplits : 1,
+                saved.splits + saved.otherSplits});
   layout.forward.partial = forward.take({8, states, layout.padded});
   layout.forward.packedC =
       forward.take({inputs.packC ? element : 0, problem.vocab, layout.packedStride});
@@ -257,37 +349,7 @@ Expected<Layout> Layout::choose(const Problem &problem, const LayoutInputs &inpu
       *slice = forward.take({4, filter.missedCapacity});
   }
   layout.forwardBytes = forward.end;
-
-  // The fewest chunks that fit: every chunk reads and writes the f32 sums of dE once more.
-  int64_t granules = divideUp(problem.vocab, inputs.vocabGranule);
-  if (inputs.cachedChunkBytes) {
-    const int64_t classes =
-        std::max(inputs.cachedChunkBytes / (layout.padded * element), smallestCachedChunk);
-    granules = std::min(granules, divideUp(classes, inputs.vocabGranule));
-  }
-  auto fits = [&](int64_t chunkGranules) {
-    placeBackward(layout, problem, inputs, tokensEnd, chunkGranules * inputs.vocabGranule);
-    return uint64_t(layout.backwardBytes) <= problem.workspaceLimit;
-  };
-  auto finished = [&] {
-    if (filtered)
-      layout.backwardBytes = std::max(layout.backwardBytes, filter.bytes);
-    return layout;
-  };
-  if (fits(granules))
-    return finished();
-  if (!fits(1))
-    return makeError(CCE_RESOURCE_EXHAUSTED,
-                     "problem.workspace_limit: the backward needs at least ", layout.backwardBytes,
-                     " bytes for ", problem.tokens, " tokens, the limit is ",
-                     problem.workspaceLimit);
-  int64_t good = 1, bad = granules;
-  while (bad - good > 1) {
-    const int64_t middle = good + (bad - good) / 2;
-    (fits(middle) ? good : bad) = middle;
-  }
-  fits(good);
-  return finished();
+  return layout;
 }
 
 } // namespace cce::rt

@@ -16,6 +16,9 @@ namespace cce::rt {
 constexpr int64_t filterGroup = 128;
 constexpr int64_t slotGranule = 256;
 
+/// Logits are saved by the tile of so many classes (cce.save in lse_forward_save, grad_from_saved).
+constexpr int64_t savedTile = 256;
+
 /// Classes of one part of the sample from which the forward estimates log-sum-exps.
 constexpr int64_t classesASamplePart = 128;
 
@@ -53,6 +56,38 @@ struct LayoutInputs {
   int64_t sampleTokens = filterGroup;
   /// Tiles of lse_forward_classes.
   int64_t headClassTile = 1;
+  /// Whether the forward may save logits.
+  bool saves = false;
+};
+
+/// Classes from `first` on, whose logits the backward computes chunk by chunk, and what it needs for
+/// that of its workspace.
+struct Chunks {
+  int64_t first = 0;
+  /// Classes of a chunk, and how many chunks.
+  int64_t size = 0;
+  int64_t count = 1;
+  /// Elements between the rows of g.
+  int64_t gStride = 0;
+  Slice packedC, sum, g;
+  int64_t end = 0;
+};
+
+/// Logits that the forward keeps for the backward, in memory of the caller's.
+struct SavedLayout {
+  /// The first so many classes, a multiple of savedTile or all; 0: none.
+  int64_t classes = 0;
+  /// Why none, if there shall be some.
+  std::string whyNot;
+  /// Elements between the rows of the codes, and of the G that takes their place: whole tiles.
+  int64_t stride = 0;
+  /// Parts of the saved classes and of the others that work at the same time in the forward.
+  int64_t splits = 0;
+  int64_t otherSplits = 0;
+  Slice codes, maxima, labelLogit;
+  int64_t bytes = 0;
+  /// The other classes.
+  Chunks others;
 };
 
 /// What the filter needs besides the rest of a layout. docs/architecture.md has the sequence.
@@ -107,10 +142,7 @@ struct FilterLayout {
 struct Layout {
   int64_t padded = 0;
   int64_t splits = 1;
-  int64_t chunk = 0;
-  int64_t chunks = 1;
-  /// Elements between the rows of g, and of packed E and C.
-  int64_t gStride = 0;
+  /// Elements between the rows of packed E and C.
   int64_t packedStride = 0;
   /// Elements between the rows of the f32 sums of dE, or of their lower halves.
   int64_t sumStride = 0;
@@ -121,11 +153,14 @@ struct Layout {
     Slice labelLogit, partial, packedC;
   } forward;
   struct {
-    Slice lse, probWeight, labelWeight, alpha, dbias, packedC, g, sum;
+    Slice lse, probWeight, labelWeight, alpha, dbias;
   } backward;
+  /// Of the exact backward without saved logits.
+  Chunks all;
   int64_t forwardBytes = 0;
   int64_t backwardBytes = 0;
   FilterLayout filter;
+  SavedLayout saved;
 
   /// Fails with CCE_RESOURCE_EXHAUSTED if not even one tile of classes fits the limit.
   static Expected<Layout> choose(const Problem &problem, const LayoutInputs &inputs);

@@ -48,12 +48,24 @@ constexpr int64_t clusterTokens = 1024;
 /// 0.90 of its time.
 void addCluster(KernelRequest &request) {
   for (const char *shared :
-       {"lse_forward", "lse_forward_filter", "logit_grad", "grad_embedding_halves",
-        "grad_embedding_halves_partial", "grad_classifier"})
+       {"lse_forward", "lse_forward_filter", "lse_forward_save", "logit_grad",
+        "grad_embedding_halves", "grad_embedding_halves_partial", "grad_classifier"})
     if (auto width = request.config.find("tile_n");
         request.kernel == shared &&
         (width == request.config.end() || width->second % 128 == 0))
       request.config.emplace("cluster", 2);
+}
+
+/// How wide grad_embedding's tiles of the hidden axis are best: those of 256 columns are the fastest for
+/// each, but there are few of them, and in the last round most multiprocessors may have none. Measured on
+/// an H100: Gemma 2 (9 tiles of 256 or 12 of 192) 0.93 of the time, GPT-2 (3 or 4) 0.75.
+int64_t embeddingTile(int64_t tokens, int64_t hidden, int64_t multiprocessors) {
+  auto divideUp = [](int64_t a, int64_t b) { return (a + b - 1) / b; };
+  auto cost = [&](int64_t width, double each) {
+    const int64_t tiles = divideUp(tokens, 128) * divideUp(hidden, width);
+    return double(divideUp(tiles, multiprocessors) * width) * each;
+  };
+  return cost(192, 1.05) < cost(256, 1) ? 192 : 256;
 }
 
 std::string megabytes(int64_t bytes) {
@@ -109,22 +121,29 @@ KernelRequest Plan::requestFor(const std::string &kernel) const {
   request.target = backend->target();
   const bool hasLogits = kernel == "indexed_matmul" || kernel.starts_with("lse_forward") ||
                          kernel.starts_with("logit_grad") || kernel == "mark_missed";
-  // grad_classes is none of the compiler's: its element type is part of the name.
-  if (hasLogits || (kernel.starts_with("grad_") && !kernel.starts_with("grad_classes_")))
+  // Of those that are none of the compiler's the element type is part of the name.
+  const bool isTyped =
+      kernel.starts_with("grad_classes_") || kernel.starts_with("grad_from_saved_");
+  if (hasLogits || (kernel.starts_with("grad_") && !isTyped))
     request.dtype = problem.dtype;
   if (hasLogits)
     request.transform = problem.transform;
   request.config = choices.compilerConfig(tunedAs(kernel));
+  // Sums of what is kept, and maxima of what is saved, are by tiles of this width.
+  static_assert(slotGranule == savedTile);
+  if (auto width = request.config.find("tile_n");
+      (kernel == "logit_grad_listed" || kernel == "lse_forward_save") &&
+      width != request.config.end() && width->second != slotGranule)
+    request.config.clear();
+  if (request.target == "sm_90a" && kernel.starts_with("grad_embedding_halves") &&
+      !request.config.contains("tile_n"))
+    if (embeddingTile(problem.tokens, problem.hidden, backend->parallelism()) == 192)
+      request.config["tile_n"] = 192;
   if (request.target == "sm_90a" && problem.tokens >= clusterTokens)
     addCluster(request);
   // Parts of the sample that it goes over are tiles: narrow ones, so that there are more.
   if (kernel == "lse_forward_classes" && request.target == "sm_90a")
     request.config = {{"tile_n", classesASamplePart}};
-  // Its sums of what is kept are by tiles of this width.
-  if (auto width = request.config.find("tile_n"); kernel == "logit_grad_listed" &&
-                                                  width != request.config.end() &&
-                                                  width->second != slotGranule)
-    request.config.clear();
   return request;
 }
 
@@ -206,6 +225,12 @@ Status Plan::build() {
                                      {"weighted_rows_" + type, &k.weightedRows},
                                      {"sum_parts", &k.sumParts}});
   }
+  const bool saves = problem.savedLogitsLimit > 0 && whyNothingSaved().empty();
+  if (saves) {
+    kernels.emplace_back("lse_forward_save", &lseForwardSave);
+    kernels.emplace_back(std::string("grad_from_saved_") + dtypeName(problem.dtype),
+                         &gradFromSavedKernel);
+  }
   CCE_RETURN_IF_ERROR(loadAll(kernels));
   if (filter && problem.filterTail == CCE_FILTER_TAIL_CORRECT) {
     // The sample is one tile of tokens.
@@ -229,10 +254,10 @@ Status Plan::build() {
   LayoutInputs inputs;
   inputs.tokenGranule = onGpu ? gpuTokenGranule : 1;
   for (const KernelPtr *kernel :
-       {&indexedMatmul, &lseForward, &logitGrad, &gradEmbedding, &gradClassifier, &gradBias,
-        &filterKernels.lseForwardClasses, &filterKernels.lseForward, &filterKernels.markMissed,
-        &filterKernels.logitGrad,
-        &filterKernels.gradEmbedding, &filterKernels.gradClassifier})
+       {&indexedMatmul, &lseForward, &lseForwardSave, &logitGrad, &gradEmbedding, &gradClassifier,
+        &gradBias, &filterKernels.lseForwardClasses, &filterKernels.lseForward,
+        &filterKernels.markMissed, &filterKernels.logitGrad, &filterKernels.gradEmbedding,
+        &filterKernels.gradClassifier})
     if (*kernel) {
       const Manifest &manifest = (*kernel)->manifest();
       // Blocks of a cluster take tiles of their own, all of them.
@@ -267,8 +292,9 @@ Status Plan::build() {
     }
     inputs.headClassTile = filterKernels.lseForwardClasses->manifest().tile("classes", 1);
   }
+  inputs.saves = saves;
   CCE_ASSIGN_OR_RETURN(layout, Layout::choose(problem, inputs));
-  if (layout.chunks > 1) {
+  if (layout.all.count > 1 || (layout.saved.classes > 0 && layout.saved.others.count > 0)) {
     // Of the same configuration, or the last chunk's kernel would not find the halves of the sums.
     KernelRequest request = requestFor(gradEmbedding->manifest().kernel);
     request.kernel += "_partial";
@@ -302,6 +328,19 @@ std::string Plan::whyNoFilter() const {
   return layout.filter.whyNot;
 }
 
+std::string Plan::whyNothingSaved() const {
+  if (backend->device() != CCE_DEVICE_CUDA)
+    return "the CPU target computes them again";
+  if (problem.filterEps > 0)
+    return "a filter decides on the device what is computed again";
+  if (problem.transform != "identity" && problem.transform != "bias" &&
+      problem.transform != "softcap")
+    return "only of plain, biased or capped ones the gradient is known from their value";
+  if (packE || packC)
+    return "E or C has to be copied to padded rows";
+  return layout.saved.whyNot;
+}
+
 std::string Plan::describeInWords() const {
   std::ostringstream out;
   out << problem.tokens << " tokens x " << problem.hidden << " hidden x " << problem.vocab
@@ -324,18 +363,33 @@ std::string Plan::describeInWords() const {
   line("indexed_matmul", indexedMatmul);
   line("lse_forward", lseForward);
   out << "backward: workspace " << megabytes(layout.backwardBytes) << " of at most "
-      << megabytes(int64_t(problem.workspaceLimit)) << ", vocabulary in " << layout.chunks
-      << (layout.chunks == 1 ? " chunk" : " chunks of ");
-  if (layout.chunks > 1)
-    out << layout.chunk << " classes, because g takes "
-        << megabytes(layout.padded * layout.gStride * dtypeSize(problem.dtype))
-        << " a chunk; f32 sums of dE in " << megabytes(layout.backward.sum.bytes)
+      << megabytes(int64_t(problem.workspaceLimit)) << ", vocabulary in " << layout.all.count
+      << (layout.all.count == 1 ? " chunk" : " chunks of ");
+  if (layout.all.count > 1)
+    out << layout.all.size << " classes, because g takes "
+        << megabytes(layout.padded * layout.all.gStride * dtypeSize(problem.dtype))
+        << " a chunk; f32 sums of dE in " << megabytes(layout.all.sum.bytes)
         << (sumInHalves() ? " and dE" : "");
   out << "\n";
   line("logit_grad", logitGrad);
   line("grad_embedding", gradEmbedding);
   line("grad_classifier", gradClassifier);
   line("grad_bias", gradBias);
+  if (problem.savedLogitsLimit > 0) {
+    const SavedLayout &saved = layout.saved;
+    out << "saved logits: ";
+    if (saved.classes == 0) {
+      out << "none, because " << whyNothingSaved() << "\n";
+    } else {
+      out << "of " << saved.classes << " of " << problem.vocab << " classes, "
+          << megabytes(saved.bytes) << " from forward to backward";
+      if (saved.others.count > 0)
+        out << ", the others in " << saved.others.count
+            << (saved.others.count == 1 ? " chunk" : " chunks");
+      out << "\n";
+      line("lse_forward_save", lseForwardSave);
+    }
+  }
   if (problem.filterEps > 0) {
     const FilterLayout &filter = layout.filter;
     out << "filter: entries of p - onehot below " << problem.filterEps << " may be left out";

@@ -28,6 +28,7 @@ public:
   size_t forwardWorkspace() const { return size_t(layout.forwardBytes); }
   size_t backwardWorkspace() const { return size_t(layout.backwardBytes); }
   size_t filterState() const { return size_t(layout.filter.stateBytes); }
+  size_t savedLogits() const { return size_t(layout.saved.bytes); }
   const std::string &describe() const { return description; }
 
   Backend &device() const { return *backend; }
@@ -46,6 +47,8 @@ private:
   Expected<KernelPtr> loadKernel(const std::string &kernel) const;
   /// Why there is no filtered path; empty if there is, or if the layout has yet to decide.
   std::string whyNoFilter() const;
+  /// Why no logits are saved, likewise.
+  std::string whyNothingSaved() const;
   std::string describeInWords() const;
   /// Whether sums of dE over chunks lie in dE with their upper halves: on a GPU, where dE has 16 bits.
   bool sumInHalves() const { return backend->device() == CCE_DEVICE_CUDA; }
@@ -71,9 +74,18 @@ private:
   void bindClasses(Bindings &bindings, const BufferBinding &c, const float *bias, int64_t origin,
                    int64_t classes) const;
 
-  struct BackwardCall;
-  Status backwardChunk(const BackwardCall &call, const Tokens &tokens, int64_t chunk,
+  /// The log-sum-exp of all classes; the states of those that are saved, then those of the others.
+  Status forwardSaving(char *memory, const Tokens &tokens, const BufferBinding &e,
+                       const BufferBinding &c, const float *bias, float *partial,
                        void *stream) const;
+
+  struct BackwardCall;
+  /// Classes whose part of the gradients is computed at a time.
+  struct Chunk;
+  Status backwardChunk(const BackwardCall &call, const Tokens &tokens, const Chunk &chunk,
+                       void *stream) const;
+  /// G in the place of the saved logits.
+  Status gradFromSaved(const BackwardCall &call, const Tokens &tokens, void *stream) const;
 
   /// FilteredRun.cpp. Before lse_forward_filter: estimates log-sum-exps, and `bindings`, which has
   /// all else for it, gets its thresholds and the bitmaps that it fills.
@@ -103,6 +115,8 @@ private:
   KernelPtr tokenWeights, logitGrad, gradEmbeddingPartial, gradEmbedding, gradClassifier, gradBias;
   /// Null if not needed.
   KernelPtr biasToFloat, floatToBias, packRows;
+  /// Null if no logits are saved.
+  KernelPtr lseForwardSave, gradFromSavedKernel;
   /// Null if there is no filtered path.
   struct {
     KernelPtr countLabels, headClasses, lseForwardClasses, threshold, lseForward, missedTokens,

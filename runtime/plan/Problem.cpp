@@ -146,6 +146,7 @@ Expected<Problem> Problem::check(const cce_problem &from) {
   if (tail != CCE_FILTER_TAIL_CORRECT && tail != CCE_FILTER_TAIL_DROP)
     return wrong("filter_tail", "correct (0) or drop (1)", tail);
   to.filterTail = static_cast<cce_filter_tail>(tail);
+  to.savedLogitsLimit = from.saved_logits_limit;
   return to;
 }
 

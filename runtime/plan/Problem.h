@@ -35,6 +35,8 @@ struct Problem {
   /// 0: exact.
   float filterEps = 0;
   cce_filter_tail filterTail = CCE_FILTER_TAIL_CORRECT;
+  /// Bytes; 0: no logits are saved.
+  uint64_t savedLogitsLimit = 0;
 
   bool hasBias() const { return biasDtype != CCE_DTYPE_NONE; }
 

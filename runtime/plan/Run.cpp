@@ -11,6 +11,11 @@ namespace {
 
 constexpr size_t workspaceAlignment = 256;
 constexpr size_t filterStateAlignment = 256;
+constexpr size_t savedLogitsAlignment = 256;
+
+/// Items of grad_from_saved.
+constexpr int64_t savedTokensAnItem = 8;
+constexpr int64_t savedClassesAnItem = 4 * savedTile;
 
 /// Rows [first, first + rows) of a matrix.
 BufferBinding rowsOf(BufferBinding matrix, int64_t first, int64_t rows) {
@@ -134,6 +139,11 @@ Status Plan::forward(const cce_forward_args &args, void *stream) const {
   if (filtered)
     CCE_RETURN_IF_ERROR(
         backend->checkPointer("args.filter_state", args.filter_state, filterStateAlignment));
+  const SavedLayout &saved = layout.saved;
+  const bool saves = args.saved_logits && saved.classes > 0 && problem.tokens > 0;
+  if (saves)
+    CCE_RETURN_IF_ERROR(
+        backend->checkPointer("args.saved_logits", args.saved_logits, savedLogitsAlignment));
   const BufferBinding e = problem.e(args.e), c = problem.c(args.c);
   if (problem.tokens > 0) {
     CCE_RETURN_IF_ERROR(
@@ -148,7 +158,10 @@ Status Plan::forward(const cce_forward_args &args, void *stream) const {
   auto *workspace = static_cast<char *>(args.workspace);
   int64_t *error = args.label_error ? args.label_error : at<int64_t>(workspace, layout.error);
   auto *partial = at<float>(workspace, layout.forward.partial);
-  auto *labelLogit = at<float>(workspace, layout.forward.labelLogit);
+  auto *savedMemory = static_cast<char *>(args.saved_logits);
+  auto *labelLogit = saves ? at<float>(savedMemory, saved.labelLogit)
+                           : at<float>(workspace, layout.forward.labelLogit);
+  const int64_t splits = saves ? saved.splits + saved.otherSplits : layout.splits;
   const void *bias = args.bias;
   CCE_RETURN_IF_ERROR(
       begin(args.labels, bias, workspace, error, perToken ? args.loss : nullptr, args.lse, stream));
@@ -161,7 +174,8 @@ Status Plan::forward(const cce_forward_args &args, void *stream) const {
     if (packC)
       CCE_RETURN_IF_ERROR(pack(c, cIn, stream));
     const auto *biasIn = static_cast<const float *>(bias);
-    Bindings bindings = common(allTokens(workspace, at<int32_t>(workspace, layout.count)), eIn);
+    const Tokens tokens = allTokens(workspace, at<int32_t>(workspace, layout.count));
+    Bindings bindings = common(tokens, eIn);
     bindClasses(bindings, cIn, biasIn, 0, problem.vocab);
     bindings.extent("splits", layout.splits)
         .vector("label_logit", labelLogit, CCE_F32, layout.padded)
@@ -172,16 +186,19 @@ Status Plan::forward(const cce_forward_args &args, void *stream) const {
       CCE_RETURN_IF_ERROR(beginFilter(workspace, static_cast<char *>(args.filter_state), eIn, cIn,
                                       biasIn, bindings, stream));
     const Kernel &lse = filtered ? *filterKernels.lseForward : *lseForward;
-    CCE_RETURN_IF_ERROR(backend->launch(
-        lse, bindings, tilesOf(lse, "tokens", layout.padded) * layout.splits, stream));
+    if (saves)
+      CCE_RETURN_IF_ERROR(forwardSaving(savedMemory, tokens, eIn, cIn, biasIn, partial, stream));
+    else
+      CCE_RETURN_IF_ERROR(backend->launch(
+          lse, bindings, tilesOf(lse, "tokens", layout.padded) * layout.splits, stream));
     if (filtered)
       CCE_RETURN_IF_ERROR(finishFilter(workspace, static_cast<char *>(args.filter_state), eIn, cIn,
                                        biasIn, stream));
   }
 
   Bindings bindings;
-  bindings.matrix("partial", partial, CCE_I64, layout.splits, layout.padded, layout.padded)
-      .scalar("splits", layout.splits)
+  bindings.matrix("partial", partial, CCE_I64, splits, layout.padded, layout.padded)
+      .scalar("splits", splits)
       .scalar("padded", layout.padded)
       .vector("label_logit", labelLogit, CCE_F32, layout.padded)
       .vector("rows", at<void>(workspace, layout.rows), CCE_I32, layout.padded)
@@ -201,6 +218,31 @@ Status Plan::forward(const cce_forward_args &args, void *stream) const {
                        ", got ", found[1]);
   }
   return {};
+}
+
+Status Plan::forwardSaving(char *memory, const Tokens &tokens, const BufferBinding &e,
+                           const BufferBinding &c, const float *bias, float *partial,
+                           void *stream) const {
+  const SavedLayout &saved = layout.saved;
+  auto launch = [&](const Kernel &kernel, int64_t first, int64_t classes, int64_t firstSplit,
+                    int64_t splits) {
+    Bindings bindings = common(tokens, e);
+    bindClasses(bindings, rowsOf(c, first, classes), bias ? bias + first : nullptr, first, classes);
+    bindings.extent("splits", splits)
+        .matrix("partial", partial + 2 * firstSplit * layout.padded, CCE_I64, splits, layout.padded,
+                layout.padded)
+        .matrix("codes", at<void>(memory, saved.codes), problem.dtype, layout.padded, saved.stride,
+                saved.stride)
+        .matrix("maxima", at<void>(memory, saved.maxima), CCE_F32, saved.stride / savedTile,
+                layout.padded, layout.padded);
+    return backend->launch(kernel, bindings, tilesOf(kernel, "tokens", layout.padded) * splits,
+                           stream);
+  };
+  CCE_RETURN_IF_ERROR(launch(*lseForwardSave, 0, saved.classes, 0, saved.splits));
+  if (saved.otherSplits == 0)
+    return {};
+  return launch(*lseForward, saved.classes, problem.vocab - saved.classes, saved.splits,
+                saved.otherSplits);
 }
 
 Status Plan::backward(const cce_backward_args &args, void *stream) const {
@@ -247,6 +289,10 @@ Status Plan::backward(const cce_backward_args &args, void *stream) const {
   if (filtered)
     CCE_RETURN_IF_ERROR(
         backend->checkPointer("args.filter_state", args.filter_state, filterStateAlignment));
+  const bool isSaved = args.saved_logits && layout.saved.classes > 0 && anyTokens;
+  if (isSaved)
+    CCE_RETURN_IF_ERROR(
+        backend->checkPointer("args.saved_logits", args.saved_logits, savedLogitsAlignment));
   if (args.dropped_mass && anyTokens)
     CCE_RETURN_IF_ERROR(
         backend->checkPointer("args.dropped_mass", args.dropped_mass, sizeof(float)));
@@ -293,10 +339,12 @@ Status Plan::backward(const cce_backward_args &args, void *stream) const {
   // Kernels write only the rows of tokens that take part.
   if (args.de)
     CCE_RETURN_IF_ERROR(backend->zero(problem.de(args.de), stream));
+  const Chunks &chunks = isSaved ? layout.saved.others : layout.all;
   BackwardCall call{args, workspace, operand(e, packE, at<void>(workspace, layout.packedE)),
                     static_cast<const float *>(bias),
                     floatToBias ? at<float>(workspace, slices.dbias)
-                                : static_cast<float *>(args.dbias)};
+                                : static_cast<float *>(args.dbias),
+                    chunks};
   if (packE)
     CCE_RETURN_IF_ERROR(pack(e, call.e, stream));
   auto *count = at<int32_t>(workspace, layout.count);
@@ -306,8 +354,21 @@ Status Plan::backward(const cce_backward_args &args, void *stream) const {
     count = at<int32_t>(workspace, layout.filter.countDense);
   }
   const Tokens tokens = allTokens(workspace, count);
-  for (int64_t chunk = 0; anyGradient && chunk < layout.chunks; ++chunk)
+  if (isSaved && anyGradient) {
+    const SavedLayout &saved = layout.saved;
+    BufferBinding g{at<void>(static_cast<char *>(args.saved_logits), saved.codes), problem.dtype, 2,
+                    {layout.padded, saved.classes}, {saved.stride, 1}};
+    const Chunk chunk{0, saved.classes, g, true, true, chunks.count == 0};
     CCE_RETURN_IF_ERROR(backwardChunk(call, tokens, chunk, stream));
+  }
+  for (int64_t i = 0; anyGradient && i < chunks.count; ++i) {
+    const int64_t first = chunks.first + i * chunks.size;
+    const int64_t classes = std::min(chunks.size, problem.vocab - first);
+    BufferBinding g{at<void>(workspace, chunks.g), problem.dtype, 2, {layout.padded, classes},
+                    {chunks.gStride, 1}};
+    const Chunk chunk{first, classes, g, false, first == 0, i == chunks.count - 1};
+    CCE_RETURN_IF_ERROR(backwardChunk(call, tokens, chunk, stream));
+  }
 
   if (args.dbias && floatToBias) {
     Bindings conversion;
@@ -320,33 +381,30 @@ Status Plan::backward(const cce_backward_args &args, void *stream) const {
   return {};
 }
 
-Status Plan::backwardChunk(const BackwardCall &call, const Tokens &tokens, int64_t chunk,
+Status Plan::backwardChunk(const BackwardCall &call, const Tokens &tokens, const Chunk &chunk,
                            void *stream) const {
-  const auto &[args, workspace, e, bias, dbias] = call;
+  const auto &[args, workspace, e, bias, dbias, chunks] = call;
   const auto &slices = layout.backward;
-  const int64_t first = chunk * layout.chunk;
-  const int64_t classes = std::min(layout.chunk, problem.vocab - first);
-  const bool last = chunk == layout.chunks - 1;
+  const int64_t first = chunk.first, classes = chunk.classes;
 
   const BufferBinding cSource = rowsOf(problem.c(args.c), first, classes);
-  const BufferBinding c = operand(cSource, packC, at<void>(workspace, slices.packedC));
+  const BufferBinding c = operand(cSource, packC, at<void>(workspace, chunks.packedC));
   if (packC)
     CCE_RETURN_IF_ERROR(pack(cSource, c, stream));
 
   Bindings bindings = common(tokens, e);
   bindClasses(bindings, c, bias ? bias + first : nullptr, first, classes);
+  addMatrix(bindings, "g", chunk.g);
   addMatrix(bindings, "de", problem.de(args.de));
   addMatrix(bindings, "dc",
             args.dc ? rowsOf(problem.dc(args.dc), first, classes) : BufferBinding());
   bindings.vector("lse", at<void>(workspace, slices.lse), CCE_F32, layout.padded)
       .vector("prob_weight", at<void>(workspace, slices.probWeight), CCE_F32, layout.padded)
       .vector("label_weight", at<void>(workspace, slices.labelWeight), CCE_F32, layout.padded)
-      .matrix("g", at<void>(workspace, slices.g), problem.dtype, layout.padded, classes,
-              layout.gStride)
-      .scalar("has_sum", int64_t(chunk > 0))
+      .scalar("has_sum", int64_t(!chunk.isFirst))
       .scalarBuffer("alpha", at<void>(workspace, slices.alpha), CCE_F32)
       .vector("dbias", dbias ? dbias + first : nullptr, CCE_F32, classes);
-  void *sum = at<void>(workspace, slices.sum);
+  void *sum = at<void>(workspace, chunks.sum);
   if (sumInHalves()) // as many bits as an element of dE
     bindings.matrix("sum_lower", sum, problem.dtype, layout.padded, problem.hidden,
                     layout.sumStride);
@@ -359,15 +417,44 @@ Status Plan::backwardChunk(const BackwardCall &call, const Tokens &tokens, int64
                            tilesOf(*kernel, axis0, extent0) * tilesOf(*kernel, axis1, extent1),
                            stream);
   };
-  CCE_RETURN_IF_ERROR(run(logitGrad, "tokens", layout.padded, "vocab", classes));
+  CCE_RETURN_IF_ERROR(chunk.isSaved
+                          ? gradFromSaved(call, tokens, stream)
+                          : run(logitGrad, "tokens", layout.padded, "vocab", classes));
   if (args.de)
-    CCE_RETURN_IF_ERROR(run(last ? gradEmbedding : gradEmbeddingPartial, "tokens", layout.padded,
-                            "hidden", problem.hidden));
+    CCE_RETURN_IF_ERROR(run(chunk.isLast ? gradEmbedding : gradEmbeddingPartial, "tokens",
+                            layout.padded, "hidden", problem.hidden));
   if (args.dc)
     CCE_RETURN_IF_ERROR(run(gradClassifier, "vocab", classes, "hidden", problem.hidden));
   if (args.dbias)
     CCE_RETURN_IF_ERROR(run(gradBias, "vocab", classes, "vocab", 1));
   return {};
+}
+
+Status Plan::gradFromSaved(const BackwardCall &call, const Tokens &tokens, void *stream) const {
+  const SavedLayout &saved = layout.saved;
+  const auto &slices = layout.backward;
+  char *workspace = call.workspace, *memory = static_cast<char *>(call.args.saved_logits);
+  Bindings bindings;
+  bindings
+      .matrix("saved", at<void>(memory, saved.codes), problem.dtype, layout.padded, saved.stride,
+              saved.stride)
+      .scalar("stride", saved.stride)
+      .matrix("maxima", at<void>(memory, saved.maxima), CCE_F32, saved.stride / savedTile,
+              layout.padded, layout.padded)
+      .scalar("padded", layout.padded)
+      .scalar("classes", saved.classes)
+      .scalarBuffer("count", tokens.count, CCE_I32)
+      .vector("labels", tokens.labels, CCE_I32, layout.padded)
+      .vector("label_logit", at<void>(memory, saved.labelLogit), CCE_F32, layout.padded)
+      .vector("lse", at<void>(workspace, slices.lse), CCE_F32, layout.padded)
+      .vector("prob_weight", at<void>(workspace, slices.probWeight), CCE_F32, layout.padded)
+      .vector("label_weight", at<void>(workspace, slices.labelWeight), CCE_F32, layout.padded)
+      .scalar("softcap", problem.softcap)
+      .scalar("capped", int64_t(problem.transform == "softcap"));
+  return backend->launch(*gradFromSavedKernel, bindings,
+                         divideUp(layout.padded, savedTokensAnItem) *
+                             divideUp(saved.classes, savedClassesAnItem),
+                         stream);
 }
 
 } // namespace cce::rt

@@ -41,6 +41,13 @@ struct Plan::BackwardCall {
   BufferBinding e;   ///< as kernels see it
   const float *bias; ///< f32 or null
   float *dbias;      ///< f32 or null
+  const Chunks &chunks; ///< of the classes that are not saved
+};
+
+struct Plan::Chunk {
+  int64_t first, classes;
+  BufferBinding g;
+  bool isSaved, isFirst, isLast;
 };
 
 } // namespace cce::rt

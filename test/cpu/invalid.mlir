@@ -111,6 +111,24 @@ cce.kernel @mark(%z: !cce.buffer<tokens x vocab x f32>, %threshold: !cce.buffer<
 
 // -----
 
+// What a backward without a recomputation is made of, which the CPU has not got either.
+cce.kernel @save(%z: !cce.buffer<tokens x vocab x f32>, %codes: !cce.buffer<tokens x vocab x i16>, %maxima: !cce.buffer<tiles x tokens x f32>,
+                 %out: !cce.buffer<tokens x !cce.lse>) {
+  cce.parallel %i over tokens {
+    %none = cce.lse_init : !cce.tile<tokens x !cce.lse>
+    %all = cce.reduce %v over vocab from %some = %none : !cce.tile<tokens x !cce.lse> {
+      %x = cce.load %z[%i, %v] : !cce.buffer<tokens x vocab x f32>
+      // expected-error @below {{'cce.save' op expected an operation that the CPU target lowers}}
+      cce.save %x, %codes, %maxima : !cce.tile<tokens x vocab x f32>, !cce.buffer<tokens x vocab x i16>, !cce.buffer<tiles x tokens x f32>
+      %more = cce.lse_update %some, %x : !cce.tile<tokens x !cce.lse>, !cce.tile<tokens x vocab x f32>
+      cce.yield %more : !cce.tile<tokens x !cce.lse>
+    }
+    cce.store %all, %out[%i] : !cce.tile<tokens x !cce.lse>, !cce.buffer<tokens x !cce.lse>
+  }
+}
+
+// -----
+
 cce.kernel @rows(%x: !cce.buffer<positions x f32>, %list: !cce.buffer<tokens x i32>, %y: !cce.buffer<tokens x i32>) {
   %view = cce.gather %x[%list] : !cce.buffer<positions x f32>, !cce.buffer<tokens x i32>
   cce.parallel %i over tokens {

@@ -384,6 +384,101 @@ cce.kernel @mark_c3_axis(%x: !cce.buffer<tokens x vocab x f32>, %t: !cce.buffer<
 
 // -----
 
+cce.kernel @save_c1(%x: !cce.buffer<tokens x f32>, %codes: !cce.buffer<tokens x i16>, %maxima: !cce.buffer<tiles x tokens x f32>) {
+  cce.parallel %i over tokens {
+    %t = cce.load %x[%i] : !cce.buffer<tokens x f32>
+    // A value without classes.
+    // expected-error@+1 {{'cce.save' op expected a value of rank 2 and f32, got '!cce.tile<tokens x f32>'}}
+    cce.save %t, %codes, %maxima : !cce.tile<tokens x f32>, !cce.buffer<tokens x i16>, !cce.buffer<tiles x tokens x f32>
+  }
+}
+
+// -----
+
+cce.kernel @save_c1_element(%x: !cce.buffer<tokens x vocab x i32>, %codes: !cce.buffer<tokens x vocab x i16>,
+                            %maxima: !cce.buffer<tiles x tokens x f32>) {
+  cce.parallel %i, %v over tokens, vocab {
+    %z = cce.load %x[%i, %v] : !cce.buffer<tokens x vocab x i32>
+    // Values that are integers.
+    // expected-error@+1 {{'cce.save' op expected a value of rank 2 and f32, got '!cce.tile<tokens x vocab x i32>'}}
+    cce.save %z, %codes, %maxima : !cce.tile<tokens x vocab x i32>, !cce.buffer<tokens x vocab x i16>, !cce.buffer<tiles x tokens x f32>
+  }
+}
+
+// -----
+
+cce.kernel @save_c2(%x: !cce.buffer<tokens x vocab x f32>, %codes: !cce.buffer<tokens x vocab x f16>,
+                    %maxima: !cce.buffer<tiles x tokens x f32>) {
+  cce.parallel %i, %v over tokens, vocab {
+    %z = cce.load %x[%i, %v] : !cce.buffer<tokens x vocab x f32>
+    // Logits that are only rounded.
+    // expected-error@+1 {{'cce.save' op expected codes of i16 over 'tokens' and 'vocab', got '!cce.buffer<tokens x vocab x f16>'}}
+    cce.save %z, %codes, %maxima : !cce.tile<tokens x vocab x f32>, !cce.buffer<tokens x vocab x f16>, !cce.buffer<tiles x tokens x f32>
+  }
+}
+
+// -----
+
+cce.kernel @save_c2_axes(%x: !cce.buffer<tokens x vocab x f32>, %codes: !cce.buffer<vocab x tokens x i16>,
+                         %maxima: !cce.buffer<tiles x tokens x f32>) {
+  cce.parallel %i, %v over tokens, vocab {
+    %z = cce.load %x[%i, %v] : !cce.buffer<tokens x vocab x f32>
+    // The right axes, turned.
+    // expected-error@+1 {{'cce.save' op expected codes of i16 over 'tokens' and 'vocab', got '!cce.buffer<vocab x tokens x i16>'}}
+    cce.save %z, %codes, %maxima : !cce.tile<tokens x vocab x f32>, !cce.buffer<vocab x tokens x i16>, !cce.buffer<tiles x tokens x f32>
+  }
+}
+
+// -----
+
+cce.kernel @save_c3(%x: !cce.buffer<tokens x vocab x f32>, %codes: !cce.buffer<tokens x vocab x i16>,
+                    %maxima: !cce.buffer<tiles x tokens x bf16>) {
+  cce.parallel %i, %v over tokens, vocab {
+    %z = cce.load %x[%i, %v] : !cce.buffer<tokens x vocab x f32>
+    // Maxima that are rounded: all codes of a row would be off.
+    // expected-error@+1 {{'cce.save' op expected maxima of f32 over tiles and 'tokens', got '!cce.buffer<tiles x tokens x bf16>'}}
+    cce.save %z, %codes, %maxima : !cce.tile<tokens x vocab x f32>, !cce.buffer<tokens x vocab x i16>, !cce.buffer<tiles x tokens x bf16>
+  }
+}
+
+// -----
+
+cce.kernel @save_c3_rank(%x: !cce.buffer<tokens x vocab x f32>, %codes: !cce.buffer<tokens x vocab x i16>,
+                         %maxima: !cce.buffer<tokens x f32>) {
+  cce.parallel %i, %v over tokens, vocab {
+    %z = cce.load %x[%i, %v] : !cce.buffer<tokens x vocab x f32>
+    // One maximum for all tiles.
+    // expected-error@+1 {{'cce.save' op expected maxima of f32 over tiles and 'tokens', got '!cce.buffer<tokens x f32>'}}
+    cce.save %z, %codes, %maxima : !cce.tile<tokens x vocab x f32>, !cce.buffer<tokens x vocab x i16>, !cce.buffer<tokens x f32>
+  }
+}
+
+// -----
+
+cce.kernel @save_c3_last(%x: !cce.buffer<tokens x vocab x f32>, %codes: !cce.buffer<tokens x vocab x i16>,
+                         %maxima: !cce.buffer<tokens x tiles x f32>) {
+  cce.parallel %i, %v over tokens, vocab {
+    %z = cce.load %x[%i, %v] : !cce.buffer<tokens x vocab x f32>
+    // The right axes, turned.
+    // expected-error@+1 {{'cce.save' op expected maxima of f32 over tiles and 'tokens', got '!cce.buffer<tokens x tiles x f32>'}}
+    cce.save %z, %codes, %maxima : !cce.tile<tokens x vocab x f32>, !cce.buffer<tokens x vocab x i16>, !cce.buffer<tokens x tiles x f32>
+  }
+}
+
+// -----
+
+cce.kernel @save_c3_tiles(%x: !cce.buffer<tokens x vocab x f32>, %codes: !cce.buffer<tokens x vocab x i16>,
+                          %maxima: !cce.buffer<vocab x tokens x f32>) {
+  cce.parallel %i, %v over tokens, vocab {
+    %z = cce.load %x[%i, %v] : !cce.buffer<tokens x vocab x f32>
+    // A row for each class: the tiles are another axis.
+    // expected-error@+1 {{'cce.save' op expected maxima of f32 over tiles and 'tokens', got '!cce.buffer<vocab x tokens x f32>'}}
+    cce.save %z, %codes, %maxima : !cce.tile<tokens x vocab x f32>, !cce.buffer<tokens x vocab x i16>, !cce.buffer<vocab x tokens x f32>
+  }
+}
+
+// -----
+
 cce.kernel @load_c1(%x: !cce.buffer<vocab x f32>) {
   cce.parallel %i over tokens {
     // A coordinate of another axis.

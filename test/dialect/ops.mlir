@@ -107,6 +107,17 @@ cce.kernel @mark_by(%z: !cce.buffer<tokens x vocab x f32>, %threshold: !cce.buff
   }
 }
 
+// Logits are kept as codes below the maximum of their row in the tile; the op has no result.
+// CHECK-LABEL: cce.kernel @save(
+// CHECK: %[[Z:.*]] = cce.load %z[%{{.*}}, %{{.*}}] : <tokens x vocab x f32>
+// CHECK: cce.save %[[Z]], %codes, %maxima : <tokens x vocab x f32>, <tokens x vocab x i16>, <tiles x tokens x f32>
+cce.kernel @save(%z: !cce.buffer<tokens x vocab x f32>, %codes: !cce.buffer<tokens x vocab x i16>, %maxima: !cce.buffer<tiles x tokens x f32>) {
+  cce.parallel %i, %v over tokens, vocab {
+    %x = cce.load %z[%i, %v] : !cce.buffer<tokens x vocab x f32>
+    cce.save %x, %codes, %maxima : !cce.tile<tokens x vocab x f32>, !cce.buffer<tokens x vocab x i16>, !cce.buffer<tiles x tokens x f32>
+  }
+}
+
 // A product contracts the axis that both operands have, wherever they have it.
 // CHECK-LABEL: cce.kernel @matmul(
 // CHECK: %[[T:.*]] = cce.matmul %e[%tokens], %c[%vocab] : <tokens x hidden x bf16>, <hidden x vocab x bf16> -> <tokens x vocab x f32>

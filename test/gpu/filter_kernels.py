@@ -203,7 +203,7 @@ class Tests:
         guess = (known + torch.where(in_head | in_sample, 0, z.exp()) + total(m1, (t1 > 0) * (weight * (t1 - 1) + 1))).log()
         lowest = torch.finfo(torch.float32).min  # finite: no -inf of a column behind the last class may reach it
         want, want_bound = full(padded, INF, F64), full(padded, -INF, F64)
-        want[:n] = (torch.maximum(certain - 1e-3, guess - 0.07) + log_epsilon).clamp_min(lowest)
+        want[:n] = (torch.maximum(certain - 1e-3, guess - 0.1) + log_epsilon).clamp_min(lowest)
         want_bound[:n] = certain
         self.report(f"filter_threshold n {n} splits {head_splits} + {sample_splits} {kind} grid {grid}", [
             close("threshold", threshold[:padded], want, 3e-6 * (10 + want.abs())), untouched("threshold", threshold, padded),

@@ -478,6 +478,48 @@ cce.kernel @mark_of_another(%e: !cce.buffer<tokens x hidden x bf16>, %c: !cce.bu
 
 // -----
 
+cce.kernel @save_of_another(%e: !cce.buffer<tokens x hidden x bf16>, %c: !cce.buffer<vocab x hidden x bf16>, %codes: !cce.buffer<tokens x vocab x i16>,
+                            %maxima: !cce.buffer<tiles x tokens x f32>, %out: !cce.buffer<tokens x !cce.lse>) {
+  cce.parallel %i over tokens {
+    %none = cce.lse_init : !cce.tile<tokens x !cce.lse>
+    %all = cce.reduce %v over vocab from %some = %none : !cce.tile<tokens x !cce.lse> {
+      %x = cce.matmul %e[%i], %c[%v] : !cce.buffer<tokens x hidden x bf16>, !cce.buffer<vocab x hidden x bf16> -> !cce.tile<tokens x vocab x f32>
+      %z = cce.map %x : !cce.tile<tokens x vocab x f32> -> !cce.tile<tokens x vocab x f32> {
+      ^bb0(%a: f32):
+        %b = math.tanh %a : f32
+        cce.yield %b : f32
+      }
+      // The product, where the log-sum-exp is of its tanh: columns beyond the vocabulary are -inf in that one only.
+      // expected-error@below {{'cce.save' op expected to save what the log-sum-exp is taken of on sm_90a}}
+      cce.save %x, %codes, %maxima : !cce.tile<tokens x vocab x f32>, !cce.buffer<tokens x vocab x i16>, !cce.buffer<tiles x tokens x f32>
+      %more = cce.lse_update %some, %z : !cce.tile<tokens x !cce.lse>, !cce.tile<tokens x vocab x f32>
+      cce.yield %more : !cce.tile<tokens x !cce.lse>
+    }
+    cce.store %all, %out[%i] : !cce.tile<tokens x !cce.lse>, !cce.buffer<tokens x !cce.lse>
+  }
+}
+
+// -----
+
+// The ring of stages alone would fit.
+// expected-error@below {{'cce.kernel' op expected at least 2 stages that fit into 232448 bytes of shared memory, got 7 stages of 246784 bytes in all}}
+cce.kernel @no_room_to_save(%e: !cce.buffer<tokens x hidden x bf16>, %c: !cce.buffer<vocab x hidden x bf16>, %codes: !cce.buffer<tokens x vocab x i16>,
+                            %maxima: !cce.buffer<tiles x tokens x f32>, %out: !cce.buffer<tokens x !cce.lse>)
+    attributes {config = #cce.config<tile_m = 128, tile_n = 128, tile_k = 64, stages = 7>} {
+  cce.parallel %i over tokens {
+    %none = cce.lse_init : !cce.tile<tokens x !cce.lse>
+    %all = cce.reduce %v over vocab from %some = %none : !cce.tile<tokens x !cce.lse> {
+      %z = cce.matmul %e[%i], %c[%v] : !cce.buffer<tokens x hidden x bf16>, !cce.buffer<vocab x hidden x bf16> -> !cce.tile<tokens x vocab x f32>
+      cce.save %z, %codes, %maxima : !cce.tile<tokens x vocab x f32>, !cce.buffer<tokens x vocab x i16>, !cce.buffer<tiles x tokens x f32>
+      %more = cce.lse_update %some, %z : !cce.tile<tokens x !cce.lse>, !cce.tile<tokens x vocab x f32>
+      cce.yield %more : !cce.tile<tokens x !cce.lse>
+    }
+    cce.store %all, %out[%i] : !cce.tile<tokens x !cce.lse>, !cce.buffer<tokens x !cce.lse>
+  }
+}
+
+// -----
+
 cce.kernel @more_than_the_tile(%a: !cce.buffer<tokens x hidden x bf16>, %b: !cce.buffer<vocab x hidden x bf16>, %before: !cce.buffer<tokens x f32>,
                                %z: !cce.buffer<tokens x vocab x f32>, %sums: !cce.buffer<vocab x tokens x f32>) {
   cce.parallel %i, %v over tokens, vocab {
@@ -612,6 +654,18 @@ cce.kernel @mark_of_columns(%a: !cce.buffer<tokens x hidden x bf16>, %b: !cce.bu
     // Words of bits lie along the columns of the product.
     // expected-error@below {{'cce.mark' op expected groups of rows of the product, 'tokens', on sm_90a}}
     cce.mark %w, %t, %bits by %g : !cce.tile<vocab x tokens x f32>, !cce.tile<vocab x f32>, !cce.buffer<groups x tokens x i1>, !cce.tile<vocab x i32>
+    cce.store %x, %z[%i, %v] : !cce.tile<tokens x vocab x f32>, !cce.buffer<tokens x vocab x f32>
+  }
+}
+
+// -----
+
+cce.kernel @save_without_reduction(%a: !cce.buffer<tokens x hidden x bf16>, %b: !cce.buffer<vocab x hidden x bf16>,
+                                   %codes: !cce.buffer<tokens x vocab x i16>, %maxima: !cce.buffer<tiles x tokens x f32>, %z: !cce.buffer<tokens x vocab x f32>) {
+  cce.parallel %i, %v over tokens, vocab {
+    %x = cce.matmul %a[%i], %b[%v] : !cce.buffer<tokens x hidden x bf16>, !cce.buffer<vocab x hidden x bf16> -> !cce.tile<tokens x vocab x f32>
+    // expected-error@below {{'cce.save' op expected a save of a product that a reduction takes in, on sm_90a}}
+    cce.save %x, %codes, %maxima : !cce.tile<tokens x vocab x f32>, !cce.buffer<tokens x vocab x i16>, !cce.buffer<tiles x tokens x f32>
     cce.store %x, %z[%i, %v] : !cce.tile<tokens x vocab x f32>, !cce.buffer<tokens x vocab x f32>
   }
 }

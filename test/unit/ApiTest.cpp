@@ -48,6 +48,7 @@ TEST(Api, nullsAreErrorsAndNoCrashes) {
   EXPECT_EQ(cce_plan_forward_workspace(nullptr), 0u);
   EXPECT_EQ(cce_plan_backward_workspace(nullptr), 0u);
   EXPECT_EQ(cce_plan_filter_state(nullptr), 0u);
+  EXPECT_EQ(cce_plan_saved_logits(nullptr), 0u);
   EXPECT_STREQ(cce_plan_describe(nullptr), "");
   EXPECT_STREQ(cce_context_description(nullptr), "");
 
@@ -104,6 +105,7 @@ TEST(Api, defaults) {
   EXPECT_EQ(problem.check_labels, 0);
   EXPECT_EQ(problem.filter_eps, 0);
   EXPECT_EQ(problem.filter_tail, CCE_FILTER_TAIL_CORRECT);
+  EXPECT_EQ(problem.saved_logits_limit, 0u);
   EXPECT_STREQ(cce_version(), "0.1.0");
 }
 
@@ -118,6 +120,7 @@ TEST(CxxApi, aLossFromBeginningToEnd) {
   plan.tune([](int, int, const char *) { return true; });
   EXPECT_THAT(plan.describe(), HasSubstr("2 tokens x 1 hidden x 2 classes"));
   EXPECT_EQ(plan.filterState(), 0u);
+  EXPECT_EQ(plan.savedLogits(), 0u);
   cce::Memory workspace(context, plan.workspace()), loss(context, sizeof(float)),
       lse(context, 2 * sizeof(float));
   const float e[2] = {1, 2}, c[2] = {0, 3};

@@ -191,8 +191,8 @@ TEST_F(CudaRunTest, backwardInChunks) {
   problem.workspace_limit = 500000;
   ASSERT_NO_FATAL_FAILURE(makePlan());
   const Layout &layout = plan->plan->layoutOf();
-  EXPECT_EQ(layout.chunks, 4);
-  EXPECT_EQ(layout.chunk, 256);
+  EXPECT_EQ(layout.all.count, 4);
+  EXPECT_EQ(layout.all.size, 256);
   EXPECT_EQ(layout.padded, 384);
   std::vector<int> origins, extents;
   fakeDriver().onLaunch = [&](const FakeLaunch &launch) {
@@ -207,7 +207,7 @@ TEST_F(CudaRunTest, backwardInChunks) {
   std::vector<std::string> names = launched();
   EXPECT_EQ(std::count(names.begin(), names.end(), "grad_embedding_halves_partial"), 3);
   EXPECT_EQ(std::count(names.begin(), names.end(), "grad_embedding_halves"), 1);
-  EXPECT_EQ(layout.backward.sum.bytes, 2 * 384 * 256);
+  EXPECT_EQ(layout.all.sum.bytes, 2 * 384 * 256);
 }
 
 TEST_F(CudaRunTest, launchParametersFollowTheManifest) {
@@ -287,10 +287,29 @@ TEST_F(CudaRunTest, manyTokensComeInPairsOfTiles) {
   cce_plan_destroy(plan);
   compiler->requests.clear();
   problem.tokens = 1024;
+  problem.hidden = 33 * 256; // in two full rounds of 132 blocks: tiles of dE are wide
   ASSERT_NO_FATAL_FAILURE(makePlan());
   for (const char *kernel : {"lse_forward", "logit_grad", "grad_embedding_halves", "grad_classifier"})
     EXPECT_EQ(clusterOf(kernel), 2) << kernel;
   EXPECT_EQ(clusterOf("indexed_matmul"), 0);
+}
+
+TEST_F(CudaRunTest, tilesOfTheEmbeddingGradientFillTheLastRound) {
+  auto widthFor = [&](int64_t tokens, int64_t hidden) -> int64_t {
+    compiler->requests.clear();
+    problem.tokens = tokens;
+    problem.hidden = hidden;
+    context.reset();
+    EXPECT_TRUE(open().ok());
+    EXPECT_TRUE(createPlan(*context, problem).ok());
+    for (const KernelRequest &request : compiler->requests)
+      if (request.kernel == "grad_embedding_halves")
+        return request.config.contains("tile_n") ? request.config.at("tile_n") : 0;
+    return -1;
+  };
+  EXPECT_EQ(widthFor(8192, 2304), 192); // 6 rounds of 192 columns, or 5 of 256
+  EXPECT_EQ(widthFor(8192, 768), 192);  // 2 rounds of either
+  EXPECT_EQ(widthFor(8192, 4096), 0);   // the compiler's default, 8 rounds of 256
 }
 
 TEST_F(CudaRunTest, launchFailuresNameTheKernel) {
@@ -355,8 +374,8 @@ TEST_F(CudaRunTest, oddMatricesArePacked) {
   ASSERT_EQ(cce_backward(plan, &backward, nullptr), CCE_OK) << cce_last_error();
   std::vector<std::string> names = launched();
   // E once, C once a chunk.
-  EXPECT_EQ(std::count(names.begin(), names.end(), "pack_rows"), 1 + layout.chunks);
-  EXPECT_GT(layout.chunks, 1);
+  EXPECT_EQ(std::count(names.begin(), names.end(), "pack_rows"), 1 + layout.all.count);
+  EXPECT_GT(layout.all.count, 1);
 }
 
 TEST_F(CudaRunTest, zeroingLeavesThePaddingAlone) {

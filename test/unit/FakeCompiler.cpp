@@ -309,9 +309,9 @@ std::vector<ManifestArgument> cpuArguments(const std::string &kernel) {
   return a.list;
 }
 
-/// The arguments of the filter's kernels as docs/architecture.md has them: "name" is a pointer,
+/// The arguments of the kernels of filter and saved logits as docs/architecture.md has them: "name" is a pointer,
 /// "name:kind" another kind or the type of a scalar.
-const std::map<std::string, std::string> filterArguments = {
+const std::map<std::string, std::string> optionalArguments = {
     {"count_labels", "labels count vocab:i32 words:i32 seen needed"},
     {"head_classes", "often words:i32 vocab:i32 classes capacity:i32 head_count every:i32 sample "
                      "sample_capacity:i32 sample_count sample_weight"},
@@ -351,16 +351,20 @@ const std::map<std::string, std::string> filterArguments = {
                           "label_weight g:map kept kept:stride"},
     {"grad_embedding_listed", "g:map c:map lists lists:stride slots:extent slots:count "
                               "hidden:extent tokens:count mass tail alpha rows de de:stride"},
+    {"lse_forward_save", "e:map rows c:map bias param:f32 hidden:extent vocab:extent tokens:count "
+                         "splits:extent codes codes:stride maxima maxima:stride partial partial:stride"},
+    {"grad_from_saved", "saved stride:i64 maxima padded:i32 classes:i32 count labels label_logit lse "
+                        "prob_weight label_weight softcap:f32 capped:i32"},
     {"grad_classifier_heavy", "tokens:count classes:count hidden:extent classes:extent g:map e:map "
                               "rows heavy alpha dc dc:stride"}};
 
-/// False if it is none of the filter's kernels.
-bool describeFilterKernel(const KernelRequest &request, Manifest &manifest) {
+/// False if it is none of them.
+bool describeOptionalKernel(const KernelRequest &request, Manifest &manifest) {
   std::string name = request.kernel;
   if (name.ends_with("_bf16") || name.ends_with("_f16"))
     name.erase(name.rfind('_'));
-  auto it = filterArguments.find(name);
-  if (it == filterArguments.end())
+  auto it = optionalArguments.find(name);
+  if (it == optionalArguments.end())
     return false;
   static const std::map<std::string, ArgumentKind> kinds = {{"map", ArgumentKind::TensorMap},
                                                             {"stride", ArgumentKind::Stride},
@@ -415,7 +419,7 @@ void describeForGpu(const KernelRequest &request, Manifest &manifest) {
     manifest.threads = 1024;
     manifest.sharedBytes = 0;
     manifest.tiles.clear();
-    if (describeFilterKernel(request, manifest))
+    if (describeOptionalKernel(request, manifest))
       return;
     if (request.kernel.starts_with("select_tokens")) {
       manifest.blocks = 1;
@@ -425,7 +429,7 @@ void describeForGpu(const KernelRequest &request, Manifest &manifest) {
     }
     return;
   }
-  if (describeFilterKernel(request, manifest))
+  if (describeOptionalKernel(request, manifest))
     return;
   if (request.kernel == "indexed_matmul" || request.kernel == "lse_forward" ||
       request.kernel == "logit_grad") {

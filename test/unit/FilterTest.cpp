@@ -1,11 +1,10 @@
 //===- FilterTest.cpp - the launches and the fallbacks of the filter ------===//
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //===----------------------------------------------------------------------===//
-#include "test/unit/CudaFixture.h"
+#include "test/unit/LaunchFixture.h"
 
 #include <cmath>
 #include <cstring>
-#include <mutex>
 #include <optional>
 
 namespace cce::rt::test {
@@ -18,32 +17,15 @@ using testing::HasSubstr;
 using testing::IsEmpty;
 using testing::Not;
 
-/// A launch with the values of its arguments by name.
-struct NamedLaunch {
-  std::string kernel;
-  unsigned blocks;
-  std::map<std::string, void *> pointers;
-  std::map<std::string, int64_t> integers; // scalars, extents ("extent x") and strides ("stride x")
-  std::map<std::string, float> floats;
-  std::map<std::string, FakeTensorMap> maps;
-};
-
-class FilterTest : public CudaRunFixture {
+class FilterTest : public LaunchFixture {
 protected:
   void SetUp() override {
-    CudaRunFixture::SetUp();
+    LaunchFixture::SetUp();
     problem.filter_eps = 0x1p-12f;
-    compiler->adjust = [this](const KernelRequest &request, KernelCode &code) {
-      if (change)
-        change(request, code);
-      std::lock_guard lock(mutex);
-      manifests[request.kernel] = code.manifest;
-      requests[request.kernel] = request;
-    };
   }
 
   void makePlan() {
-    ASSERT_NO_FATAL_FAILURE(CudaRunFixture::makePlan());
+    ASSERT_NO_FATAL_FAILURE(LaunchFixture::makePlan());
     if (cce_plan_filter_state(plan)) {
       forward.filter_state = allocate(cce_plan_filter_state(plan));
       backward.filter_state = forward.filter_state;
@@ -51,85 +33,13 @@ protected:
     dropped = allocate<float>(size_t(problem.tokens) * 4);
     kept = allocate<float>(4);
     fakeDriver().log.clear();
-    fakeDriver().onLaunch = [this](const FakeLaunch &launch) { note(launch); };
   }
 
-  void note(const FakeLaunch &launch) {
-    NamedLaunch named{launch.entry, launch.config.gridDimX, {}, {}, {}, {}};
-    const auto &arguments = manifests.at(launch.entry).arguments;
-    for (size_t i = 0; i < arguments.size(); ++i) {
-      const ManifestArgument &argument = arguments[i];
-      const void *value = launch.parameters[i];
-      switch (argument.kind) {
-      case ArgumentKind::TensorMap:
-        named.maps[argument.name] =
-            fakeDriver().tensorMaps[*static_cast<const uint64_t *>(value) - 1];
-        break;
-      case ArgumentKind::Pointer:
-        named.pointers[argument.name] = *static_cast<void *const *>(value);
-        break;
-      case ArgumentKind::ExtentPointer:
-        named.pointers["count of " + argument.name] = *static_cast<void *const *>(value);
-        break;
-      case ArgumentKind::Extent:
-        named.integers["extent " + argument.name] = *static_cast<const int32_t *>(value);
-        break;
-      case ArgumentKind::Stride:
-        named.integers["stride " + argument.name] = *static_cast<const int64_t *>(value);
-        break;
-      default:
-        if (argument.scalarType == ScalarType::F32)
-          named.floats[argument.name] = *static_cast<const float *>(value);
-        else if (argument.scalarType == ScalarType::I64)
-          named.integers[argument.name] = *static_cast<const int64_t *>(value);
-        else
-          named.integers[argument.name] = *static_cast<const int32_t *>(value);
-      }
-    }
-    launches.push_back(named);
-  }
-
-  std::vector<std::string> runForward() {
-    launches.clear();
-    EXPECT_EQ(cce_forward(plan, &forward, nullptr), CCE_OK) << cce_last_error();
-    return names();
-  }
-  std::vector<std::string> runBackward() {
-    launches.clear();
-    EXPECT_EQ(cce_backward(plan, &backward, nullptr), CCE_OK) << cce_last_error();
-    return names();
-  }
-  std::string backwardError() {
-    return cce_backward(plan, &backward, nullptr) == CCE_OK ? "" : cce_last_error();
-  }
-  std::vector<std::string> names() const {
-    std::vector<std::string> result;
-    for (const NamedLaunch &launch : launches)
-      result.push_back(launch.kernel);
-    return result;
-  }
-  /// The launch of this name, counted from 0.
-  const NamedLaunch &launch(const std::string &kernel, int which = 0) const {
-    for (const NamedLaunch &each : launches)
-      if (each.kernel == kernel && which-- == 0)
-        return each;
-    ADD_FAILURE() << "no launch of " << kernel;
-    static const NamedLaunch none{};
-    return none;
-  }
   const FilterLayout &filter() const { return plan->plan->layoutOf().filter; }
-  void *inWorkspace(const Slice &slice) const {
-    return static_cast<char *>(forward.workspace) + slice.offset;
-  }
   void *inState(const Slice &slice) const {
     return static_cast<char *>(forward.filter_state) + slice.offset;
   }
 
-  std::function<void(const KernelRequest &, KernelCode &)> change;
-  std::mutex mutex; // kernels are compiled by several threads
-  std::map<std::string, Manifest> manifests;
-  std::map<std::string, KernelRequest> requests;
-  std::vector<NamedLaunch> launches;
   float *dropped = nullptr, *kept = nullptr;
 };
 
@@ -587,13 +497,13 @@ TEST_F(FilterTest, chunksOfTheExactPathStay) {
   problem.workspace_limit = 740000;
   ASSERT_NO_FATAL_FAILURE(makePlan());
   const Layout &layout = plan->plan->layoutOf();
-  EXPECT_GT(layout.chunks, 1);
+  EXPECT_GT(layout.all.count, 1);
   EXPECT_EQ(filter().slots, 512); // of at most 1024
   EXPECT_LE(cce_plan_backward_workspace(plan), problem.workspace_limit);
   runBackward();
   const std::vector<std::string> all = names();
-  EXPECT_EQ(std::count(all.begin(), all.end(), "logit_grad"), 1 + layout.chunks);
-  EXPECT_EQ(std::count(all.begin(), all.end(), "grad_embedding_halves_partial"), layout.chunks - 1);
+  EXPECT_EQ(std::count(all.begin(), all.end(), "logit_grad"), 1 + layout.all.count);
+  EXPECT_EQ(std::count(all.begin(), all.end(), "grad_embedding_halves_partial"), layout.all.count - 1);
 }
 
 TEST_F(FilterTest, largerTilesReadAPaddedSample) {

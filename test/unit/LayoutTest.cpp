@@ -70,20 +70,20 @@ TEST_F(LayoutTest, chunksAreEqualAndFitTheLimit) {
     problem.workspaceLimit = megabytes << 20;
     const Layout layout = choose();
     EXPECT_LE(size_t(layout.backwardBytes), problem.workspaceLimit);
-    EXPECT_EQ(layout.chunk % 256, 0);
-    EXPECT_GE(layout.chunk * layout.chunks, problem.vocab);
-    EXPECT_LT(layout.chunk * (layout.chunks - 1), problem.vocab);
+    EXPECT_EQ(layout.all.size % 256, 0);
+    EXPECT_GE(layout.all.size * layout.all.count, problem.vocab);
+    EXPECT_LT(layout.all.size * (layout.all.count - 1), problem.vocab);
     // No chunk is a small rest, and no fewer chunks would have fitted.
-    EXPECT_GT(problem.vocab - layout.chunk * (layout.chunks - 1),
-              layout.chunk - layout.chunks * 256);
-    if (layout.chunks > 1) {
-      EXPECT_GE(layout.backward.sum.bytes, 4 * problem.tokens * problem.hidden);
+    EXPECT_GT(problem.vocab - layout.all.size * (layout.all.count - 1),
+              layout.all.size - layout.all.count * 256);
+    if (layout.all.count > 1) {
+      EXPECT_GE(layout.all.sum.bytes, 4 * problem.tokens * problem.hidden);
       const int64_t larger =
-          ((problem.vocab + layout.chunks - 2) / (layout.chunks - 1) + 255) / 256 * 256;
-      EXPECT_GT(layout.backwardBytes + 2 * layout.padded * (larger - layout.chunk),
+          ((problem.vocab + layout.all.count - 2) / (layout.all.count - 1) + 255) / 256 * 256;
+      EXPECT_GT(layout.backwardBytes + 2 * layout.padded * (larger - layout.all.size),
                 int64_t(problem.workspaceLimit));
     } else {
-      EXPECT_EQ(layout.backward.sum.bytes, 0);
+      EXPECT_EQ(layout.all.sum.bytes, 0);
     }
   }
 }
@@ -92,23 +92,23 @@ TEST_F(LayoutTest, sumsInHalvesLeaveRoomForG) {
   problem.workspaceLimit = size_t(128) << 20;
   inputs.hiddenGranule = 256;
   const Layout whole = choose();
-  EXPECT_EQ(whole.backward.sum.bytes, 4 * problem.tokens * problem.hidden);
-  EXPECT_EQ(whole.chunks, 77);
+  EXPECT_EQ(whole.all.sum.bytes, 4 * problem.tokens * problem.hidden);
+  EXPECT_EQ(whole.all.count, 77);
   inputs.sumInHalves = true;
   const Layout halves = choose();
-  EXPECT_EQ(halves.backward.sum.bytes, 2 * problem.tokens * problem.hidden);
-  EXPECT_EQ(halves.chunks, 46);
+  EXPECT_EQ(halves.all.sum.bytes, 2 * problem.tokens * problem.hidden);
+  EXPECT_EQ(halves.all.count, 46);
   // The sums of Llama 3 alone are as large as the limit.
   problem.hidden = 4096;
   problem.vocab = 128256;
-  EXPECT_EQ(choose().chunks, 34);
+  EXPECT_EQ(choose().all.count, 34);
   inputs.sumInHalves = false;
   EXPECT_FALSE(Layout::choose(problem, inputs).ok());
   // One chunk needs no sums.
   inputs.sumInHalves = true;
   problem.tokens = 128;
-  EXPECT_EQ(choose().chunks, 1);
-  EXPECT_EQ(choose().backward.sum.bytes, 0);
+  EXPECT_EQ(choose().all.count, 1);
+  EXPECT_EQ(choose().all.sum.bytes, 0);
 }
 
 TEST_F(LayoutTest, slicesDoNotOverlap) {
@@ -137,13 +137,137 @@ TEST_F(LayoutTest, slicesDoNotOverlap) {
   std::vector<Slice> backward = shared;
   const auto &b = layout.backward;
   for (const Slice &slice :
-       {b.lse, b.probWeight, b.labelWeight, b.alpha, b.dbias, b.packedC, b.sum, b.g})
+       {b.lse, b.probWeight, b.labelWeight, b.alpha, b.dbias, layout.all.packedC, layout.all.sum,
+        layout.all.g})
     backward.push_back(slice);
   check(backward, layout.backwardBytes);
   EXPECT_GE(layout.forward.packedC.bytes, 2 * problem.vocab * 40);
-  EXPECT_GE(b.packedC.bytes, 2 * std::min(layout.chunk, problem.vocab) * 40);
-  EXPECT_GE(b.g.bytes, 2 * layout.padded * layout.gStride);
+  EXPECT_GE(layout.all.packedC.bytes, 2 * std::min(layout.all.size, problem.vocab) * 40);
+  EXPECT_GE(layout.all.g.bytes, 2 * layout.padded * layout.all.gStride);
   EXPECT_GE(layout.packedE.bytes, 2 * problem.tokens * 40);
+}
+
+/// The same problem with saved logits.
+class SavedLayoutTest : public LayoutTest {
+protected:
+  SavedLayoutTest() {
+    inputs.hiddenGranule = 256;
+    inputs.saves = true;
+  }
+};
+
+TEST_F(SavedLayoutTest, saveAsMuchAsFits) {
+  int64_t last = 0;
+  for (uint64_t megabytes : {5, 100, 1000, 3000, 4000, 4100, 5000, 100000}) {
+    problem.savedLogitsLimit = megabytes << 20;
+    const SavedLayout saved = choose().saved;
+    EXPECT_LE(uint64_t(saved.bytes), problem.savedLogitsLimit);
+    ASSERT_GT(saved.classes, 0) << megabytes;
+    EXPECT_EQ(saved.classes % 256, 0);
+    EXPECT_GE(saved.classes, last);
+    last = saved.classes;
+    if (saved.classes < problem.vocab) // a tile more does not fit
+      EXPECT_GT(uint64_t(saved.bytes) + 8192 * (512 + 4), problem.savedLogitsLimit);
+  }
+  EXPECT_EQ(last, 256000);
+}
+
+TEST_F(SavedLayoutTest, isOnlyThereWhenAskedFor) {
+  const Layout exact = [&] {
+    inputs.saves = false;
+    return choose();
+  }();
+  EXPECT_EQ(exact.saved.classes, 0);
+  EXPECT_EQ(exact.saved.bytes, 0);
+  inputs.saves = true;
+  problem.savedLogitsLimit = uint64_t(1) << 40;
+  const Layout layout = choose();
+  EXPECT_EQ(layout.saved.classes, problem.vocab);
+  EXPECT_EQ(layout.saved.others.count, 0);
+  EXPECT_EQ(layout.saved.splits, layout.splits);
+  // What is computed without them is the same.
+  EXPECT_EQ(layout.forwardBytes, exact.forwardBytes);
+  EXPECT_EQ(layout.backwardBytes, exact.backwardBytes);
+  EXPECT_EQ(layout.all.size, exact.all.size);
+}
+
+TEST_F(SavedLayoutTest, rowsAreWholeTiles) {
+  problem.vocab = 50257;
+  problem.savedLogitsLimit = uint64_t(1) << 40;
+  const SavedLayout saved = choose().saved;
+  EXPECT_EQ(saved.classes, 50257);
+  EXPECT_EQ(saved.stride, 50432);
+  EXPECT_EQ(saved.maxima.bytes, 4 * 197 * 8192);
+}
+
+TEST_F(SavedLayoutTest, classesBeginWhereTilesOfAllKernelsDo) {
+  inputs.vocabGranule = 192;
+  problem.savedLogitsLimit = uint64_t(1) << 30;
+  EXPECT_EQ(choose().saved.classes % 768, 0);
+}
+
+TEST_F(SavedLayoutTest, slicesDoNotOverlap) {
+  problem.biasDtype = CCE_F16;
+  problem.savedLogitsLimit = uint64_t(1) << 30;
+  const Layout layout = choose();
+  const SavedLayout &saved = layout.saved;
+  auto check = [](const std::vector<Slice> &slices, int64_t total) {
+    int64_t end = 0;
+    for (const Slice &slice : slices) {
+      EXPECT_GT(slice.bytes, 0);
+      EXPECT_EQ(slice.offset % 256, 0);
+      EXPECT_GE(slice.offset, end);
+      end = slice.offset + slice.bytes;
+    }
+    EXPECT_LE(end, total);
+  };
+  check({saved.codes, saved.maxima, saved.labelLogit}, saved.bytes);
+  const auto &b = layout.backward;
+  check({layout.count, layout.error, layout.rows, layout.labels, layout.bias, b.lse, b.probWeight,
+         b.labelWeight, b.alpha, b.dbias, saved.others.sum, saved.others.g},
+        layout.backwardBytes);
+  EXPECT_EQ(saved.others.first, saved.classes);
+  EXPECT_GE(saved.others.size * saved.others.count, problem.vocab - saved.classes);
+  EXPECT_LT(saved.others.size * (saved.others.count - 1), problem.vocab - saved.classes);
+  EXPECT_GE(saved.others.g.bytes, 2 * layout.padded * saved.others.gStride);
+  EXPECT_LE(size_t(layout.backwardBytes), problem.workspaceLimit);
+  // The states of both parts of the forward.
+  EXPECT_GE(layout.forward.partial.bytes, 8 * (saved.splits + saved.otherSplits) * layout.padded);
+}
+
+TEST_F(SavedLayoutTest, noRoomIsNoError) {
+  problem.savedLogitsLimit = 1000;
+  EXPECT_EQ(choose().saved.classes, 0);
+  EXPECT_EQ(choose().saved.bytes, 0);
+  EXPECT_EQ(choose().saved.whyNot, "they need at least 4259840 bytes");
+  // One chunk of everything needs no sums of dE, saved classes and others do.
+  problem.vocab = 1000;
+  problem.savedLogitsLimit = uint64_t(5) << 20;
+  problem.workspaceLimit = size_t(20) << 20;
+  const Layout layout = choose();
+  EXPECT_EQ(layout.all.count, 1);
+  EXPECT_EQ(layout.saved.classes, 0);
+  EXPECT_THAT(layout.saved.whyNot,
+              testing::StartsWith("the other classes need a workspace of at least "));
+  EXPECT_LE(size_t(layout.backwardBytes), problem.workspaceLimit);
+  problem.workspaceLimit = size_t(256) << 20;
+  EXPECT_EQ(choose().saved.classes, 256);
+  EXPECT_EQ(choose().all.count, 1);
+  EXPECT_EQ(choose().backwardBytes, choose().saved.others.end);
+  // Of sums in halves there is half as much.
+  const int64_t whole = choose().saved.others.sum.bytes;
+  inputs.sumInHalves = true;
+  EXPECT_EQ(choose().saved.others.sum.bytes, whole / 2);
+}
+
+TEST_F(SavedLayoutTest, enormousProblemsDoNotOverflow) {
+  problem.tokens = 2000000000;
+  problem.vocab = 2000000000;
+  problem.hidden = 1;
+  problem.workspaceLimit = size_t(1) << 62;
+  problem.savedLogitsLimit = ~uint64_t(0);
+  const Layout layout = choose();
+  EXPECT_EQ(layout.saved.bytes, int64_t(1) << 60);
 }
 
 /// The same problem with a filtered path.
@@ -221,7 +345,7 @@ struct SampleCase {
 
 TEST_F(FilterLayoutTest, sampleOfAnyVocabulary) {
   for (auto [vocab, every, parts] : {SampleCase{1, 1, 2}, {1000, 1, 8}, {1100, 1, 10}, {32768, 32, 8},
-                                     {65535, 63, 10}, {65536, 32, 16}, {256000, 125, 16}}) {
+                                     {159999, 156, 10}, {160000, 78, 18}, {256000, 125, 16}}) {
     problem.vocab = vocab;
     const FilterLayout filter = choose().filter;
     EXPECT_EQ(filter.sampleEvery, every) << vocab;
@@ -353,7 +477,7 @@ TEST_F(FilterLayoutTest, slicesDoNotOverlap) {
                                        b.probWeight,  b.labelWeight, b.alpha,
                                        b.dbias,       filter.countDense, filter.countFiltered};
     std::vector<Slice> exact = shared, filtered = shared;
-    exact.insert(exact.end(), {b.sum, b.g});
+    exact.insert(exact.end(), {layout.all.sum, layout.all.g});
     const std::vector<Slice> own = slicesOf(filter);
     filtered.insert(filtered.end(), own.begin(), own.end());
     check(exact, layout.backwardBytes);

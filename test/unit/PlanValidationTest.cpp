@@ -211,7 +211,7 @@ TEST_F(PlanValidation, wrongCallsLaunchNothing) {
     return runForward();
   };
   EXPECT_EQ(forwardError([](auto &a) { a.struct_size = 8; }),
-            "args.struct_size: expected 88 (call cce_forward_args_init first), got 8");
+            "args.struct_size: expected 96 (call cce_forward_args_init first), got 8");
   EXPECT_EQ(forwardError([](auto &a) { a.e = nullptr; }), "args.e: expected memory, got NULL");
   EXPECT_EQ(forwardError([](auto &a) { a.c = nullptr; }), "args.c: expected memory, got NULL");
   EXPECT_EQ(forwardError([](auto &a) { a.bias = nullptr; }),
@@ -239,7 +239,7 @@ TEST_F(PlanValidation, wrongCallsLaunchNothing) {
     return runBackward();
   };
   EXPECT_EQ(backwardError([](auto &a) { a.struct_size = 8; }),
-            "args.struct_size: expected 128 (call cce_backward_args_init first), got 8");
+            "args.struct_size: expected 136 (call cce_backward_args_init first), got 8");
   EXPECT_EQ(backwardError([](auto &a) { a.lse = nullptr; }), "args.lse: expected memory, got NULL");
   EXPECT_EQ(backwardError([](auto &a) { a.bias = nullptr; }),
             "args.bias: expected memory, got NULL");
@@ -250,6 +250,17 @@ TEST_F(PlanValidation, wrongCallsLaunchNothing) {
   EXPECT_EQ(de[0], -7);
   EXPECT_EQ(backwardError([](auto &a) { a.de = a.dc = a.dbias = nullptr; }), "");
   EXPECT_EQ(backwardError([](auto &) {}), "");
+}
+
+TEST_F(PlanValidation, theCpuSavesNoLogits) {
+  problem.saved_logits_limit = 1000000;
+  ASSERT_NO_FATAL_FAILURE(makePlan());
+  EXPECT_EQ(cce_plan_saved_logits(plan), 0u);
+  EXPECT_THAT(cce_plan_describe(plan),
+              HasSubstr("saved logits: none, because the CPU target computes them again\n"));
+  forward.saved_logits = backward.saved_logits = loss.data(); // not used
+  EXPECT_EQ(runForward(), "");
+  EXPECT_EQ(runBackward(), "");
 }
 
 TEST_F(PlanValidation, theFilterOfTheCpuIsExact) {

@@ -14,7 +14,7 @@
  * for E (tokens x hidden) and C (vocab x hidden), without ever storing the logits
  * z (Wijmans et al., "Cut Your Losses in Large-Vocabulary Language Models", ICLR
  * 2025, arXiv 2411.09009; Algorithms 1 to 4, exactly unless cce_problem::filter_eps
- * says otherwise).
+ * says otherwise), except where cce_problem::saved_logits_limit grants memory for them.
  *
  * Life of a caller:
  *
@@ -200,6 +200,14 @@ typedef struct cce_problem {
    * workspace_limit is too small; cce_plan_describe says so. */
   float filter_eps;
   cce_filter_tail filter_tail; /* default CCE_FILTER_TAIL_CORRECT */
+  /* Bytes of device memory that cce_forward may fill with logits, 2 bytes each, which
+   * cce_backward then need not compute again: of all classes if that is enough for them,
+   * else of the first ones. 0 (default): none. The loss is the same, and gradients are as
+   * accurate: a saved logit is off by at most 2^-12, which is less than what rounding to
+   * dtype costs, and that of the label is exact. Nothing is saved on the CPU, with filter_eps > 0,
+   * with a transform or with bias and softcap together, and where E or C have to be copied
+   * because of their strides; cce_plan_describe says so. */
+  uint64_t saved_logits_limit;
 } cce_problem;
 
 CCE_API void cce_problem_init(cce_problem *problem);
@@ -220,6 +228,10 @@ CCE_API size_t cce_plan_backward_workspace(const cce_plan *plan);
 /* Bytes of device memory, 256-byte aligned, that carry what the filter has found from
  * cce_forward to cce_backward; 0 if this plan has no filtered path. */
 CCE_API size_t cce_plan_filter_state(const cce_plan *plan);
+
+/* Bytes of device memory, 256-byte aligned, that carry logits from cce_forward to
+ * cce_backward, at most cce_problem::saved_logits_limit; 0 if this plan saves none. */
+CCE_API size_t cce_plan_saved_logits(const cce_plan *plan);
 
 /* The plan in words: kernels, tile sizes, chunks, workspace and why; valid as long
  * as the plan. */
@@ -250,6 +262,9 @@ typedef struct cce_forward_args {
   /* cce_plan_filter_state() bytes, 256-byte aligned, to be kept for cce_backward; not used
    * if that is 0. NULL: the filter finds nothing, and the backward has to be exact. */
   void *filter_state;
+  /* cce_plan_saved_logits() bytes, 256-byte aligned, to be kept for cce_backward; not used
+   * if that is 0. NULL: nothing is saved. */
+  void *saved_logits;
   void *workspace;
   size_t workspace_bytes; /* at least cce_plan_forward_workspace() */
 } cce_forward_args;
@@ -278,6 +293,10 @@ typedef struct cce_backward_args {
   /* As cce_forward wrote it, for the same E, C, bias and labels. NULL: exact. Wanting dbias
    * makes all of the call exact too. */
   const void *filter_state;
+  /* As cce_forward wrote it, for the same E, C, bias and labels. OVERWRITTEN: it can serve
+   * one backward only; another one of the same forward passes NULL. NULL: all logits are
+   * computed again. Left alone if no gradient is wanted. */
+  void *saved_logits;
   /* What the filter has left out; both optional. dropped_mass: tokens; by token the part of
    * its probability that the entries left out have together (with CCE_FILTER_TAIL_CORRECT
    * an estimate stands for them), at most 1; 0 on the exact path and for tokens that take
