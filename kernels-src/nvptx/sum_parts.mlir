@@ -4,7 +4,7 @@
 gpu.module @kernels {
   llvm.mlir.global internal @sums() {addr_space = 3 : i32, alignment = 4 : i64} : !llvm.array<256 x f32>
 
-  llvm.func @sum_parts(%partial: !llvm.ptr<1>, %weight_sums: !llvm.ptr<1>, %all_sums: !llvm.ptr<1>, %parts: i32, %columns: i32, %normalise: i32, %result: !llvm.ptr<1>, %total: !llvm.ptr<1>)
+  llvm.func @sum_parts(%partial: !llvm.ptr<1>, %weight_sums: !llvm.ptr<1>, %all_sums: !llvm.ptr<1>, %parts: i32, %columns: i32, %normalise: i32, %gate_or_null: !llvm.ptr<1>, %result: !llvm.ptr<1>, %total: !llvm.ptr<1>)
       attributes {nvvm.kernel, nvvm.reqntid = array<i32: 256, 1, 1>, nvvm.minctasm = 2 : i32, cce.manifest = {
       kernel = "sum_parts", target = "sm_90a", entry = "sum_parts", threads = 256 : i64, cluster = 1 : i64,
       shared_bytes = 0 : i64, tiles = {}, arguments = [
@@ -14,6 +14,7 @@ gpu.module @kernels {
          {kind = "scalar", buffer = "parts", type = "i32"},
          {kind = "scalar", buffer = "columns", type = "i32"},
          {kind = "scalar", buffer = "normalise", type = "i32"},
+         {kind = "pointer", buffer = "gate_or_null"},
          {kind = "pointer", buffer = "result"},
          {kind = "pointer", buffer = "total"}]}} {
     %c0 = arith.constant 0 : i32
@@ -27,12 +28,25 @@ gpu.module @kernels {
     %tid = nvvm.read.ptx.sreg.tid.x : i32
     %block = nvvm.read.ptx.sreg.ctaid.x : i32
     %grid = nvvm.read.ptx.sreg.nctaid.x : i32
+    // Behind a gate that is shut there are no parts, and nothing is written.
+    %null = llvm.mlir.zero : !llvm.ptr<1>
+    %true = arith.constant true
+    %has_gate = llvm.icmp "ne" %gate_or_null, %null : !llvm.ptr<1>
+    %works = scf.if %has_gate -> (i1) {
+      %gate = llvm.load %gate_or_null : !llvm.ptr<1> -> i32
+      %open = arith.cmpi sge, %gate, %c0 : i32
+      scf.yield %open : i1
+    } else {
+      scf.yield %true : i1
+    }
+    %there = arith.select %works, %parts, %c0 : i32
     // Every block adds up the weights for itself.
-    %used = llvm.call @sum_over_threads(%weight_sums, %parts) : (!llvm.ptr<1>, i32) -> f32
-    %all = llvm.call @sum_over_threads(%all_sums, %parts) : (!llvm.ptr<1>, i32) -> f32
+    %used = llvm.call @sum_over_threads(%weight_sums, %there) : (!llvm.ptr<1>, i32) -> f32
+    %all = llvm.call @sum_over_threads(%all_sums, %there) : (!llvm.ptr<1>, i32) -> f32
     %in_first = arith.cmpi eq, %block, %c0 : i32
     %is_leader = arith.cmpi eq, %tid, %c0 : i32
-    %writes = arith.andi %in_first, %is_leader : i1
+    %is_writer = arith.andi %in_first, %is_leader : i1
+    %writes = arith.andi %is_writer, %works : i1
     scf.if %writes {
       llvm.store %all, %total : f32, !llvm.ptr<1>
     }
@@ -49,7 +63,8 @@ gpu.module @kernels {
     %sums = llvm.mlir.addressof @sums : !llvm.ptr<3>
     %my_place = llvm.getelementptr %sums[%tid] : (!llvm.ptr<3>, i32) -> !llvm.ptr<3>, f32
     %rounded = arith.addi %columns, %c63 : i32
-    %items = arith.divui %rounded, %c64 : i32
+    %all_items = arith.divui %rounded, %c64 : i32
+    %items = arith.select %works, %all_items, %c0 : i32
     scf.for %item = %block to %items step %grid : i32 {
       %first = arith.muli %item, %c64 : i32
       %within = arith.andi %tid, %c63 : i32

@@ -266,6 +266,7 @@ Status Plan::weightedRows(char *workspace, const float *weights, int64_t n, int6
       .scalar("parts", filter.parts)
       .scalar("columns", columns)
       .scalar("normalise", int64_t(normalise))
+      .scalarBuffer("gate_or_null", at<void>(workspace, filter.countFiltered), CCE_I32)
       .vector("result", result, CCE_F32, columns)
       .scalarBuffer("total", total, CCE_F32);
   return backend->launch(*filterKernels.sumParts, sum, divideUp(columns, partColumnsAnItem),

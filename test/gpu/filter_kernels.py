@@ -377,17 +377,21 @@ class Tests:
             close("weight_sums", sums[:parts], want_sums, 2e-6 * want_sums), untouched("weight_sums", sums, parts),
             close("all_sums", all_sums[:parts], want_all, 2e-6 * want_all), untouched("all_sums", all_sums, parts)])
 
-    def sum_parts(self, parts, columns, normalise, grid=None, weights="positive"):
+    def sum_parts(self, parts, columns, normalise, grid=None, weights="positive", gate=None):
         partial, all_sums = randn(parts, columns), rand(parts)
         sums = {"positive": rand(parts), "zero": full(parts, 0.0), "negative": full(parts, -1.0)}[weights]
         result, total = room(columns), room(1)
         self.launch("sum_parts", grid or -(-columns // 64), 256,
-                    [partial, sums, all_sums, ("i32", parts), ("i32", columns), ("i32", normalise), result, total])
+                    [partial, sums, all_sums, ("i32", parts), ("i32", columns), ("i32", normalise),
+                     None if gate is None else i32([gate]), result, total])
+        name = f"sum_parts {parts} x {columns} normalise {normalise} {weights} grid {grid} gate {gate}"
+        if gate is not None and gate < 0:
+            return self.report(name, [untouched("nothing", memory, 0) for memory in (result, total)])
         used, everything = sums.to(F64).sum(), all_sums.to(F64).sum()
         want, size = partial.to(F64).sum(0), partial.to(F64).abs().sum(0)
         if normalise:
             want, size = (want / used, size / used) if used > 0 else (want * 0, size * 0)
-        self.report(f"sum_parts {parts} x {columns} normalise {normalise} {weights} grid {grid}", [
+        self.report(name, [
             close("result", result[:columns], want, 1e-6 * size), untouched("result", result, columns),
             close("total", total[:1], everything[None], 1e-6 * everything), untouched("total", total, 1)])
 
@@ -620,7 +624,8 @@ def run_tests(tests):
     for normalise in (0, 1):
         for case in [(396, 2304, normalise), (1, 72, normalise), (17, 4097, normalise, 3), (1000, 513, normalise)]:
             tests.sum_parts(*case)
-    for case in [(15, 300, 1, None, "zero"), (15, 300, 1, None, "negative"), (15, 300, 0, None, "zero")]:
+    for case in [(15, 300, 1, None, "zero"), (15, 300, 1, None, "negative"), (15, 300, 0, None, "zero"),
+                 (15, 300, 1, None, "positive", 0), (15, 300, 1, None, "positive", -1)]:
         tests.sum_parts(*case)
     for case in [(1000, 2048, 1, True), (1000, 2048, 0, True), (8192, 1280, 1, False, 5), (128, 256, 1, True), (1, 768, 1, True),
                  (300, 512, 1, True, 1), (300, 512, 1, True, None, -1)]:
@@ -701,7 +706,7 @@ def run_times(tests):
         show("weighted_rows_bf16", parts * -(-hidden // 2048), 256,
              [weights, ("i32", vocab), ("i32", every), None, None, matrix, ("i64", hidden), ("i32", hidden), ("i32", parts), partial, sums, all_sums],
              2 * matrix.numel() // every, f" every {every}")
-    show("sum_parts", -(-hidden // 64), 256, [partial, sums, all_sums, ("i32", parts), ("i32", hidden), ("i32", 1), room(hidden), real])
+    show("sum_parts", -(-hidden // 64), 256, [partial, sums, all_sums, ("i32", parts), ("i32", hidden), ("i32", 1), None, room(hidden), real])
     del matrix
     show("dropped_mass", n // 256, 256, [full((slots // 256, n), 0.01), ("i32", n), full(blocks, 2000, I32), y, arange(n).to(I32), count, ("i32", 1),
                                          room(n), None])

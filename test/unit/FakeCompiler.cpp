@@ -332,7 +332,7 @@ const std::map<std::string, std::string> optionalArguments = {
                        "direction"},
     {"weighted_rows", "weights n:i32 every:i32 gate_or_null rows_or_null matrix stride:i64 "
                       "columns:i32 parts:i32 partial weight_sums all_sums"},
-    {"sum_parts", "partial weight_sums all_sums parts:i32 columns:i32 normalise:i32 result total"},
+    {"sum_parts", "partial weight_sums all_sums parts:i32 columns:i32 normalise:i32 gate_or_null result total"},
     {"dropped_mass", "kept padded:i32 counts prob_weight rows count_filtered enabled:i32 mass "
                      "dropped_or_null"},
     {"mark_entries", "g g_stride:i64 lists slots:i32 counts blocks:i32 heavy_count labels prob_weight "

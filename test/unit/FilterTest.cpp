@@ -298,6 +298,7 @@ TEST_F(FilterTest, backwardRunsBothPathsOneOfThemOnNothing) {
   EXPECT_EQ(overClasses.pointers.at("gate_or_null"), filtered);
   EXPECT_EQ(overClasses.integers.at("parts"), 4 * 132);
   EXPECT_EQ(launch("sum_parts").integers.at("normalise"), 1);
+  EXPECT_EQ(launch("sum_parts").pointers.at("gate_or_null"), filtered);
   const NamedLaunch &overTokens = launch("weighted_rows_bf16", 1);
   EXPECT_EQ(overTokens.pointers.at("matrix"), forward.e);
   EXPECT_EQ(overTokens.pointers.at("gate_or_null"), filtered);
@@ -305,6 +306,7 @@ TEST_F(FilterTest, backwardRunsBothPathsOneOfThemOnNothing) {
   EXPECT_EQ(overTokens.pointers.at("rows_or_null"), inWorkspace(plan->plan->layoutOf().rows));
   EXPECT_EQ(overTokens.integers.at("n"), 384);
   EXPECT_EQ(launch("sum_parts", 1).integers.at("normalise"), 0);
+  EXPECT_EQ(launch("sum_parts", 1).pointers.at("gate_or_null"), filtered);
 
   const NamedLaunch &listed = launch("logit_grad_listed");
   EXPECT_EQ(listed.pointers.at("count of tokens"), filtered);
