@@ -7,69 +7,21 @@ behind its results must stay as it is. Sums are compared with float64, everythin
 --times: also the time of each at the size of Gemma 2. Ends with 'N passed, N failed', or with 'skipped: ...' where there is no PyTorch
 or no GPU that runs the kernels.
 """
-import argparse
 import math
-import os
-import sys
+
+from kernel_tests import (BF16, DEVICE, F16, F32, F64, I32, INF, NAN, TAIL, UNTOUCHED, Tests, arange, close, full, i32, main, rand, randint, randn,
+                          room, same, suffix, torch, untouched, up)
 
 TYPED = ("tail_direction", "weighted_rows", "mark_entries", "grad_classes")
 KERNELS = ["count_labels", "head_classes", "filter_threshold", "missed_tokens", "heavy_classes", "list_classes", "choose_path",
            "sample_tokens", "sum_parts", "dropped_mass"] + [
     f"{name}_{dtype}" for name in TYPED for dtype in ("bf16", "f16")]
 
-try:
-    import torch
-except ImportError:
-    torch = None
-else:
-    BF16, F16, F32, F64, I32 = torch.bfloat16, torch.float16, torch.float32, torch.float64, torch.int32
-
-DEVICE = "cuda"
-NAN, INF = float("nan"), float("inf")
-UNTOUCHED = -7  # what is in memory before a kernel writes to it
-TAIL = 64  # elements behind every result
 MANY = 1 << 40
-
-
-def up(x, granule):
-    return -(-x // granule) * granule
 
 
 def words_of(vocab):
     return up(vocab, 256) // 32
-
-
-def suffix(dtype):
-    return {BF16: "bf16", F16: "f16"}[dtype]
-
-
-def full(shape, value, dtype=None):
-    return torch.full(shape if isinstance(shape, tuple) else (shape,), value, device=DEVICE, dtype=dtype or F32)
-
-
-def room(n, dtype=None):
-    """n elements for a result, and a tail."""
-    return full(n + TAIL, UNTOUCHED, dtype)
-
-
-def i32(values):
-    return torch.as_tensor(values, device=DEVICE, dtype=I32)
-
-
-def rand(*shape):
-    return torch.rand(*shape, device=DEVICE)
-
-
-def randn(*shape, dtype=None):
-    return torch.randn(*shape, device=DEVICE).to(dtype or F32)
-
-
-def randint(low, high, *shape):
-    return torch.randint(low, high, shape, device=DEVICE)
-
-
-def arange(n):
-    return torch.arange(n, device=DEVICE)
 
 
 def pack_bits(bits):
@@ -94,42 +46,7 @@ def places_of(own, first):
     return (ones.cumsum(1) - ones + first).to(I32)
 
 
-def close(what, got, want, tolerance):
-    """|got - want| <= tolerance, everywhere; NaN only where it is wanted."""
-    got, want = got.to(F64), want.to(F64)
-    bad = ~((got - want).abs() <= tolerance) & ~(got.isnan() & want.isnan()) & ~(got == want)
-    if not bad.any():
-        return ""
-    at = tuple(bad.nonzero()[0].tolist())
-    return f"{what}: {int(bad.sum())} of {bad.numel()} wrong, first at {list(at)}: {got[at].item()} instead of {want[at].item()}"
-
-
-def same(what, got, want):
-    return close(what, got, torch.as_tensor(want, device=DEVICE).expand_as(got), 0)
-
-
-def untouched(what, memory, n):
-    return same(f"behind {what}", memory[n:], UNTOUCHED)
-
-
-class Tests:
-    def __init__(self, launcher, folder, quick):
-        self.launcher, self.folder, self.quick = launcher, folder, quick
-        self.passed = self.failed = 0
-
-    def path(self, entry):
-        return os.path.join(self.folder, entry + ".ptx")
-
-    def launch(self, entry, grid, block, arguments):
-        self.launcher.launch(self.path(entry), entry, grid, block, arguments)
-
-    def report(self, name, problems):
-        problems = [problem for problem in problems if problem]
-        self.passed += not problems
-        self.failed += bool(problems)
-        if problems:
-            print(f"FAILED {name}: {'; '.join(problems)}", flush=True)
-
+class FilterTests(Tests):
     # ------------------------------------------------------------------------------------------------ forward
 
     def count_labels(self, n, vocab, kind, grid=None):
@@ -177,7 +94,7 @@ class Tests:
 
     def filter_threshold(self, n, head_splits, sample_splits, kind, grid, every=7):
         padded, vocab, missed_capacity = max(up(n, 128), 128), 5000, max(up(n // 8, 128), 128)
-        log_epsilon, ln2 = math.log(2.0**-12), math.log(2)
+        log_epsilon = math.log(2.0**-12)
         empty = {"no head": 1.0, "nothing": 1.0, "some empty": 0.5}.get(kind, 0.0)
         m0, t0, head = self.states(head_splits, padded, empty)
         m1, t1, sample = self.states(sample_splits, padded, 1.0 if kind in ("nothing", "no sample") else empty / 2)
@@ -719,40 +636,5 @@ def run_times(tests):
         show("grad_classes_bf16", min(c.tiles(), 8 * processors), 128, c.arguments(), 2 * vocab * hidden, what)
 
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("folder", nargs="?")
-    parser.add_argument("--quick", action="store_true")
-    parser.add_argument("--times", action="store_true")
-    parser.add_argument("--list", action="store_true", help="print the names of the kernels")
-    a = parser.parse_args()
-    if a.list:
-        print("\n".join(KERNELS))
-        return
-    if not a.folder:
-        parser.error("expected a folder of PTX files")
-    missing = [name for name in KERNELS if not os.path.exists(os.path.join(a.folder, name + ".ptx"))]
-    if missing:
-        sys.exit(f"{a.folder}: expected {missing[0]}.ptx" + (f" and {len(missing) - 1} others" if missing[1:] else ""))
-    if torch is None:
-        print("skipped: no PyTorch")
-        return
-    if not torch.cuda.is_available():
-        print("skipped: no CUDA device")
-        return
-    if torch.cuda.get_device_capability() != (9, 0):
-        print(f"skipped: the kernels are for sm_90a, {torch.cuda.get_device_name()} is another")
-        return
-    from ptx_launch import Launcher
-
-    torch.manual_seed(1)
-    tests = Tests(Launcher(), a.folder, a.quick)
-    run_tests(tests)
-    if a.times:
-        run_times(tests)
-    print(f"{tests.passed} passed, {tests.failed} failed")
-    sys.exit(bool(tests.failed))
-
-
 if __name__ == "__main__":
-    main()
+    main(__doc__, KERNELS, FilterTests, run_tests, run_times)

@@ -1,16 +1,12 @@
 # The kernel that makes gradients out of saved logits (kernels-src/nvptx/grad_from_saved.mlir) against a reference, on a GPU.
 # SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
-"""usage: saved_kernels.py FOLDER [--quick] [--times]
+"""usage: saved_kernels.py FOLDER [--quick] [--times] | --list
 
 FOLDER holds grad_from_saved_bf16.ptx and grad_from_saved_f16.ptx. Everything is compared with float64, up to one rounding to the result's
 type; memory behind it must stay as it is. --times: also the time at the size of Gemma 2. Ends with 'N passed, N failed', or with
 'skipped: ...' where there is no PyTorch or no GPU that runs the kernels.
 """
-import argparse
-import os
-import sys
-
-from filter_kernels import INF, NAN, Tests, close, full, i32, same, suffix, torch, up
+from kernel_tests import BF16, F16, I32, INF, NAN, Tests, close, full, i32, main, rand, randint, randn, same, suffix, torch, up
 
 KERNELS = ("grad_from_saved_bf16", "grad_from_saved_f16")
 STEPS, NOTHING, TILE = 2048, 65535, 256  # as cce.save
@@ -21,24 +17,22 @@ class Saved:
     """Codes of `count` tokens and `classes` of a vocabulary that may be larger, and all that goes with them."""
 
     def __init__(self, dtype, count, classes, vocab=None, padded=None, spread=20.0):
-        import filter_kernels as f
-
         self.dtype, self.count, self.classes = dtype, count, classes
         n = max(count, 0)
         self.padded = padded or max(up(n, 256), 256)
         self.stride, self.tiles = up(classes, TILE), up(classes, TILE) // TILE
         shape = (self.padded, self.stride)
-        codes = (f.rand(*shape) ** 3 * 70000).clamp_max(NOTHING).to(torch.int64)
+        codes = (rand(*shape) ** 3 * 70000).clamp_max(NOTHING).to(torch.int64)
         codes[:, classes:] = NOTHING
         self.codes = codes
         self.memory = full(self.padded * self.stride + 64, UNTOUCHED, torch.int16)
         self.memory[:self.padded * self.stride] = codes.to(torch.int16).view(-1)
         # Largest first: what is beyond the count may not be looked at.
-        self.maxima = f.randn(self.tiles, self.padded) * 3
-        self.lse = self.maxima.amax(0) + f.rand(self.padded) * spread
-        self.label_logit = self.lse - f.rand(self.padded) * 5
-        self.labels = f.randint(0, vocab or classes, self.padded).to(f.I32)
-        self.prob_weight, self.label_weight = f.randn(self.padded) * 100, f.randn(self.padded) * 100
+        self.maxima = randn(self.tiles, self.padded) * 3
+        self.lse = self.maxima.amax(0) + rand(self.padded) * spread
+        self.label_logit = self.lse - rand(self.padded) * 5
+        self.labels = randint(0, vocab or classes, self.padded).to(I32)
+        self.prob_weight, self.label_weight = randn(self.padded) * 100, randn(self.padded) * 100
         for values in (self.lse, self.label_logit, self.prob_weight, self.label_weight):
             values[n:] = NAN
         self.maxima[:, n:] = NAN
@@ -86,10 +80,8 @@ class SavedTests(Tests):
 
 
 def run_tests(tests):
-    import filter_kernels as f
-
     few = ((1, 1), (8, 256), (300, 1000)) if tests.quick else ((1, 1), (1, 255), (8, 256), (129, 257), (300, 1000), (257, 1025), (500, 5000))
-    for dtype in (f.BF16, f.F16):
+    for dtype in (BF16, F16):
         for count, classes in few:
             for grid, softcap in ((1, None), (7, None), (1000, 60.0)):
                 if grid == 1 and count * classes > 1e5:
@@ -115,10 +107,8 @@ def run_tests(tests):
 
 
 def run_times(tests):
-    import filter_kernels as f
-
     n, classes = 8192, 256000
-    for dtype in (f.BF16, f.F16):
+    for dtype in (BF16, F16):
         saved = Saved(dtype, n, 1024)
         saved.classes, saved.stride, saved.tiles = classes, classes, classes // TILE
         saved.memory = torch.zeros(n * classes, dtype=torch.int16, device=saved.memory.device)
@@ -129,34 +119,5 @@ def run_times(tests):
             print(f"grad_from_saved_{suffix(dtype)} softcap {softcap}: {seconds * 1e3:.2f} ms, {4 * n * classes / seconds / 1e12:.2f} TB/s", flush=True)
 
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("folder")
-    parser.add_argument("--quick", action="store_true")
-    parser.add_argument("--times", action="store_true")
-    a = parser.parse_args()
-    missing = [name for name in KERNELS if not os.path.exists(os.path.join(a.folder, name + ".ptx"))]
-    if missing:
-        sys.exit(f"{a.folder}: expected {missing[0]}.ptx")
-    if torch is None:
-        print("skipped: no PyTorch")
-        return
-    if not torch.cuda.is_available():
-        print("skipped: no CUDA device")
-        return
-    if torch.cuda.get_device_capability() != (9, 0):
-        print(f"skipped: the kernels are for sm_90a, {torch.cuda.get_device_name()} is another")
-        return
-    from ptx_launch import Launcher
-
-    torch.manual_seed(1)
-    tests = SavedTests(Launcher(), a.folder, a.quick)
-    run_tests(tests)
-    if a.times:
-        run_times(tests)
-    print(f"{tests.passed} passed, {tests.failed} failed")
-    sys.exit(bool(tests.failed))
-
-
 if __name__ == "__main__":
-    main()
+    main(__doc__, KERNELS, SavedTests, run_tests, run_times)
