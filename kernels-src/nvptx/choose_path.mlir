@@ -5,12 +5,12 @@ gpu.module @kernels {
   llvm.mlir.global internal @needs() {addr_space = 3 : i32, alignment = 8 : i64} : !llvm.array<1024 x f64>
   llvm.mlir.global internal @masses() {addr_space = 3 : i32, alignment = 8 : i64} : !llvm.array<1024 x f64>
 
-  llvm.func @choose_path(%counts: !llvm.ptr<1>, %blocks: i32, %slots: i32, %limit: i64, %bound: !llvm.ptr<1>, %lse: !llvm.ptr<1>, %count: !llvm.ptr<1>, %vocab: i32, %least_head_mass: f32, %missed_count: !llvm.ptr<1>, %missed_capacity: i32, %count_dense: !llvm.ptr<1>, %count_filtered: !llvm.ptr<1>, %kept_or_null: !llvm.ptr<1>)
+  llvm.func @choose_path(%counts: !llvm.ptr<1>, %groups: i32, %slots: i32, %limit: i64, %bound: !llvm.ptr<1>, %lse: !llvm.ptr<1>, %count: !llvm.ptr<1>, %vocab: i32, %least_head_mass: f32, %missed_count: !llvm.ptr<1>, %missed_capacity: i32, %count_dense: !llvm.ptr<1>, %count_filtered: !llvm.ptr<1>, %kept_or_null: !llvm.ptr<1>)
       attributes {nvvm.kernel, nvvm.reqntid = array<i32: 1024, 1, 1>, cce.manifest = {
       kernel = "choose_path", target = "sm_90a", entry = "choose_path", threads = 1024 : i64, cluster = 1 : i64,
       shared_bytes = 0 : i64, tiles = {}, arguments = [
          {kind = "pointer", buffer = "counts"},
-         {kind = "scalar", buffer = "blocks", type = "i32"},
+         {kind = "scalar", buffer = "groups", type = "i32"},
          {kind = "scalar", buffer = "slots", type = "i32"},
          {kind = "scalar", buffer = "limit", type = "i64"},
          {kind = "pointer", buffer = "bound"},
@@ -36,7 +36,7 @@ gpu.module @kernels {
     %null = llvm.mlir.zero : !llvm.ptr<1>
     %tid = nvvm.read.ptx.sreg.tid.x : i32
     %n = llvm.load %count : !llvm.ptr<1> -> i32
-    %my_needs = scf.for %b = %tid to %blocks step %c1024 iter_args(%sum = %zero64) -> (f64) : i32 {
+    %my_needs = scf.for %b = %tid to %groups step %c1024 iter_args(%sum = %zero64) -> (f64) : i32 {
       %p = llvm.getelementptr %counts[%b] : (!llvm.ptr<1>, i32) -> !llvm.ptr<1>, i32
       %c = llvm.load %p : !llvm.ptr<1> -> i32
       %fits = arith.cmpi sle, %c, %slots : i32
@@ -107,9 +107,9 @@ gpu.module @kernels {
       llvm.store %filtered_n, %count_filtered : i32, !llvm.ptr<1>
       %wants_kept = llvm.icmp "ne" %kept_or_null, %null : !llvm.ptr<1>
       scf.if %wants_kept {
-        %blocks64 = arith.sitofp %blocks : i32 to f64
+        %groups64 = arith.sitofp %groups : i32 to f64
         %vocab64 = arith.sitofp %vocab : i32 to f64
-        %plane = arith.mulf %blocks64, %vocab64 : f64
+        %plane = arith.mulf %groups64, %vocab64 : f64
         %part = arith.divf %need, %plane : f64
         %kept = arith.select %filtered, %part, %one64 : f64
         %rounded = arith.truncf %kept : f64 to f32

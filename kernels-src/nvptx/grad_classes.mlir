@@ -6,7 +6,7 @@ gpu.module @kernels {
   // Of each of the 4 warps up to 256 entries, and room to fill up a group of 4: token and slot, then the row of E in units of 16 bytes and the factor.
   llvm.mlir.global internal @lists() {addr_space = 3 : i32, alignment = 16 : i64} : !llvm.array<2080 x i32>
 
-  llvm.func @grad_classes_bf16(%needed: !llvm.ptr<1>, %ranks: !llvm.ptr<1>, %heavy: !llvm.ptr<1>, %entry_bits: !llvm.ptr<1>, %words: i32, %slots: i32, %blocks: i32, %g: !llvm.ptr<1>, %g_stride: i64, %e: !llvm.ptr<1>, %e_stride: i64, %rows: !llvm.ptr<1>, %count_filtered: !llvm.ptr<1>, %hidden: i32, %vocab: i32, %direction: !llvm.ptr<1>, %total: !llvm.ptr<1>, %tail: !llvm.ptr<1>, %correct: i32, %alpha: !llvm.ptr<1>, %dc: !llvm.ptr<1>, %dc_stride: i64)
+  llvm.func @grad_classes_bf16(%needed: !llvm.ptr<1>, %ranks: !llvm.ptr<1>, %heavy: !llvm.ptr<1>, %entry_bits: !llvm.ptr<1>, %words: i32, %slots: i32, %groups: i32, %g: !llvm.ptr<1>, %g_stride: i64, %e: !llvm.ptr<1>, %e_stride: i64, %rows: !llvm.ptr<1>, %count_filtered: !llvm.ptr<1>, %hidden: i32, %vocab: i32, %direction: !llvm.ptr<1>, %total: !llvm.ptr<1>, %tail: !llvm.ptr<1>, %correct: i32, %alpha: !llvm.ptr<1>, %dc: !llvm.ptr<1>, %dc_stride: i64)
       attributes {nvvm.kernel, nvvm.reqntid = array<i32: 128, 1, 1>, nvvm.minctasm = 5 : i32, cce.manifest = {
       kernel = "grad_classes_bf16", target = "sm_90a", entry = "grad_classes_bf16", threads = 128 : i64, cluster = 1 : i64,
       shared_bytes = 0 : i64, tiles = {}, arguments = [
@@ -16,7 +16,7 @@ gpu.module @kernels {
          {kind = "pointer", buffer = "entries"},
          {kind = "scalar", buffer = "words", type = "i32"},
          {kind = "scalar", buffer = "slots", type = "i32"},
-         {kind = "scalar", buffer = "blocks", type = "i32"},
+         {kind = "scalar", buffer = "groups", type = "i32"},
          {kind = "pointer", buffer = "g"},
          {kind = "scalar", buffer = "g_stride", type = "i64"},
          {kind = "pointer", buffer = "e"},
@@ -33,11 +33,11 @@ gpu.module @kernels {
          {kind = "pointer", buffer = "dc"},
          {kind = "scalar", buffer = "dc_stride", type = "i64"}]}} {
     %is_half = arith.constant false
-    llvm.call @grad_classes(%is_half, %needed, %ranks, %heavy, %entry_bits, %words, %slots, %blocks, %g, %g_stride, %e, %e_stride, %rows, %count_filtered, %hidden, %vocab, %direction, %total, %tail, %correct, %alpha, %dc, %dc_stride) : (i1, !llvm.ptr<1>, !llvm.ptr<1>, !llvm.ptr<1>, !llvm.ptr<1>, i32, i32, i32, !llvm.ptr<1>, i64, !llvm.ptr<1>, i64, !llvm.ptr<1>, !llvm.ptr<1>, i32, i32, !llvm.ptr<1>, !llvm.ptr<1>, !llvm.ptr<1>, i32, !llvm.ptr<1>, !llvm.ptr<1>, i64) -> ()
+    llvm.call @grad_classes(%is_half, %needed, %ranks, %heavy, %entry_bits, %words, %slots, %groups, %g, %g_stride, %e, %e_stride, %rows, %count_filtered, %hidden, %vocab, %direction, %total, %tail, %correct, %alpha, %dc, %dc_stride) : (i1, !llvm.ptr<1>, !llvm.ptr<1>, !llvm.ptr<1>, !llvm.ptr<1>, i32, i32, i32, !llvm.ptr<1>, i64, !llvm.ptr<1>, i64, !llvm.ptr<1>, !llvm.ptr<1>, i32, i32, !llvm.ptr<1>, !llvm.ptr<1>, !llvm.ptr<1>, i32, !llvm.ptr<1>, !llvm.ptr<1>, i64) -> ()
     llvm.return
   }
 
-  llvm.func @grad_classes_f16(%needed: !llvm.ptr<1>, %ranks: !llvm.ptr<1>, %heavy: !llvm.ptr<1>, %entry_bits: !llvm.ptr<1>, %words: i32, %slots: i32, %blocks: i32, %g: !llvm.ptr<1>, %g_stride: i64, %e: !llvm.ptr<1>, %e_stride: i64, %rows: !llvm.ptr<1>, %count_filtered: !llvm.ptr<1>, %hidden: i32, %vocab: i32, %direction: !llvm.ptr<1>, %total: !llvm.ptr<1>, %tail: !llvm.ptr<1>, %correct: i32, %alpha: !llvm.ptr<1>, %dc: !llvm.ptr<1>, %dc_stride: i64)
+  llvm.func @grad_classes_f16(%needed: !llvm.ptr<1>, %ranks: !llvm.ptr<1>, %heavy: !llvm.ptr<1>, %entry_bits: !llvm.ptr<1>, %words: i32, %slots: i32, %groups: i32, %g: !llvm.ptr<1>, %g_stride: i64, %e: !llvm.ptr<1>, %e_stride: i64, %rows: !llvm.ptr<1>, %count_filtered: !llvm.ptr<1>, %hidden: i32, %vocab: i32, %direction: !llvm.ptr<1>, %total: !llvm.ptr<1>, %tail: !llvm.ptr<1>, %correct: i32, %alpha: !llvm.ptr<1>, %dc: !llvm.ptr<1>, %dc_stride: i64)
       attributes {nvvm.kernel, nvvm.reqntid = array<i32: 128, 1, 1>, nvvm.minctasm = 4 : i32, cce.manifest = {
       kernel = "grad_classes_f16", target = "sm_90a", entry = "grad_classes_f16", threads = 128 : i64, cluster = 1 : i64,
       shared_bytes = 0 : i64, tiles = {}, arguments = [
@@ -47,7 +47,7 @@ gpu.module @kernels {
          {kind = "pointer", buffer = "entries"},
          {kind = "scalar", buffer = "words", type = "i32"},
          {kind = "scalar", buffer = "slots", type = "i32"},
-         {kind = "scalar", buffer = "blocks", type = "i32"},
+         {kind = "scalar", buffer = "groups", type = "i32"},
          {kind = "pointer", buffer = "g"},
          {kind = "scalar", buffer = "g_stride", type = "i64"},
          {kind = "pointer", buffer = "e"},
@@ -64,7 +64,7 @@ gpu.module @kernels {
          {kind = "pointer", buffer = "dc"},
          {kind = "scalar", buffer = "dc_stride", type = "i64"}]}} {
     %is_half = arith.constant true
-    llvm.call @grad_classes(%is_half, %needed, %ranks, %heavy, %entry_bits, %words, %slots, %blocks, %g, %g_stride, %e, %e_stride, %rows, %count_filtered, %hidden, %vocab, %direction, %total, %tail, %correct, %alpha, %dc, %dc_stride) : (i1, !llvm.ptr<1>, !llvm.ptr<1>, !llvm.ptr<1>, !llvm.ptr<1>, i32, i32, i32, !llvm.ptr<1>, i64, !llvm.ptr<1>, i64, !llvm.ptr<1>, !llvm.ptr<1>, i32, i32, !llvm.ptr<1>, !llvm.ptr<1>, !llvm.ptr<1>, i32, !llvm.ptr<1>, !llvm.ptr<1>, i64) -> ()
+    llvm.call @grad_classes(%is_half, %needed, %ranks, %heavy, %entry_bits, %words, %slots, %groups, %g, %g_stride, %e, %e_stride, %rows, %count_filtered, %hidden, %vocab, %direction, %total, %tail, %correct, %alpha, %dc, %dc_stride) : (i1, !llvm.ptr<1>, !llvm.ptr<1>, !llvm.ptr<1>, !llvm.ptr<1>, i32, i32, i32, !llvm.ptr<1>, i64, !llvm.ptr<1>, i64, !llvm.ptr<1>, !llvm.ptr<1>, i32, i32, !llvm.ptr<1>, !llvm.ptr<1>, !llvm.ptr<1>, i32, !llvm.ptr<1>, !llvm.ptr<1>, i64) -> ()
     llvm.return
   }
 
@@ -90,9 +90,9 @@ gpu.module @kernels {
     llvm.return %all : vector<8xf32>
   }
 
-  llvm.func internal @word_of(%needed: !llvm.ptr<1>, %b: i32, %blocks: i32, %words: i64, %word: i64, %light: i32) -> i32 attributes {always_inline} {
+  llvm.func internal @word_of(%needed: !llvm.ptr<1>, %b: i32, %groups: i32, %words: i64, %word: i64, %light: i32) -> i32 attributes {always_inline} {
     %c0 = arith.constant 0 : i32
-    %inside = arith.cmpi slt, %b, %blocks : i32
+    %inside = arith.cmpi slt, %b, %groups : i32
     %result = scf.if %inside -> (i32) {
       %b64 = arith.extui %b : i32 to i64
       %row = arith.muli %b64, %words : i64
@@ -335,7 +335,7 @@ gpu.module @kernels {
     llvm.return
   }
 
-  llvm.func internal @grad_classes(%is_half: i1, %needed: !llvm.ptr<1>, %ranks: !llvm.ptr<1>, %heavy: !llvm.ptr<1>, %entry_bits: !llvm.ptr<1>, %words: i32, %slots: i32, %blocks: i32, %g: !llvm.ptr<1>, %g_stride: i64, %e: !llvm.ptr<1>, %e_stride: i64, %rows: !llvm.ptr<1>, %count_filtered: !llvm.ptr<1>, %hidden: i32, %vocab: i32, %direction: !llvm.ptr<1>, %total: !llvm.ptr<1>, %tail: !llvm.ptr<1>, %correct: i32, %alpha: !llvm.ptr<1>, %dc: !llvm.ptr<1>, %dc_stride: i64) attributes {always_inline} {
+  llvm.func internal @grad_classes(%is_half: i1, %needed: !llvm.ptr<1>, %ranks: !llvm.ptr<1>, %heavy: !llvm.ptr<1>, %entry_bits: !llvm.ptr<1>, %words: i32, %slots: i32, %groups: i32, %g: !llvm.ptr<1>, %g_stride: i64, %e: !llvm.ptr<1>, %e_stride: i64, %rows: !llvm.ptr<1>, %count_filtered: !llvm.ptr<1>, %hidden: i32, %vocab: i32, %direction: !llvm.ptr<1>, %total: !llvm.ptr<1>, %tail: !llvm.ptr<1>, %correct: i32, %alpha: !llvm.ptr<1>, %dc: !llvm.ptr<1>, %dc_stride: i64) attributes {always_inline} {
     %c0 = arith.constant 0 : i32
     %c1 = arith.constant 1 : i32
     %c2 = arith.constant 2 : i32
@@ -428,8 +428,8 @@ gpu.module @kernels {
         %heavy_word = llvm.load %ph : !llvm.ptr<1> -> i32
         %light = arith.xori %heavy_word, %all : i32
         // What any group has: other classes have no entries.
-        %of_lane = scf.for %b = %lane to %blocks step %c32 iter_args(%some = %c0) -> (i32) : i32 {
-          %w = llvm.call @word_of(%needed, %b, %blocks, %words64, %word, %light) : (!llvm.ptr<1>, i32, i32, i64, i64, i32) -> i32
+        %of_lane = scf.for %b = %lane to %groups step %c32 iter_args(%some = %c0) -> (i32) : i32 {
+          %w = llvm.call @word_of(%needed, %b, %groups, %words64, %word, %light) : (!llvm.ptr<1>, i32, i32, i64, i64, i32) -> i32
           %more = arith.ori %some, %w : i32
           scf.yield %more : i32
         }
@@ -464,9 +464,9 @@ gpu.module @kernels {
             %sums:2 = scf.if %is_listed -> (vector<8xf32>, vector<8xf32>) {
               %bit_mask = arith.shli %c1, %bit : i32
               %below = arith.subi %bit_mask, %c1 : i32
-              %over_groups:2 = scf.for %piece = %c0 to %blocks step %c32 iter_args(%a = %zeros, %b = %zeros) -> (vector<8xf32>, vector<8xf32>) : i32 {
+              %over_groups:2 = scf.for %piece = %c0 to %groups step %c32 iter_args(%a = %zeros, %b = %zeros) -> (vector<8xf32>, vector<8xf32>) : i32 {
                 %group = arith.addi %piece, %lane : i32
-                %own = llvm.call @word_of(%needed, %group, %blocks, %words64, %word, %light) : (!llvm.ptr<1>, i32, i32, i64, i64, i32) -> i32
+                %own = llvm.call @word_of(%needed, %group, %groups, %words64, %word, %light) : (!llvm.ptr<1>, i32, i32, i64, i64, i32) -> i32
                 %own_bit = arith.andi %own, %bit_mask : i32
                 %has = arith.cmpi ne, %own_bit, %c0 : i32
                 %of_group:2 = scf.if %has -> (i32, vector<4xi32>) {

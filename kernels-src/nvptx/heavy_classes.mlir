@@ -1,12 +1,12 @@
 // Which classes are needed by so many groups of tokens that their gradient is best computed as a dense product over all tokens. One
 // thread a class; the words that a warp reads are the same for its 32 lanes, one a group.
 gpu.module @kernels {
-  llvm.func @heavy_classes(%needed: !llvm.ptr<1>, %blocks: i32, %words: i32, %least: i32, %heavy: !llvm.ptr<1>)
+  llvm.func @heavy_classes(%needed: !llvm.ptr<1>, %groups: i32, %words: i32, %least: i32, %heavy: !llvm.ptr<1>)
       attributes {nvvm.kernel, nvvm.reqntid = array<i32: 256, 1, 1>, cce.manifest = {
       kernel = "heavy_classes", target = "sm_90a", entry = "heavy_classes", threads = 256 : i64, cluster = 1 : i64,
       shared_bytes = 0 : i64, tiles = {}, arguments = [
          {kind = "pointer", buffer = "needed"},
-         {kind = "scalar", buffer = "blocks", type = "i32"},
+         {kind = "scalar", buffer = "groups", type = "i32"},
          {kind = "scalar", buffer = "words", type = "i32"},
          {kind = "scalar", buffer = "least", type = "i32"},
          {kind = "pointer", buffer = "heavy"}]}} {
@@ -25,14 +25,14 @@ gpu.module @kernels {
     %warp = arith.shrui %tid, %c5 : i32
     %leader = arith.cmpi eq, %lane, %c0 : i32
     %words64 = arith.extui %words : i32 to i64
-    %blocks64 = arith.extui %blocks : i32 to i64
+    %groups64 = arith.extui %groups : i32 to i64
     // Words come in eights: one for each warp.
     %items = arith.divui %words, %c8 : i32
     scf.for %item = %block to %items step %grid : i32 {
       %first = arith.muli %item, %c8 : i32
       %w = arith.addi %first, %warp : i32
       %column = llvm.getelementptr %needed[%w] : (!llvm.ptr<1>, i32) -> !llvm.ptr<1>, i32
-      %users = scf.for %b = %l0 to %blocks64 step %l1 iter_args(%count = %c0) -> (i32) : i64 {
+      %users = scf.for %b = %l0 to %groups64 step %l1 iter_args(%count = %c0) -> (i32) : i64 {
         %at = arith.muli %b, %words64 : i64
         %p = llvm.getelementptr %column[%at] : (!llvm.ptr<1>, i64) -> !llvm.ptr<1>, i32
         %word = llvm.load %p : !llvm.ptr<1> -> i32

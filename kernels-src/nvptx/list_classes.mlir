@@ -4,13 +4,13 @@
 gpu.module @kernels {
   llvm.mlir.global internal @warp_counts() {addr_space = 3 : i32, alignment = 4 : i64} : !llvm.array<32 x i32>
 
-  llvm.func @list_classes(%needed: !llvm.ptr<1>, %heavy: !llvm.ptr<1>, %blocks: i32, %words: i32, %slots: i32, %lists: !llvm.ptr<1>, %counts: !llvm.ptr<1>, %ranks: !llvm.ptr<1>, %heavy_list: !llvm.ptr<1>, %heavy_count: !llvm.ptr<1>)
+  llvm.func @list_classes(%needed: !llvm.ptr<1>, %heavy: !llvm.ptr<1>, %groups: i32, %words: i32, %slots: i32, %lists: !llvm.ptr<1>, %counts: !llvm.ptr<1>, %ranks: !llvm.ptr<1>, %heavy_list: !llvm.ptr<1>, %heavy_count: !llvm.ptr<1>)
       attributes {nvvm.kernel, nvvm.reqntid = array<i32: 1024, 1, 1>, cce.manifest = {
       kernel = "list_classes", target = "sm_90a", entry = "list_classes", threads = 1024 : i64, cluster = 1 : i64,
       shared_bytes = 0 : i64, tiles = {}, arguments = [
          {kind = "pointer", buffer = "needed"},
          {kind = "pointer", buffer = "heavy"},
-         {kind = "scalar", buffer = "blocks", type = "i32"},
+         {kind = "scalar", buffer = "groups", type = "i32"},
          {kind = "scalar", buffer = "words", type = "i32"},
          {kind = "scalar", buffer = "slots", type = "i32"},
          {kind = "pointer", buffer = "lists"},
@@ -32,9 +32,9 @@ gpu.module @kernels {
     %offset = arith.muli %tid, %c8 : i32
     %words64 = arith.extui %words : i32 to i64
     %slots64 = arith.extui %slots : i32 to i64
-    %items = arith.addi %blocks, %c1 : i32
+    %items = arith.addi %groups, %c1 : i32
     scf.for %b = %first_block to %items step %grid : i32 {
-      %only_heavy = arith.cmpi eq, %b, %blocks : i32
+      %only_heavy = arith.cmpi eq, %b, %groups : i32
       %b64 = arith.extui %b : i32 to i64
       %word_start = arith.muli %b64, %words64 : i64
       %list_start = arith.muli %b64, %slots64 : i64

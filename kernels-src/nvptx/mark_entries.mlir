@@ -5,7 +5,7 @@ gpu.module @kernels {
   llvm.mlir.global internal @limits() {addr_space = 3 : i32, alignment = 4 : i64} : !llvm.array<128 x f32>
   llvm.mlir.global internal @token_labels() {addr_space = 3 : i32, alignment = 4 : i64} : !llvm.array<128 x i32>
 
-  llvm.func @mark_entries_bf16(%g: !llvm.ptr<1>, %g_stride: i64, %lists: !llvm.ptr<1>, %slots: i32, %counts: !llvm.ptr<1>, %blocks: i32, %heavy_count: !llvm.ptr<1>, %labels: !llvm.ptr<1>, %prob_weight: !llvm.ptr<1>, %count_filtered: !llvm.ptr<1>, %limit: f32, %entries: !llvm.ptr<1>)
+  llvm.func @mark_entries_bf16(%g: !llvm.ptr<1>, %g_stride: i64, %lists: !llvm.ptr<1>, %slots: i32, %counts: !llvm.ptr<1>, %groups: i32, %heavy_count: !llvm.ptr<1>, %labels: !llvm.ptr<1>, %prob_weight: !llvm.ptr<1>, %count_filtered: !llvm.ptr<1>, %limit: f32, %entries: !llvm.ptr<1>)
       attributes {nvvm.kernel, nvvm.reqntid = array<i32: 128, 1, 1>, cce.manifest = {
       kernel = "mark_entries_bf16", target = "sm_90a", entry = "mark_entries_bf16", threads = 128 : i64, cluster = 1 : i64,
       shared_bytes = 0 : i64, tiles = {}, arguments = [
@@ -14,7 +14,7 @@ gpu.module @kernels {
          {kind = "pointer", buffer = "lists"},
          {kind = "scalar", buffer = "slots", type = "i32"},
          {kind = "pointer", buffer = "counts"},
-         {kind = "scalar", buffer = "blocks", type = "i32"},
+         {kind = "scalar", buffer = "groups", type = "i32"},
          {kind = "pointer", buffer = "heavy_count"},
          {kind = "pointer", buffer = "labels"},
          {kind = "pointer", buffer = "prob_weight"},
@@ -22,11 +22,11 @@ gpu.module @kernels {
          {kind = "scalar", buffer = "limit", type = "f32"},
          {kind = "pointer", buffer = "entries"}]}} {
     %is_half = arith.constant false
-    llvm.call @mark_entries(%is_half, %g, %g_stride, %lists, %slots, %counts, %blocks, %heavy_count, %labels, %prob_weight, %count_filtered, %limit, %entries) : (i1, !llvm.ptr<1>, i64, !llvm.ptr<1>, i32, !llvm.ptr<1>, i32, !llvm.ptr<1>, !llvm.ptr<1>, !llvm.ptr<1>, !llvm.ptr<1>, f32, !llvm.ptr<1>) -> ()
+    llvm.call @mark_entries(%is_half, %g, %g_stride, %lists, %slots, %counts, %groups, %heavy_count, %labels, %prob_weight, %count_filtered, %limit, %entries) : (i1, !llvm.ptr<1>, i64, !llvm.ptr<1>, i32, !llvm.ptr<1>, i32, !llvm.ptr<1>, !llvm.ptr<1>, !llvm.ptr<1>, !llvm.ptr<1>, f32, !llvm.ptr<1>) -> ()
     llvm.return
   }
 
-  llvm.func @mark_entries_f16(%g: !llvm.ptr<1>, %g_stride: i64, %lists: !llvm.ptr<1>, %slots: i32, %counts: !llvm.ptr<1>, %blocks: i32, %heavy_count: !llvm.ptr<1>, %labels: !llvm.ptr<1>, %prob_weight: !llvm.ptr<1>, %count_filtered: !llvm.ptr<1>, %limit: f32, %entries: !llvm.ptr<1>)
+  llvm.func @mark_entries_f16(%g: !llvm.ptr<1>, %g_stride: i64, %lists: !llvm.ptr<1>, %slots: i32, %counts: !llvm.ptr<1>, %groups: i32, %heavy_count: !llvm.ptr<1>, %labels: !llvm.ptr<1>, %prob_weight: !llvm.ptr<1>, %count_filtered: !llvm.ptr<1>, %limit: f32, %entries: !llvm.ptr<1>)
       attributes {nvvm.kernel, nvvm.reqntid = array<i32: 128, 1, 1>, cce.manifest = {
       kernel = "mark_entries_f16", target = "sm_90a", entry = "mark_entries_f16", threads = 128 : i64, cluster = 1 : i64,
       shared_bytes = 0 : i64, tiles = {}, arguments = [
@@ -35,7 +35,7 @@ gpu.module @kernels {
          {kind = "pointer", buffer = "lists"},
          {kind = "scalar", buffer = "slots", type = "i32"},
          {kind = "pointer", buffer = "counts"},
-         {kind = "scalar", buffer = "blocks", type = "i32"},
+         {kind = "scalar", buffer = "groups", type = "i32"},
          {kind = "pointer", buffer = "heavy_count"},
          {kind = "pointer", buffer = "labels"},
          {kind = "pointer", buffer = "prob_weight"},
@@ -43,11 +43,11 @@ gpu.module @kernels {
          {kind = "scalar", buffer = "limit", type = "f32"},
          {kind = "pointer", buffer = "entries"}]}} {
     %is_half = arith.constant true
-    llvm.call @mark_entries(%is_half, %g, %g_stride, %lists, %slots, %counts, %blocks, %heavy_count, %labels, %prob_weight, %count_filtered, %limit, %entries) : (i1, !llvm.ptr<1>, i64, !llvm.ptr<1>, i32, !llvm.ptr<1>, i32, !llvm.ptr<1>, !llvm.ptr<1>, !llvm.ptr<1>, !llvm.ptr<1>, f32, !llvm.ptr<1>) -> ()
+    llvm.call @mark_entries(%is_half, %g, %g_stride, %lists, %slots, %counts, %groups, %heavy_count, %labels, %prob_weight, %count_filtered, %limit, %entries) : (i1, !llvm.ptr<1>, i64, !llvm.ptr<1>, i32, !llvm.ptr<1>, i32, !llvm.ptr<1>, !llvm.ptr<1>, !llvm.ptr<1>, !llvm.ptr<1>, f32, !llvm.ptr<1>) -> ()
     llvm.return
   }
 
-  llvm.func internal @mark_entries(%is_half: i1, %g: !llvm.ptr<1>, %g_stride: i64, %lists: !llvm.ptr<1>, %slots: i32, %counts: !llvm.ptr<1>, %blocks: i32, %heavy_count: !llvm.ptr<1>, %labels: !llvm.ptr<1>, %prob_weight: !llvm.ptr<1>, %count_filtered: !llvm.ptr<1>, %limit: f32, %entries: !llvm.ptr<1>) attributes {always_inline} {
+  llvm.func internal @mark_entries(%is_half: i1, %g: !llvm.ptr<1>, %g_stride: i64, %lists: !llvm.ptr<1>, %slots: i32, %counts: !llvm.ptr<1>, %groups: i32, %heavy_count: !llvm.ptr<1>, %labels: !llvm.ptr<1>, %prob_weight: !llvm.ptr<1>, %count_filtered: !llvm.ptr<1>, %limit: f32, %entries: !llvm.ptr<1>) attributes {always_inline} {
     %c0 = arith.constant 0 : i32
     %c1 = arith.constant 1 : i32
     %c2 = arith.constant 2 : i32
@@ -72,7 +72,7 @@ gpu.module @kernels {
     scf.if %works {
       %heavy = llvm.load %heavy_count : !llvm.ptr<1> -> i32
       %tiles = arith.shrui %slots, %c8 : i32
-      %items = arith.muli %tiles, %blocks : i32
+      %items = arith.muli %tiles, %groups : i32
       %slots64 = arith.extui %slots : i32 to i64
       scf.for %item = %block to %items step %grid : i32 {
         %b = arith.divui %item, %tiles : i32

@@ -1,7 +1,7 @@
 // 128 tokens spread evenly over the batch, as one block of tokens for logit_grad: the shape of the dropped tail is taken from them. Weights of 2^14
 // and no labels make their gradient of the logits the probabilities, in a range where fp16 has small ones too; only ratios of them matter.
 gpu.module @kernels {
-  llvm.func @sample_tokens(%rows: !llvm.ptr<1>, %lse: !llvm.ptr<1>, %count_filtered: !llvm.ptr<1>, %sample_rows: !llvm.ptr<1>, %sample_labels: !llvm.ptr<1>, %sample_lse: !llvm.ptr<1>, %sample_prob_weight: !llvm.ptr<1>, %sample_label_weight: !llvm.ptr<1>, %sample_block: !llvm.ptr<1>, %sample_count: !llvm.ptr<1>)
+  llvm.func @sample_tokens(%rows: !llvm.ptr<1>, %lse: !llvm.ptr<1>, %count_filtered: !llvm.ptr<1>, %sample_rows: !llvm.ptr<1>, %sample_labels: !llvm.ptr<1>, %sample_lse: !llvm.ptr<1>, %sample_prob_weight: !llvm.ptr<1>, %sample_label_weight: !llvm.ptr<1>, %sample_group: !llvm.ptr<1>, %sample_count: !llvm.ptr<1>)
       attributes {nvvm.kernel, nvvm.reqntid = array<i32: 128, 1, 1>, cce.manifest = {
       kernel = "sample_tokens", target = "sm_90a", entry = "sample_tokens", threads = 128 : i64, cluster = 1 : i64,
       shared_bytes = 0 : i64, tiles = {}, arguments = [
@@ -13,7 +13,7 @@ gpu.module @kernels {
          {kind = "pointer", buffer = "sample_lse"},
          {kind = "pointer", buffer = "sample_prob_weight"},
          {kind = "pointer", buffer = "sample_label_weight"},
-         {kind = "pointer", buffer = "sample_block"},
+         {kind = "pointer", buffer = "sample_group"},
          {kind = "pointer", buffer = "sample_count"}]}} {
     %c0 = arith.constant 0 : i32
     %c7 = arith.constant 7 : i32
@@ -48,7 +48,7 @@ gpu.module @kernels {
     %p2 = llvm.getelementptr %sample_lse[%tid] : (!llvm.ptr<1>, i32) -> !llvm.ptr<1>, f32
     %p3 = llvm.getelementptr %sample_prob_weight[%tid] : (!llvm.ptr<1>, i32) -> !llvm.ptr<1>, f32
     %p4 = llvm.getelementptr %sample_label_weight[%tid] : (!llvm.ptr<1>, i32) -> !llvm.ptr<1>, f32
-    %p5 = llvm.getelementptr %sample_block[%tid] : (!llvm.ptr<1>, i32) -> !llvm.ptr<1>, i32
+    %p5 = llvm.getelementptr %sample_group[%tid] : (!llvm.ptr<1>, i32) -> !llvm.ptr<1>, i32
     llvm.store %token#0, %p0 : i32, !llvm.ptr<1>
     llvm.store %none, %p1 : i32, !llvm.ptr<1>
     llvm.store %token#1, %p2 : f32, !llvm.ptr<1>

@@ -3,7 +3,7 @@
 gpu.module @kernels {
   llvm.mlir.global internal @sample_words() {addr_space = 3 : i32, alignment = 8 : i64} : !llvm.array<128 x i64>
 
-  llvm.func @tail_direction_bf16(%g_sample: !llvm.ptr<1>, %stride: i64, %needed: !llvm.ptr<1>, %heavy: !llvm.ptr<1>, %words: i32, %sample_block: !llvm.ptr<1>, %sample_count: !llvm.ptr<1>, %vocab: i32, %direction: !llvm.ptr<1>)
+  llvm.func @tail_direction_bf16(%g_sample: !llvm.ptr<1>, %stride: i64, %needed: !llvm.ptr<1>, %heavy: !llvm.ptr<1>, %words: i32, %sample_group: !llvm.ptr<1>, %sample_count: !llvm.ptr<1>, %vocab: i32, %direction: !llvm.ptr<1>)
       attributes {nvvm.kernel, nvvm.reqntid = array<i32: 256, 1, 1>, cce.manifest = {
       kernel = "tail_direction_bf16", target = "sm_90a", entry = "tail_direction_bf16", threads = 256 : i64, cluster = 1 : i64,
       shared_bytes = 0 : i64, tiles = {}, arguments = [
@@ -12,16 +12,16 @@ gpu.module @kernels {
          {kind = "pointer", buffer = "needed"},
          {kind = "pointer", buffer = "heavy"},
          {kind = "scalar", buffer = "words", type = "i32"},
-         {kind = "pointer", buffer = "sample_block"},
+         {kind = "pointer", buffer = "sample_group"},
          {kind = "pointer", buffer = "sample_count"},
          {kind = "scalar", buffer = "vocab", type = "i32"},
          {kind = "pointer", buffer = "direction"}]}} {
     %is_half = arith.constant false
-    llvm.call @tail_direction(%is_half, %g_sample, %stride, %needed, %heavy, %words, %sample_block, %sample_count, %vocab, %direction) : (i1, !llvm.ptr<1>, i64, !llvm.ptr<1>, !llvm.ptr<1>, i32, !llvm.ptr<1>, !llvm.ptr<1>, i32, !llvm.ptr<1>) -> ()
+    llvm.call @tail_direction(%is_half, %g_sample, %stride, %needed, %heavy, %words, %sample_group, %sample_count, %vocab, %direction) : (i1, !llvm.ptr<1>, i64, !llvm.ptr<1>, !llvm.ptr<1>, i32, !llvm.ptr<1>, !llvm.ptr<1>, i32, !llvm.ptr<1>) -> ()
     llvm.return
   }
 
-  llvm.func @tail_direction_f16(%g_sample: !llvm.ptr<1>, %stride: i64, %needed: !llvm.ptr<1>, %heavy: !llvm.ptr<1>, %words: i32, %sample_block: !llvm.ptr<1>, %sample_count: !llvm.ptr<1>, %vocab: i32, %direction: !llvm.ptr<1>)
+  llvm.func @tail_direction_f16(%g_sample: !llvm.ptr<1>, %stride: i64, %needed: !llvm.ptr<1>, %heavy: !llvm.ptr<1>, %words: i32, %sample_group: !llvm.ptr<1>, %sample_count: !llvm.ptr<1>, %vocab: i32, %direction: !llvm.ptr<1>)
       attributes {nvvm.kernel, nvvm.reqntid = array<i32: 256, 1, 1>, cce.manifest = {
       kernel = "tail_direction_f16", target = "sm_90a", entry = "tail_direction_f16", threads = 256 : i64, cluster = 1 : i64,
       shared_bytes = 0 : i64, tiles = {}, arguments = [
@@ -30,12 +30,12 @@ gpu.module @kernels {
          {kind = "pointer", buffer = "needed"},
          {kind = "pointer", buffer = "heavy"},
          {kind = "scalar", buffer = "words", type = "i32"},
-         {kind = "pointer", buffer = "sample_block"},
+         {kind = "pointer", buffer = "sample_group"},
          {kind = "pointer", buffer = "sample_count"},
          {kind = "scalar", buffer = "vocab", type = "i32"},
          {kind = "pointer", buffer = "direction"}]}} {
     %is_half = arith.constant true
-    llvm.call @tail_direction(%is_half, %g_sample, %stride, %needed, %heavy, %words, %sample_block, %sample_count, %vocab, %direction) : (i1, !llvm.ptr<1>, i64, !llvm.ptr<1>, !llvm.ptr<1>, i32, !llvm.ptr<1>, !llvm.ptr<1>, i32, !llvm.ptr<1>) -> ()
+    llvm.call @tail_direction(%is_half, %g_sample, %stride, %needed, %heavy, %words, %sample_group, %sample_count, %vocab, %direction) : (i1, !llvm.ptr<1>, i64, !llvm.ptr<1>, !llvm.ptr<1>, i32, !llvm.ptr<1>, !llvm.ptr<1>, i32, !llvm.ptr<1>) -> ()
     llvm.return
   }
 
@@ -87,7 +87,7 @@ gpu.module @kernels {
     llvm.return %result : vector<2xf32>
   }
 
-  llvm.func internal @tail_direction(%is_half: i1, %g_sample: !llvm.ptr<1>, %stride: i64, %needed: !llvm.ptr<1>, %heavy: !llvm.ptr<1>, %words: i32, %sample_block: !llvm.ptr<1>, %sample_count: !llvm.ptr<1>, %vocab: i32, %direction: !llvm.ptr<1>) attributes {always_inline} {
+  llvm.func internal @tail_direction(%is_half: i1, %g_sample: !llvm.ptr<1>, %stride: i64, %needed: !llvm.ptr<1>, %heavy: !llvm.ptr<1>, %words: i32, %sample_group: !llvm.ptr<1>, %sample_count: !llvm.ptr<1>, %vocab: i32, %direction: !llvm.ptr<1>) attributes {always_inline} {
     %c0 = arith.constant 0 : i32
     %c1 = arith.constant 1 : i32
     %c2 = arith.constant 2 : i32
@@ -109,7 +109,7 @@ gpu.module @kernels {
       // Where the words of each token's block begin.
       %stages = arith.cmpi slt, %tid, %count : i32
       scf.if %stages {
-        %pb = llvm.getelementptr %sample_block[%tid] : (!llvm.ptr<1>, i32) -> !llvm.ptr<1>, i32
+        %pb = llvm.getelementptr %sample_group[%tid] : (!llvm.ptr<1>, i32) -> !llvm.ptr<1>, i32
         %b = llvm.load %pb : !llvm.ptr<1> -> i32
         %b64 = arith.extui %b : i32 to i64
         %words64 = arith.extui %words : i32 to i64

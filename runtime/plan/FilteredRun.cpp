@@ -193,7 +193,7 @@ Status Plan::choosePath(const BackwardCall &call, void *stream) const {
   usage
       .matrix("needed", at<void>(state, filter.needed), CCE_I32, filter.groups, filter.words,
               filter.words)
-      .scalar("blocks", filter.groups)
+      .scalar("groups", filter.groups)
       .scalar("words", filter.words)
       .scalar("least", std::max<int64_t>(2, divideUp(filter.groups * heavyQuarters(problem.hidden), 4)))
       .vector("heavy", at<void>(workspace, slices.heavy), CCE_I32, filter.words);
@@ -206,7 +206,7 @@ Status Plan::choosePath(const BackwardCall &call, void *stream) const {
       .vector("heavy", at<void>(workspace, slices.heavy), CCE_I32, filter.words)
       .vector("heavy_list", at<void>(workspace, slices.heavyList), CCE_I32, filter.slots)
       .scalarBuffer("heavy_count", at<void>(workspace, slices.heavyCount), CCE_I32)
-      .scalar("blocks", filter.groups)
+      .scalar("groups", filter.groups)
       .scalar("words", filter.words)
       .scalar("slots", filter.slots)
       .matrix("lists", at<void>(workspace, slices.lists), CCE_I32, filter.groups, filter.slots,
@@ -220,7 +220,7 @@ Status Plan::choosePath(const BackwardCall &call, void *stream) const {
 
   Bindings choice;
   choice.vector("counts", at<void>(workspace, slices.counts), CCE_I32, filter.groups)
-      .scalar("blocks", filter.groups)
+      .scalar("groups", filter.groups)
       .scalar("slots", filter.slots)
       .scalar("limit", filter.groups * problem.vocab * mostKeptTenths / 10)
       .vector("bound", at<void>(state, filter.bound), CCE_F32, layout.padded)
@@ -296,7 +296,7 @@ Status Plan::sampleTail(const BackwardCall &call, const BufferBinding &c, void *
       .vector("sample_lse", vector(slices.sampleLse), CCE_F32, tokens)
       .vector("sample_prob_weight", vector(slices.sampleProbWeight), CCE_F32, tokens)
       .vector("sample_label_weight", vector(slices.sampleLabelWeight), CCE_F32, tokens)
-      .vector("sample_block", vector(slices.sampleGroup), CCE_I32, tokens)
+      .vector("sample_group", vector(slices.sampleGroup), CCE_I32, tokens)
       .scalarBuffer("sample_count", count, CCE_I32);
   CCE_RETURN_IF_ERROR(backend->launch(*filterKernels.sampleTokens, sample, 1, stream));
 
@@ -322,7 +322,7 @@ Status Plan::sampleTail(const BackwardCall &call, const BufferBinding &c, void *
               filter.words)
       .vector("heavy", vector(slices.heavy), CCE_I32, filter.words)
       .scalar("words", filter.words)
-      .vector("sample_block", vector(slices.sampleGroup), CCE_I32, tokens)
+      .vector("sample_group", vector(slices.sampleGroup), CCE_I32, tokens)
       .scalarBuffer("sample_count", count, CCE_I32)
       .scalar("vocab", problem.vocab)
       .vector("direction", vector(slices.direction), CCE_F32, problem.vocab);
@@ -356,7 +356,7 @@ Status Plan::gradClasses(const BackwardCall &call, void *stream) const {
               filter.slots)
       .scalar("slots", filter.slots)
       .vector("counts", at<void>(workspace, slices.counts), CCE_I32, filter.groups)
-      .scalar("blocks", filter.groups)
+      .scalar("groups", filter.groups)
       .scalarBuffer("heavy_count", at<void>(workspace, slices.heavyCount), CCE_I32)
       .vector("labels", at<void>(workspace, layout.labels), CCE_I32, layout.padded)
       .vector("prob_weight", at<void>(workspace, layout.backward.probWeight), CCE_F32,
@@ -378,7 +378,7 @@ Status Plan::gradClasses(const BackwardCall &call, void *stream) const {
       .vector("entries", at<void>(workspace, slices.entries), CCE_I32, 0)
       .scalar("words", filter.words)
       .scalar("slots", filter.slots)
-      .scalar("blocks", filter.groups)
+      .scalar("groups", filter.groups)
       .matrix("g", at<void>(workspace, slices.g), problem.dtype, layout.padded, filter.slots,
               filter.slots)
       .scalar("g_stride", filter.slots)

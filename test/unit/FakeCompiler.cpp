@@ -320,24 +320,24 @@ const std::map<std::string, std::string> optionalArguments = {
                          "missed_threshold missed_capacity:i32 missed_count"},
     {"missed_tokens", "partial splits:i32 padded:i32 rows count log_epsilon:f32 threshold missed_rows "
                       "missed_threshold missed_group missed_capacity:i32 missed_count"},
-    {"heavy_classes", "needed blocks:i32 words:i32 least:i32 heavy"},
-    {"list_classes", "needed heavy blocks:i32 words:i32 slots:i32 lists counts ranks heavy_list "
+    {"heavy_classes", "needed groups:i32 words:i32 least:i32 heavy"},
+    {"list_classes", "needed heavy groups:i32 words:i32 slots:i32 lists counts ranks heavy_list "
                      "heavy_count"},
-    {"choose_path", "counts blocks:i32 slots:i32 limit:i64 bound lse count vocab:i32 "
+    {"choose_path", "counts groups:i32 slots:i32 limit:i64 bound lse count vocab:i32 "
                     "least_head_mass:f32 missed_count missed_capacity:i32 count_dense count_filtered "
                     "kept_or_null"},
     {"sample_tokens", "rows lse count_filtered sample_rows sample_labels sample_lse "
-                      "sample_prob_weight sample_label_weight sample_block sample_count"},
-    {"tail_direction", "g_sample stride:i64 needed heavy words:i32 sample_block sample_count vocab:i32 "
+                      "sample_prob_weight sample_label_weight sample_group sample_count"},
+    {"tail_direction", "g_sample stride:i64 needed heavy words:i32 sample_group sample_count vocab:i32 "
                        "direction"},
     {"weighted_rows", "weights n:i32 every:i32 gate_or_null rows_or_null matrix stride:i64 "
                       "columns:i32 parts:i32 partial weight_sums all_sums"},
     {"sum_parts", "partial weight_sums all_sums parts:i32 columns:i32 normalise:i32 gate_or_null result total"},
     {"dropped_mass", "kept padded:i32 counts prob_weight rows count_filtered enabled:i32 mass "
                      "dropped_or_null"},
-    {"mark_entries", "g g_stride:i64 lists slots:i32 counts blocks:i32 heavy_count labels prob_weight "
+    {"mark_entries", "g g_stride:i64 lists slots:i32 counts groups:i32 heavy_count labels prob_weight "
                      "count_filtered limit:f32 entries"},
-    {"grad_classes", "needed ranks heavy entries words:i32 slots:i32 blocks:i32 g g_stride:i64 e "
+    {"grad_classes", "needed ranks heavy entries words:i32 slots:i32 groups:i32 g g_stride:i64 e "
                      "e_stride:i64 rows count_filtered hidden:i32 vocab:i32 direction total tail "
                      "correct:i32 alpha dc dc_stride:i64"},
     {"lse_forward_classes", "e:map rows c:map classes classes:extent classes:count bias param:f32 "
