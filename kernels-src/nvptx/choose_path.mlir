@@ -1,4 +1,4 @@
-// Dense or filtered, decided on the device: the kernels of the other path get a count of -1 and do nothing. Thread t adds up blocks and tokens
+// Dense or filtered, decided on the device: the kernels of the other path get a count of -1 and do nothing. Thread t adds up groups and tokens
 // t, t + 1024, ..., in f64 (exact for the counts; a list that is too short counts as infinitely long), then the threads are added as a tree.
 // The path is filtered only if everything is certain: a NaN (of a logit) takes the exact kernels, which pass it on.
 gpu.module @kernels {

@@ -1,5 +1,5 @@
-// Per block of 128 tokens, the list of the classes that it computes: first the heavy ones, in the same places for all blocks, then, from
-// the block's bits, those that any of its tokens needs, both ascending; how many classes precede those of every word (the place of a
+// Per group of 128 tokens, the list of the classes that it computes: first the heavy ones, in the same places for all groups, then, from
+// the group's bits, those that any of its tokens needs, both ascending; how many classes precede those of every word (the place of a
 // class in the list); and, as one more item, the list of heavy classes alone. As head_classes: 8 words a thread.
 gpu.module @kernels {
   llvm.mlir.global internal @warp_counts() {addr_space = 3 : i32, alignment = 4 : i64} : !llvm.array<32 x i32>
@@ -95,7 +95,7 @@ gpu.module @kernels {
     llvm.return
   }
 
-  // The heavy classes of a word, or those of the block that are not heavy.
+  // The heavy classes of a word, or those of the group that are not heavy.
   llvm.func internal @word_of_pass(%bits: !llvm.ptr<1>, %heavy: !llvm.ptr<1>, %w: i32, %is_own: i1) -> i32 attributes {always_inline} {
     %all = arith.constant -1 : i32
     %ph = llvm.getelementptr %heavy[%w] : (!llvm.ptr<1>, i32) -> !llvm.ptr<1>, i32

@@ -1,4 +1,4 @@
-// 128 tokens spread evenly over the batch, as one block of tokens for logit_grad: the shape of the dropped tail is taken from them. Weights of 2^14
+// 128 tokens spread evenly over the batch, as one group of tokens for logit_grad: the shape of the dropped tail is taken from them. Weights of 2^14
 // and no labels make their gradient of the logits the probabilities, in a range where fp16 has small ones too; only ratios of them matter.
 gpu.module @kernels {
   llvm.func @sample_tokens(%rows: !llvm.ptr<1>, %lse: !llvm.ptr<1>, %count_filtered: !llvm.ptr<1>, %sample_rows: !llvm.ptr<1>, %sample_labels: !llvm.ptr<1>, %sample_lse: !llvm.ptr<1>, %sample_prob_weight: !llvm.ptr<1>, %sample_label_weight: !llvm.ptr<1>, %sample_group: !llvm.ptr<1>, %sample_count: !llvm.ptr<1>)

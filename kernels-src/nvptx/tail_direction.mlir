@@ -1,4 +1,4 @@
-// The direction of the dropped tail: for every class the sum of the sample's probabilities, in order, of the tokens whose block
+// The direction of the dropped tail: for every class the sum of the sample's probabilities, in order, of the tokens whose group
 // does not list the class. A thread has two neighbouring classes, which share a word of the bitmap, and loads eight tokens at a time.
 gpu.module @kernels {
   llvm.mlir.global internal @sample_words() {addr_space = 3 : i32, alignment = 8 : i64} : !llvm.array<128 x i64>
@@ -106,7 +106,7 @@ gpu.module @kernels {
     %works = arith.cmpi sge, %count, %c0 : i32
     scf.if %works {
       %last = arith.subi %count, %c1 : i32
-      // Where the words of each token's block begin.
+      // Where the words of each token's group begin.
       %stages = arith.cmpi slt, %tid, %count : i32
       scf.if %stages {
         %pb = llvm.getelementptr %sample_group[%tid] : (!llvm.ptr<1>, i32) -> !llvm.ptr<1>, i32
@@ -169,7 +169,7 @@ gpu.module @kernels {
             %s8 = llvm.call @add_pair(%is_half, %s7, %l7, %bit, %j7, %last) : (i1, vector<2xf32>, !llvm.struct<(i32, i32)>, i32, i32, i32) -> vector<2xf32>
             scf.yield %s8 : vector<2xf32>
           }
-          // Nothing of a heavy class is left out, whether or not a block needs it.
+          // Nothing of a heavy class is left out, whether or not a group needs it.
           %ph = llvm.getelementptr %heavy[%word] : (!llvm.ptr<1>, i32) -> !llvm.ptr<1>, i32
           %heavy_word = llvm.load %ph : !llvm.ptr<1> -> i32
           %heavy_bit = arith.shrui %heavy_word, %bit : i32
