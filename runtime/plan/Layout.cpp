@@ -4,6 +4,8 @@
 #include "runtime/plan/Layout.h"
 
 #include <algorithm>
+#include <cmath>
+#include <limits>
 #include <numeric>
 
 namespace cce::rt {
@@ -108,10 +110,8 @@ Chunks placeChunks(const Layout &layout, const Problem &problem, const LayoutInp
   Allocator allocator(start);
   Chunks chunks;
   chunks.first = first;
+  chunks.size = size;
   chunks.count = divideUp(classes, size);
-  // Chunks of the same size, so that the last one is no small rest.
-  chunks.size = roundUp(divideUp(classes, chunks.count), inputs.vocabGranule);
-  chunks.count = divideUp(classes, chunks.size);
   // 128 bytes: the widest swizzle span, and a cache line of every device.
   chunks.gStride = roundUp(std::min(chunks.size, classes), 128 / element);
   chunks.packedC = allocator.take(
@@ -125,30 +125,71 @@ Chunks placeChunks(const Layout &layout, const Problem &problem, const LayoutInp
   return chunks;
 }
 
-/// The fewest chunks that fit the limit: every chunk reads and writes the f32 sums of dE once more.
-/// If not even the smallest ones fit, those.
+/// Estimated time of the backward of `classes` in chunks of `size`, the last of which may be smaller.
+int64_t microsecondsOfChunks(const Layout &layout, const Problem &problem,
+                             const LayoutInputs &inputs, int64_t classes, int64_t size) {
+  constexpr int products = 3;
+  const int64_t tokens = layout.padded, hidden = problem.hidden;
+  auto chunk = [&](int64_t width) {
+    return inputs.logitTile.seconds(tokens, width, hidden, inputs.multiprocessors) +
+           inputs.embeddingTile.seconds(tokens, hidden, width, inputs.multiprocessors) +
+           inputs.classifierTile.seconds(width, hidden, tokens, inputs.multiprocessors) +
+           products * launchSeconds;
+  };
+  const int64_t full = (classes - 1) / size;
+  const double seconds = double(full) * (chunk(size) + sumSeconds(tokens, hidden));
+  return std::llround(1e6 * (seconds + chunk(classes - full * size)));
+}
+
+/// The size of chunks of the classes, in granules, of which `most` fit.
+int64_t chooseSize(const Layout &layout, const Problem &problem, const LayoutInputs &inputs,
+                   int64_t classes, int64_t most) {
+  if (inputs.multiprocessors == 0) {
+    // The fewest chunks, because each reads and writes the sums of dE, and of the same size.
+    const int64_t granules = divideUp(classes, inputs.vocabGranule);
+    return divideUp(granules, divideUp(granules, most));
+  }
+  // Whole rounds of tiles. Two chunks take no less than one of twice the size, so those of less than half
+  // are not better; of two sizes that take the same time the smaller one needs less memory.
+  int64_t best = most, least = std::numeric_limits<int64_t>::max();
+  for (int64_t size = most; size > most / 2; --size) {
+    const int64_t time =
+        microsecondsOfChunks(layout, problem, inputs, classes, size * inputs.vocabGranule);
+    if (time <= least) {
+      best = size;
+      least = time;
+    }
+  }
+  return best;
+}
+
+/// Chunks that fit the limit; if not even the smallest ones do, those.
 Chunks chooseChunks(const Layout &layout, const Problem &problem, const LayoutInputs &inputs,
                     int64_t start, int64_t first) {
-  int64_t granules = divideUp(problem.vocab - first, inputs.vocabGranule);
+  const int64_t classes = problem.vocab - first;
+  int64_t most = divideUp(classes, inputs.vocabGranule);
   if (inputs.cachedChunkBytes) {
-    const int64_t classes = std::max(
+    const int64_t cached = std::max(
         inputs.cachedChunkBytes / (layout.padded * dtypeSize(problem.dtype)), smallestCachedChunk);
-    granules = std::min(granules, divideUp(classes, inputs.vocabGranule));
+    most = std::min(most, divideUp(cached, inputs.vocabGranule));
   }
-  auto place = [&](int64_t chunkGranules) {
-    return placeChunks(layout, problem, inputs, start, first, chunkGranules * inputs.vocabGranule);
+  auto place = [&](int64_t granules) {
+    return placeChunks(layout, problem, inputs, start, first, granules * inputs.vocabGranule);
   };
-  auto fits = [&](int64_t chunkGranules) {
-    return uint64_t(place(chunkGranules).end) <= problem.workspaceLimit;
+  auto fits = [&](int64_t granules) {
+    return uint64_t(place(granules).end) <= problem.workspaceLimit;
   };
-  if (fits(granules))
-    return place(granules);
-  int64_t good = 1, bad = granules;
-  while (bad - good > 1) {
-    const int64_t middle = good + (bad - good) / 2;
-    (fits(middle) ? good : bad) = middle;
+  if (!fits(most)) {
+    int64_t good = 1, bad = most;
+    while (bad - good > 1) {
+      const int64_t middle = good + (bad - good) / 2;
+      (fits(middle) ? good : bad) = middle;
+    }
+    most = good;
   }
-  return place(good);
+  if (most * inputs.vocabGranule >= classes) // one chunk
+    return place(most);
+  return place(chooseSize(layout, problem, inputs, classes, most));
 }
 
 /// Everything of the saved logits of so many classes.

@@ -5,6 +5,7 @@
 #define CCE_RUNTIME_PLAN_LAYOUT_H
 
 #include "runtime/plan/Problem.h"
+#include "runtime/plan/Rounds.h"
 #include "runtime/support/Status.h"
 
 #include <string>
@@ -40,7 +41,9 @@ struct LayoutInputs {
   /// Tiles of lse_forward.
   int64_t forwardTokenTile = 1;
   int64_t forwardVocabTile = 1;
-  /// Multiprocessors, for the choice of splits; 0: a number that does not depend on the machine.
+  /// Tiles of the products of a chunk: logit_grad, grad_embedding, grad_classifier.
+  ProductTile logitTile, embeddingTile, classifierTile;
+  /// Multiprocessors, for the choice of splits and of chunks; 0: one that does not depend on the machine.
   int64_t multiprocessors = 0;
   /// Set by the tuner; 0: choose.
   int64_t splits = 0;

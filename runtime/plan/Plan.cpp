@@ -60,12 +60,18 @@ void addCluster(KernelRequest &request) {
 /// each, but there are few of them, and in the last round most multiprocessors may have none. Measured on
 /// an H100: Gemma 2 (9 tiles of 256 or 12 of 192) 0.93 of the time, GPT-2 (3 or 4) 0.75.
 int64_t embeddingTile(int64_t tokens, int64_t hidden, int64_t multiprocessors) {
-  auto divideUp = [](int64_t a, int64_t b) { return (a + b - 1) / b; };
-  auto cost = [&](int64_t width, double each) {
-    const int64_t tiles = divideUp(tokens, 128) * divideUp(hidden, width);
-    return double(divideUp(tiles, multiprocessors) * width) * each;
+  constexpr int64_t usualChunk = 4096; // others decide the same, but where it hardly matters
+  auto seconds = [&](int64_t width) {
+    return ProductTile{gpuTokenGranule, width}.seconds(tokens, hidden, usualChunk, multiprocessors);
   };
-  return cost(192, 1.05) < cost(256, 1) ? 192 : 256;
+  return seconds(192) < seconds(256) ? 192 : 256;
+}
+
+/// The tiles of a kernel's result.
+ProductTile productTile(const Kernel &kernel, const char *rows, const char *columns) {
+  const Manifest &manifest = kernel.manifest();
+  return {manifest.tile(rows, 1), manifest.tile(columns, 1),
+          std::max<int64_t>(manifest.cluster, 1)};
 }
 
 std::string megabytes(int64_t bytes) {
@@ -275,6 +281,9 @@ Status Plan::build() {
   inputs.vocabGranule = std::lcm(inputs.vocabGranule, int64_t(8));
   inputs.forwardTokenTile = lseForward->manifest().tile("tokens", 1);
   inputs.forwardVocabTile = lseForward->manifest().tile("vocab", 1);
+  inputs.logitTile = productTile(*logitGrad, "tokens", "vocab");
+  inputs.embeddingTile = productTile(*gradEmbedding, "tokens", "hidden");
+  inputs.classifierTile = productTile(*gradClassifier, "vocab", "hidden");
   inputs.multiprocessors = onGpu ? backend->parallelism() : 0;
   inputs.splits = choices.splits();
   // About two cores' second-level caches; measured at 1024 x 128 x 32768, f32: 0.67 of the time of one chunk.
@@ -366,10 +375,10 @@ std::string Plan::describeInWords() const {
       << megabytes(int64_t(problem.workspaceLimit)) << ", vocabulary in " << layout.all.count
       << (layout.all.count == 1 ? " chunk" : " chunks of ");
   if (layout.all.count > 1)
-    out << layout.all.size << " classes, because g takes "
+    out << layout.all.size << " classes, with "
         << megabytes(layout.padded * layout.all.gStride * dtypeSize(problem.dtype))
-        << " a chunk; f32 sums of dE in " << megabytes(layout.all.sum.bytes)
-        << (sumInHalves() ? " and dE" : "");
+        << " for g and " << megabytes(layout.all.sum.bytes) << (sumInHalves() ? " beside dE" : "")
+        << " for f32 sums of dE";
   out << "\n";
   line("logit_grad", logitGrad);
   line("grad_embedding", gradEmbedding);

@@ -312,6 +312,30 @@ TEST_F(CudaRunTest, tilesOfTheEmbeddingGradientFillTheLastRound) {
   EXPECT_EQ(widthFor(8192, 4096), 0);   // the compiler's default, 8 rounds of 256
 }
 
+TEST_F(CudaRunTest, chunksAreRoundsOfTheKernelsTiles) {
+  problem.tokens = 8192;
+  problem.hidden = 768;
+  problem.vocab = 50257;
+  problem.workspace_limit = size_t(128) << 20;
+  auto sizeFor = [&](const char *kernel, const char *axis, int64_t tile) -> int64_t {
+    compiler->adjust = [=](const KernelRequest &request, KernelCode &code) {
+      if (request.kernel == kernel)
+        code.manifest.tiles[axis] = tile;
+    };
+    context.reset();
+    EXPECT_TRUE(open().ok());
+    auto created = createPlan(*context, problem);
+    EXPECT_TRUE(created.ok()) << created.status().toString();
+    return created.ok() ? (*created)->plan->layoutOf().all.size : 0;
+  };
+  // Of dC there is one round in either case; 64 x 26 tiles of g are 12.6 rounds, 64 x 28 are 13.6.
+  EXPECT_EQ(sizeFor("grad_classifier", "vocab", 256), 6656);
+  EXPECT_EQ(sizeFor("logit_grad", "tokens", 256), 7168);
+  // 44 x 3 tiles of dC are one round.
+  EXPECT_EQ(sizeFor("grad_classifier", "vocab", 128), 5632);
+  EXPECT_EQ(sizeFor("grad_classifier", "hidden", 128), 5632);
+}
+
 TEST_F(CudaRunTest, launchFailuresNameTheKernel) {
   ASSERT_NO_FATAL_FAILURE(makePlan());
   fakeDriver().failures["cuLaunchKernelEx"] = errorInvalidValue;

@@ -22,6 +22,9 @@ protected:
               .vocabGranule = 256,
               .forwardTokenTile = 128,
               .forwardVocabTile = 256,
+              .logitTile = {128, 256, 2},
+              .embeddingTile = {128, 192},
+              .classifierTile = {128, 256, 2},
               .multiprocessors = 132};
   }
   Layout choose() {
@@ -65,7 +68,8 @@ TEST_F(LayoutTest, forwardNeedsLittle) {
   EXPECT_LE(choose().forwardBytes, 8192 * (12 + 8 * 8) + 1024 + 4 * 256000);
 }
 
-TEST_F(LayoutTest, chunksAreEqualAndFitTheLimit) {
+TEST_F(LayoutTest, withoutRoundsChunksAreEqualAndAsLargeAsFits) {
+  inputs.multiprocessors = 0;
   for (size_t megabytes : {100, 128, 256, 512, 1000, 5000}) {
     problem.workspaceLimit = megabytes << 20;
     const Layout layout = choose();
@@ -88,9 +92,122 @@ TEST_F(LayoutTest, chunksAreEqualAndFitTheLimit) {
   }
 }
 
+/// A head, the limit of its workspace, and the chunks that it gets.
+struct ChunkCase {
+  int64_t tokens, hidden, vocab;
+  size_t megabytes;
+  int64_t embeddingColumns, size, count;
+};
+
+TEST_F(LayoutTest, chunksAreWholeRoundsOfTiles) {
+  inputs.hiddenGranule = 256;
+  inputs.sumInHalves = true;
+  for (auto [tokens, hidden, vocab, megabytes, columns, size, count] : {
+           // GPT-2: 44 x 3 and 88 x 3 tiles of dC are one round and two; 50 x 3 would fit, and take two.
+           ChunkCase{8192, 768, 50257, 128, 192, 5632, 9},
+           {8192, 768, 50257, 256, 192, 11264, 5},
+           // Llama 3: 24 x 16 are 2.9 rounds; 30 x 16 would fit, 3.6 of 4.
+           {8192, 4096, 128256, 128, 256, 3072, 42},
+           // Phi 3.5: 32 x 12 are 2.9 rounds, 36 x 12 would be 3.3.
+           {8192, 3072, 32064, 128, 256, 4096, 8},
+           // Gemma 2: 44 x 9 are 3 rounds, and as large as fits.
+           {8192, 2304, 256000, 128, 192, 5632, 46},
+           // With few tokens one chunk is nearly all there is, and what fits does.
+           {1024, 4096, 128256, 256, 256, 128256, 1}}) {
+    problem.tokens = tokens;
+    problem.hidden = hidden;
+    problem.vocab = vocab;
+    problem.workspaceLimit = megabytes << 20;
+    inputs.embeddingTile = {128, columns, columns == 256 ? 2 : 1};
+    const Layout layout = choose();
+    EXPECT_EQ(layout.all.size, size) << vocab << " in " << megabytes;
+    EXPECT_EQ(layout.all.count, count) << vocab << " in " << megabytes;
+  }
+}
+
+TEST_F(LayoutTest, chunksFitTheLimit) {
+  inputs.sumInHalves = true;
+  inputs.hiddenGranule = 256;
+  for (int64_t vocab : {1, 100, 256, 257, 1000, 32768, 50257, 128256, 256000})
+    for (size_t megabytes : {43, 64, 100, 128, 256, 512, 1000, 5000}) {
+      problem.vocab = vocab;
+      problem.workspaceLimit = megabytes << 20;
+      const Layout layout = choose();
+      EXPECT_LE(size_t(layout.backwardBytes), problem.workspaceLimit) << vocab;
+      EXPECT_EQ(layout.all.size % 256, 0) << vocab;
+      EXPECT_GE(layout.all.size * layout.all.count, vocab);
+      EXPECT_LT(layout.all.size * (layout.all.count - 1), vocab);
+      // More than half of what fits: two chunks take no less than one.
+      inputs.multiprocessors = 0;
+      const Layout fewest = choose();
+      inputs.multiprocessors = 132;
+      EXPECT_LE(layout.all.count, 2 * fewest.all.count) << vocab;
+      EXPECT_EQ(layout.all.count == 1, fewest.all.count == 1) << vocab << " in " << megabytes;
+      if (fewest.all.count == 1)
+        EXPECT_EQ(layout.backwardBytes, fewest.backwardBytes);
+    }
+}
+
+TEST_F(LayoutTest, theSmallestChunkIsOneGranule) {
+  // 72 MiB of sums, 4 MiB of g, and what there is for tokens.
+  problem.workspaceLimit = size_t(77) << 20;
+  EXPECT_EQ(choose().all.size, 256);
+  EXPECT_EQ(choose().all.count, 1000);
+  problem.workspaceLimit = size_t(75) << 20;
+  EXPECT_EQ(Layout::choose(problem, inputs).status().code(), CCE_RESOURCE_EXHAUSTED);
+}
+
+TEST_F(LayoutTest, ofEqualTimesTheLessMemory) {
+  problem.hidden = 512;
+  problem.vocab = 32768;
+  problem.workspaceLimit = size_t(128) << 20;
+  inputs.sumInHalves = true;
+  inputs.embeddingTile = {128, 256, 2};
+  // 5 chunks of 7168 fit, too.
+  EXPECT_EQ(choose().all.size, 6656);
+  EXPECT_EQ(choose().all.count, 5);
+}
+
+// 16 x 8 tiles of dC are one round, 28 x 8 are 1.7 of two; but then there are 72 chunks instead of 125.
+TEST_F(LayoutTest, sumsOfMoreChunksMayTakeLongerThanPartsOfRounds) {
+  problem.hidden = 2048;
+  problem.workspaceLimit = size_t(90) << 20;
+  inputs.sumInHalves = true;
+  inputs.embeddingTile = {128, 256, 2};
+  EXPECT_EQ(choose().all.size, 3584);
+  EXPECT_EQ(choose().all.count, 72);
+}
+
+TEST(ProductTileTest, roundsOfTiles) {
+  const ProductTile tile{128, 256};
+  EXPECT_EQ(tile.rounds(5632, 768, 132), 1); // 44 x 3
+  EXPECT_EQ(tile.rounds(5633, 768, 132), 2);
+  EXPECT_EQ(tile.rounds(1, 1, 132), 1);
+  EXPECT_EQ(tile.rounds(8192, 2304, 132), 5); // 64 x 9
+  // Pairs of rows of tiles: 45 are 46, and 131 multiprocessors 65 pairs.
+  const ProductTile pairs{128, 256, 2};
+  EXPECT_EQ(pairs.rounds(43 * 128, 768, 132), 1);
+  EXPECT_EQ(pairs.rounds(44 * 128, 768, 131), 2);
+  EXPECT_EQ(pairs.rounds(45 * 128, 1, 46), 1);
+  EXPECT_EQ(pairs.rounds(45 * 128, 1, 45), 2);
+  EXPECT_EQ(pairs.rounds(256, 256, 1), 1);
+}
+
+TEST(ProductTileTest, secondsAreThoseOfRounds) {
+  const ProductTile tile{128, 256};
+  // 8192 x 8192 x 8192 in 15.5 rounds of 132, at 700 TFLOP/s and with results.
+  EXPECT_NEAR(tile.seconds(8192, 8192, 8192, 132), 16 * 103e-6, 16e-6);
+  EXPECT_EQ(tile.seconds(128, 256, 4096, 132), tile.seconds(128 * 132, 256, 4096, 132));
+  EXPECT_EQ(2 * tile.seconds(128, 256, 4096, 132), tile.seconds(128 * 133, 256, 4096, 132));
+  // A narrower tile takes more than its part of the time.
+  EXPECT_GT(4 * ProductTile({128, 192}).seconds(128, 192, 4096, 132),
+            3 * tile.seconds(128, 256, 4096, 132));
+}
+
 TEST_F(LayoutTest, sumsInHalvesLeaveRoomForG) {
   problem.workspaceLimit = size_t(128) << 20;
   inputs.hiddenGranule = 256;
+  inputs.multiprocessors = 0; // chunks as large as fits
   const Layout whole = choose();
   EXPECT_EQ(whole.all.sum.bytes, 4 * problem.tokens * problem.hidden);
   EXPECT_EQ(whole.all.count, 77);
