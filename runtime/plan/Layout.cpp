@@ -230,11 +230,13 @@ void chooseSaved(Layout &layout, const Problem &problem, const LayoutInputs &inp
                               divideUp(saved.classes, savedTile));
   saved.others.count = 0;
   saved.others.first = problem.vocab;
+  saved.backwardBytes = tokensEnd;
   if (others == 0)
     return;
   saved.otherSplits = chooseSplits(inputs.splits, inputs.multiprocessors, problem.hidden,
                                    tokenTiles, divideUp(others, inputs.forwardVocabTile));
   saved.others = chooseChunks(layout, problem, inputs, tokensEnd, saved.classes);
+  saved.backwardBytes = saved.others.end;
   if (uint64_t(saved.others.end) > problem.workspaceLimit)
     none("the other classes need a workspace of at least " + std::to_string(saved.others.end) +
          " bytes");
@@ -366,7 +368,7 @@ Expected<Layout> Layout::choose(const Problem &problem, const LayoutInputs &inpu
   if (inputs.saves)
     chooseSaved(layout, problem, inputs, tokensEnd);
   layout.backwardBytes =
-      std::max({layout.all.end, saved.others.end, filtered ? filter.bytes : int64_t(0)});
+      std::max({layout.all.end, saved.backwardBytes, filtered ? filter.bytes : int64_t(0)});
 
   Allocator forward(shared.end);
   layout.forward.labelLogit = forward.take({4, layout.padded});

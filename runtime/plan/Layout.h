@@ -89,6 +89,8 @@ struct SavedLayout {
   int64_t otherSplits = 0;
   Slice codes, maxima, labelLogit;
   int64_t bytes = 0;
+  /// Of the workspace of a backward that gets them.
+  int64_t backwardBytes = 0;
   /// The other classes.
   Chunks others;
 };

@@ -395,6 +395,7 @@ std::string Plan::describeInWords() const {
       if (saved.others.count > 0)
         out << ", the others in " << saved.others.count
             << (saved.others.count == 1 ? " chunk" : " chunks");
+      out << "; a backward with them: workspace " << megabytes(saved.backwardBytes);
       out << "\n";
       line("lse_forward_save", lseForwardSave);
     }

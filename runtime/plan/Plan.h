@@ -27,6 +27,8 @@ public:
 
   size_t forwardWorkspace() const { return size_t(layout.forwardBytes); }
   size_t backwardWorkspace() const { return size_t(layout.backwardBytes); }
+  /// Of a backward that gets the saved logits.
+  size_t savedBackwardWorkspace() const { return size_t(backwardBytes(true)); }
   size_t filterState() const { return size_t(layout.filter.stateBytes); }
   size_t savedLogits() const { return size_t(layout.saved.bytes); }
   const std::string &describe() const { return description; }
@@ -56,6 +58,10 @@ private:
   /// E or C as kernels see it: in place, or packed into the workspace.
   BufferBinding operand(const BufferBinding &matrix, bool packed, void *memory) const;
   Status pack(const BufferBinding &from, const BufferBinding &to, void *stream) const;
+  int64_t backwardBytes(bool withSaved) const {
+    return withSaved && layout.saved.classes > 0 ? layout.saved.backwardBytes
+                                                 : layout.backwardBytes;
+  }
   Status checkWorkspace(const char *name, const void *workspace, size_t bytes,
                         int64_t needed) const;
   Status checkOperand(const char *name, const BufferBinding &matrix, bool packed) const;

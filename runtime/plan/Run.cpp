@@ -249,8 +249,8 @@ Status Plan::backward(const cce_backward_args &args, void *stream) const {
   if (args.struct_size != sizeof(cce_backward_args))
     return makeError(CCE_INVALID_ARGUMENT, "args.struct_size: expected ", sizeof(cce_backward_args),
                      " (call cce_backward_args_init first), got ", args.struct_size);
-  CCE_RETURN_IF_ERROR(
-      checkWorkspace("args.workspace", args.workspace, args.workspace_bytes, layout.backwardBytes));
+  CCE_RETURN_IF_ERROR(checkWorkspace("args.workspace", args.workspace, args.workspace_bytes,
+                                     backwardBytes(args.saved_logits != nullptr)));
   const bool anyTokens = problem.tokens > 0;
   if (args.dbias && !problem.hasBias())
     return makeError(CCE_INVALID_ARGUMENT,

@@ -49,6 +49,7 @@ TEST(Api, nullsAreErrorsAndNoCrashes) {
   EXPECT_EQ(cce_plan_backward_workspace(nullptr), 0u);
   EXPECT_EQ(cce_plan_filter_state(nullptr), 0u);
   EXPECT_EQ(cce_plan_saved_logits(nullptr), 0u);
+  EXPECT_EQ(cce_plan_saved_backward_workspace(nullptr), 0u);
   EXPECT_STREQ(cce_plan_describe(nullptr), "");
   EXPECT_STREQ(cce_context_description(nullptr), "");
 
@@ -121,6 +122,7 @@ TEST(CxxApi, aLossFromBeginningToEnd) {
   EXPECT_THAT(plan.describe(), HasSubstr("2 tokens x 1 hidden x 2 classes"));
   EXPECT_EQ(plan.filterState(), 0u);
   EXPECT_EQ(plan.savedLogits(), 0u);
+  EXPECT_EQ(plan.savedBackwardWorkspace(), plan.backwardWorkspace());
   cce::Memory workspace(context, plan.workspace()), loss(context, sizeof(float)),
       lse(context, 2 * sizeof(float));
   const float e[2] = {1, 2}, c[2] = {0, 3};

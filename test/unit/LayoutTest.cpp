@@ -306,6 +306,8 @@ TEST_F(SavedLayoutTest, isOnlyThereWhenAskedFor) {
   EXPECT_EQ(layout.forwardBytes, exact.forwardBytes);
   EXPECT_EQ(layout.backwardBytes, exact.backwardBytes);
   EXPECT_EQ(layout.all.size, exact.all.size);
+  // With them there is neither g nor a sum in the workspace, but what there is for tokens.
+  EXPECT_EQ(layout.saved.backwardBytes, std::min(layout.all.sum.offset, layout.all.g.offset));
 }
 
 TEST_F(SavedLayoutTest, rowsAreWholeTiles) {
@@ -371,6 +373,7 @@ TEST_F(SavedLayoutTest, noRoomIsNoError) {
   EXPECT_EQ(choose().saved.classes, 256);
   EXPECT_EQ(choose().all.count, 1);
   EXPECT_EQ(choose().backwardBytes, choose().saved.others.end);
+  EXPECT_EQ(choose().saved.backwardBytes, choose().saved.others.end);
   // Of sums in halves there is half as much.
   const int64_t whole = choose().saved.others.sum.bytes;
   inputs.sumInHalves = true;

@@ -68,7 +68,8 @@ TEST_F(SavedTest, allClasses) {
   // Codes of whole tiles, a maximum for each of them, and the logits of the labels.
   EXPECT_EQ(cce_plan_saved_logits(plan), 384u * (1024 * 2 + 4 * 4 + 4));
   EXPECT_THAT(cce_plan_describe(plan),
-              HasSubstr("saved logits: of 1000 of 1000 classes, 0.8 MiB from forward to backward\n"
+              HasSubstr("saved logits: of 1000 of 1000 classes, 0.8 MiB from forward to backward; a "
+                        "backward with them: workspace 0.0 MiB\n"
                         "  lse_forward_save: tiles of "));
   EXPECT_THAT(runForward(),
               ElementsAre("select_tokens_i64", "indexed_matmul", "lse_forward_save", "finish_loss"));
@@ -153,7 +154,8 @@ TEST_F(SavedTest, asManyClassesAsFit) {
   EXPECT_EQ(saved().classes, 512);
   EXPECT_EQ(cce_plan_saved_logits(plan), 384u * (512 * 2 + 2 * 4 + 4));
   EXPECT_THAT(cce_plan_describe(plan), HasSubstr("saved logits: of 512 of 1000 classes, 0.4 MiB from "
-                                                 "forward to backward, the others in 1 chunk\n"));
+                                                 "forward to backward, the others in 1 chunk; a "
+                                                 "backward with them: workspace 0.6 MiB\n"));
   EXPECT_THAT(runForward(), ElementsAre("select_tokens_i64", "indexed_matmul", "lse_forward_save",
                                         "lse_forward", "finish_loss"));
   EXPECT_EQ(launch("lse_forward_save").integers.at("extent vocab"), 512);
@@ -243,6 +245,36 @@ TEST_F(SavedTest, withoutTheMemoryEverythingIsComputedAgain) {
   EXPECT_EQ(runForward(), plainForward);
 }
 
+TEST_F(SavedTest, ofAllClassesLittleWorkspaceIsNeeded) {
+  ASSERT_NO_FATAL_FAILURE(makePlan());
+  const size_t with = cce_plan_saved_backward_workspace(plan);
+  const size_t without = cce_plan_backward_workspace(plan);
+  EXPECT_LE(with, 384u * 5 * 4 + 7 * 256); // count, error, alpha, and five lists of tokens
+  EXPECT_GE(without, with + 384 * 1000 * 2);
+  runForward();
+  backward.workspace_bytes = with;
+  runBackward();
+  backward.workspace_bytes = with - 1;
+  EXPECT_EQ(backwardError(), "args.workspace_bytes: expected at least " + std::to_string(with) +
+                                 ", got " + std::to_string(with - 1));
+  // All logits are computed again.
+  backward.saved_logits = nullptr;
+  backward.workspace_bytes = with;
+  EXPECT_EQ(backwardError(), "args.workspace_bytes: expected at least " + std::to_string(without) +
+                                 ", got " + std::to_string(with));
+  backward.workspace_bytes = without;
+  EXPECT_EQ(runBackward(), plainBackward);
+}
+
+TEST_F(SavedTest, withoutSavedLogitsThereIsOneWorkspace) {
+  problem.saved_logits_limit = 0;
+  ASSERT_NO_FATAL_FAILURE(makePlan());
+  EXPECT_EQ(cce_plan_saved_backward_workspace(plan), cce_plan_backward_workspace(plan));
+  backward.saved_logits = forward.loss; // not used
+  backward.workspace_bytes = cce_plan_backward_workspace(plan) - 1;
+  EXPECT_THAT(backwardError(), HasSubstr("args.workspace_bytes: expected at least "));
+}
+
 TEST_F(SavedTest, aSmallWorkspaceCutsTheOtherClasses) {
   problem.saved_logits_limit = 500000;
   problem.workspace_limit = 500000;
@@ -305,7 +337,7 @@ TEST_F(SavedTest, descriptionTellsWhyNot) {
   EXPECT_EQ(described(), "saved logits: none, because they need at least 199680 bytes");
   problem.saved_logits_limit += 1;
   EXPECT_EQ(described(), "saved logits: of 256 of 1000 classes, 0.2 MiB from forward to backward, "
-                         "the others in 1 chunk");
+                         "the others in 1 chunk; a backward with them: workspace 0.8 MiB");
 }
 
 TEST_F(SavedTest, argumentsAreChecked) {

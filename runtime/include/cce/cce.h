@@ -232,6 +232,9 @@ CCE_API size_t cce_plan_filter_state(const cce_plan *plan);
 /* Bytes of device memory, 256-byte aligned, that carry logits from cce_forward to
  * cce_backward, at most cce_problem::saved_logits_limit; 0 if this plan saves none. */
 CCE_API size_t cce_plan_saved_logits(const cce_plan *plan);
+/* What is enough of cce_plan_backward_workspace() for calls that get saved_logits: little if
+ * all classes are saved. */
+CCE_API size_t cce_plan_saved_backward_workspace(const cce_plan *plan);
 
 /* The plan in words: kernels, tile sizes, chunks, workspace and why; valid as long
  * as the plan. */
@@ -305,7 +308,8 @@ typedef struct cce_backward_args {
   float *dropped_mass;
   float *kept_fraction;
   void *workspace;
-  size_t workspace_bytes; /* at least cce_plan_backward_workspace() */
+  /* At least cce_plan_backward_workspace(), with saved_logits cce_plan_saved_backward_workspace(). */
+  size_t workspace_bytes;
 } cce_backward_args;
 
 CCE_API void cce_backward_args_init(cce_backward_args *args);

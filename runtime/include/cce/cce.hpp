@@ -147,6 +147,8 @@ public:
   size_t filterState() const { return cce_plan_filter_state(get()); }
   /// Of the memory for saved_logits; 0: none is needed.
   size_t savedLogits() const { return cce_plan_saved_logits(get()); }
+  /// Enough for a backward that gets them.
+  size_t savedBackwardWorkspace() const { return cce_plan_saved_backward_workspace(get()); }
   std::string describe() const { return cce_plan_describe(get()); }
 
   void forward(const cce_forward_args &args, void *stream = nullptr) const {
