@@ -5,7 +5,7 @@
 #define CCE_RUNTIME_PLAN_LAYOUT_H
 
 #include "runtime/plan/Problem.h"
-#include "runtime/plan/Rounds.h"
+#include "runtime/plan/ProductCost.h"
 #include "runtime/support/Status.h"
 
 #include <string>

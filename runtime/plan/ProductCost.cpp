@@ -1,7 +1,7 @@
-//===- Rounds.cpp - what a product on a GPU may cost ----------------------===//
+//===- ProductCost.cpp - what a product on a GPU may cost -----------------===//
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //===----------------------------------------------------------------------===//
-#include "runtime/plan/Rounds.h"
+#include "runtime/plan/ProductCost.h"
 
 #include <algorithm>
 

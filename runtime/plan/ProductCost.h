@@ -1,8 +1,8 @@
-//===- Rounds.h - what a product on a GPU may cost --------------*- C++ -*-===//
+//===- ProductCost.h - what a product on a GPU may cost ---------*- C++ -*-===//
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //===----------------------------------------------------------------------===//
-#ifndef CCE_RUNTIME_PLAN_ROUNDS_H
-#define CCE_RUNTIME_PLAN_ROUNDS_H
+#ifndef CCE_RUNTIME_PLAN_PRODUCTCOST_H
+#define CCE_RUNTIME_PLAN_PRODUCTCOST_H
 
 #include <cstdint>
 
@@ -34,4 +34,4 @@ double sumSeconds(int64_t rows, int64_t columns);
 
 } // namespace cce::rt
 
-#endif // CCE_RUNTIME_PLAN_ROUNDS_H
+#endif // CCE_RUNTIME_PLAN_PRODUCTCOST_H
