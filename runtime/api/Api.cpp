@@ -161,13 +161,13 @@ size_t cce_plan_backward_workspace(const cce_plan *plan) {
   return plan ? plan->plan->backwardWorkspace() : 0;
 }
 
-size_t cce_plan_saved_backward_workspace(const cce_plan *plan) {
-  return plan ? plan->plan->savedBackwardWorkspace() : 0;
-}
-
 size_t cce_plan_filter_state(const cce_plan *plan) { return plan ? plan->plan->filterState() : 0; }
 
 size_t cce_plan_saved_logits(const cce_plan *plan) { return plan ? plan->plan->savedLogits() : 0; }
+
+size_t cce_plan_saved_backward_workspace(const cce_plan *plan) {
+  return plan ? plan->plan->savedBackwardWorkspace() : 0;
+}
 
 const char *cce_plan_describe(const cce_plan *plan) {
   return plan ? plan->plan->describe().c_str() : "";

@@ -67,18 +67,18 @@ int64_t embeddingTile(int64_t tokens, int64_t hidden, int64_t multiprocessors) {
   return seconds(192) < seconds(256) ? 192 : 256;
 }
 
-/// The tiles of a kernel's result.
-ProductTile productTile(const Kernel &kernel, const char *rows, const char *columns) {
-  const Manifest &manifest = kernel.manifest();
-  return {manifest.tile(rows, 1), manifest.tile(columns, 1),
-          std::max<int64_t>(manifest.cluster, 1)};
-}
-
 std::string megabytes(int64_t bytes) {
   std::ostringstream stream;
   stream.precision(1);
   stream << std::fixed << double(bytes) / (1 << 20) << " MiB";
   return stream.str();
+}
+
+/// The tiles of a kernel's result.
+ProductTile productTile(const Kernel &kernel, const char *rows, const char *columns) {
+  const Manifest &manifest = kernel.manifest();
+  return {manifest.tile(rows, 1), manifest.tile(columns, 1),
+          std::max<int64_t>(manifest.cluster, 1)};
 }
 
 } // namespace

@@ -27,10 +27,10 @@ public:
 
   size_t forwardWorkspace() const { return size_t(layout.forwardBytes); }
   size_t backwardWorkspace() const { return size_t(layout.backwardBytes); }
-  /// Of a backward that gets the saved logits.
-  size_t savedBackwardWorkspace() const { return size_t(backwardBytes(true)); }
   size_t filterState() const { return size_t(layout.filter.stateBytes); }
   size_t savedLogits() const { return size_t(layout.saved.bytes); }
+  /// Of a backward that gets the saved logits.
+  size_t savedBackwardWorkspace() const { return size_t(backwardBytes(true)); }
   const std::string &describe() const { return description; }
 
   Backend &device() const { return *backend; }
