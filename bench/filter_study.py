@@ -58,9 +58,9 @@ class Estimate:
         return torch.maximum(self.certain.log() - 1e-3, guess.log() - margin - errors * error)
 
 
-RULE = (1, 0.03, 1.2)  # of filter_threshold
+RULE = (1, 0.05, 1.2)  # of filter_threshold
 RULES = {"the largest for itself, less 0.1": (0, 0.1, 0), "less 0.02, 1 error": (1, 0.02, 1), "less 0.02, 1.2 errors": (1, 0.02, 1.2),
-         "less 0.03, 1.2 errors": RULE, "less 0.05, 1 error": (1, 0.05, 1), "less 0.05, 1.2 errors": (1, 0.05, 1.2),
+         "less 0.03, 1.2 errors": (1, 0.03, 1.2), "less 0.05, 1 error": (1, 0.05, 1), "less 0.05, 1.2 errors": RULE,
          "cap 0.7, less 0.03, 1 error": (0.7, 0.03, 1), "cap 2, less 0.03, 1.5 errors": (2, 0.03, 1.5)}
 
 

@@ -128,7 +128,7 @@ class FilterTests(Tests):
         squares = (differences**2).sum(0) * parts / (parts - 1).clamp_min(1) + torch.where(exists, cap**2, 0).sum(0)
         estimate = known + torch.where(in_head | in_sample, 0, z.exp()) + weight * stands.sum(0) + alone.sum(0)
         error = torch.where(parts > 0, (weight * max(weight - 1, 0) * squares).sqrt() / estimate, 0)
-        guess = estimate.log() - 0.03 - 1.2 * error
+        guess = estimate.log() - 0.05 - 1.2 * error
         lowest = torch.finfo(torch.float32).min  # finite: no -inf of a column behind the last class may reach it
         want, want_bound = full(padded, INF, F64), full(padded, -INF, F64)
         want[:n] = (torch.maximum(certain - 1e-3, guess) + log_epsilon).clamp_min(lowest)
