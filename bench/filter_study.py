@@ -1,6 +1,6 @@
 # What a filtered backward would keep under other thresholds and other orders of tokens, on the CPU, without the library.
 # SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
-"""usage: filter_study.py [--shape NAME --data peaked | --saved FOLDER] [--groups N] [--orders]
+"""usage: filter_study.py [--shape NAME --data peaked | --saved FOLDER] [--groups N] [--rules K] [--orders]
 
 A class is kept for a group of 128 tokens if one of them reaches its threshold for it, or has it as label. Prints the part of groups x
 classes that is kept, without the places that heavy classes take in all lists, if thresholds came from
@@ -9,7 +9,8 @@ classes that is kept, without the places that heavy classes take in all lists, i
     bound       the log-sum-exp over all labels of the batch
     estimate    head and sample, as filter_threshold has them, and how many tokens it would miss (docs/filter.md)
 
-and with --orders what is kept (threshold: final) if the tokens were put into other groups:
+with --rules for several rules for the estimate, each with K samples of other classes; and with --orders what is kept (threshold: final) if
+the tokens were put into other groups:
 
     label       sorted by their label
     halves      halved six times at the median of their first principal component, within each half again
@@ -22,28 +23,45 @@ import torch
 
 from cce_bench import SHAPES, generate, load
 
-EPSILON, MARGIN, OFTEN, PART, GROUP = 2.0**-12, 0.1, 3, 128, 128
+EPSILON, OFTEN, PART, GROUP = 2.0**-12, 3, 128, 128
 
 
 def logits(e, c, rows):
     return e[rows].float() @ c.float().T
 
 
-def estimate(z, labels, lse, head, every):
-    """Log of the estimate over the true sum, for tokens with these logits."""
-    vocab = z.shape[1]
-    p = torch.exp(z - lse[:, None])
-    sample = torch.arange(vocab)[every // 2::every]
-    in_sample = torch.zeros(vocab, dtype=torch.bool)
-    in_sample[sample] = True
-    sample = sample[~head[sample]]
-    weight = (vocab - int(head.sum())) / max(len(sample), 1)
-    terms = p[:, sample]
-    largest = torch.stack([part.amax(1) for part in terms.split(PART, 1)], 1).sum(1)
-    own = torch.where(head[labels] | in_sample[labels], 0, p.gather(1, labels[:, None])[:, 0])
-    certain = p[:, head].sum(1) + torch.where(head[labels], 0, p.gather(1, labels[:, None])[:, 0])
-    guess = p[:, head].sum(1) + own + weight * (terms.sum(1) - largest) + largest
-    return torch.maximum(certain.log() - 1e-3, guess.log() - MARGIN)
+class Estimate:
+    """What filter_threshold knows of tokens with these logits, over the true sum. Of every `every` classes the one at `place` is in the sample."""
+
+    def __init__(self, z, labels, lse, head, every, place):
+        vocab, p = z.shape[1], torch.exp(z - lse[:, None])
+        sample = torch.arange(vocab)[place::every]
+        in_sample = torch.zeros(vocab, dtype=torch.bool)
+        in_sample[sample] = True
+        sample = sample[~head[sample]]
+        self.weight = (vocab - int(head.sum())) / max(len(sample), 1)
+        parts = p[:, sample].split(PART, 1)
+        self.largest = torch.stack([part.amax(1) for part in parts], 1).clamp_min(1e-30)
+        self.others = torch.stack([part.sum(1) for part in parts], 1) - self.largest
+        own = p.gather(1, labels[:, None])[:, 0]
+        self.certain = p[:, head].sum(1) + torch.where(head[labels], 0, own)
+        self.known = p[:, head].sum(1) + torch.where(head[labels] | in_sample[labels], 0, own)
+
+    def log(self, cap, margin, errors):
+        """The largest term of a part stands for others up to cap times the geometric mean of all parts' largest; the estimate's logarithm is
+        lowered by margin and so many standard errors."""
+        capped = torch.minimum(self.largest, cap * self.largest.log().mean(1, keepdim=True).exp())
+        stands, parts = self.others + capped, self.largest.shape[1]
+        guess = self.known + self.weight * stands.sum(1) + (self.largest - capped).sum(1)
+        squares = (parts * stands.var(1) if parts > 1 else 0) + (capped**2).sum(1)
+        error = (self.weight * max(self.weight - 1, 0) * squares).sqrt() / guess
+        return torch.maximum(self.certain.log() - 1e-3, guess.log() - margin - errors * error)
+
+
+RULE = (1, 0.05, 1.2)  # of filter_threshold
+RULES = {"the largest for itself, less 0.1": (0, 0.1, 0), "less 0.02, 1 error": (1, 0.02, 1), "less 0.02, 1.2 errors": (1, 0.02, 1.2),
+         "less 0.03, 1.2 errors": (1, 0.03, 1.2), "less 0.05, 1 error": (1, 0.05, 1), "less 0.05, 1.2 errors": RULE,
+         "cap 0.7, less 0.03, 1 error": (0.7, 0.03, 1), "cap 2, less 0.03, 1.5 errors": (2, 0.03, 1.5)}
 
 
 def kept(reaches, labels):
@@ -52,18 +70,32 @@ def kept(reaches, labels):
     return marks.scatter_(1, labels.view(-1, GROUP), True).float().mean().item()
 
 
-def thresholds(e, c, labels, groups):
-    vocab = c.shape[0]
+def thresholds(e, c, labels, groups, places):
+    c, vocab = c.float(), c.shape[0]
     count = torch.bincount(labels, minlength=vocab)
+    every = -(-vocab // (1024 if vocab < 160000 else 2048))
     chosen = torch.randperm(e.shape[0] // GROUP)[:groups]
-    rows = (chosen[:, None] * GROUP + torch.arange(GROUP)).view(-1)
-    z, y = logits(e, c, rows), labels[rows]
-    lse = torch.logsumexp(z, 1)
-    bound = torch.maximum(torch.logsumexp(z[:, count > 0], 1), z.gather(1, y[:, None])[:, 0]) - 1e-3
-    off = estimate(z, y, lse, count >= OFTEN, max(vocab // (1024 if vocab < 160000 else 2048), 1))
-    reach = lambda least: kept(z >= (least + math.log(EPSILON))[:, None], y)
-    print(f"kept: final {reach(lse):.4f}  bound {reach(bound):.4f}  estimate {reach(lse + off):.4f}"
-          f"  missed {int((off > -5e-4).sum())} of {len(rows)} tokens")
+    shares, misses, tokens = {}, {}, len(chosen) * GROUP
+    samples = [(every * (2 * k + 1)) // (2 * places) for k in range(places)] if places else [every // 2]
+    for group in chosen:
+        rows = group * GROUP + torch.arange(GROUP)
+        z, y = logits(e, c, rows), labels[rows]
+        lse = torch.logsumexp(z, 1)
+        bound = torch.maximum(torch.logsumexp(z[:, count > 0], 1), z.gather(1, y[:, None])[:, 0]) - 1e-3
+        reach = lambda name, least: shares.setdefault(name, []).append(kept(z >= (least + math.log(EPSILON))[:, None], y))
+        reach("final", lse)
+        reach("bound", bound)
+        for place in samples:
+            estimate = Estimate(z, y, lse, count >= OFTEN, every, place)
+            for name, rule in RULES.items() if places else [("estimate", RULE)]:
+                off = estimate.log(*rule)
+                reach(name, lse + off)
+                misses.setdefault(name, {}).setdefault(place, []).append(int((off > -5e-4).sum()))
+    share = lambda name: f"{sum(shares[name]) / len(shares[name]):.4f}"
+    print(f"kept: final {share('final')}  bound {share('bound')}"
+          + ("" if places else f"  estimate {share('estimate')}  missed {sum(misses['estimate'][samples[0]])} of {tokens} tokens"), flush=True)
+    for name in RULES if places else ():
+        print(f"{name:34} kept {share(name)}  missed {[sum(m) for m in misses[name].values()]} of {tokens} tokens", flush=True)
 
 
 def halves(x, index, depth):
@@ -96,11 +128,12 @@ def main():
     parser.add_argument("--data", choices=("peaked", "broad", "flat"), default="peaked")
     parser.add_argument("--saved", metavar="FOLDER")
     parser.add_argument("--groups", type=int, default=16, help="how many groups to look at")
+    parser.add_argument("--rules", type=int, default=0, metavar="K", help="compare rules, over K samples")
     parser.add_argument("--orders", action="store_true")
     a = parser.parse_args()
     torch.manual_seed(0)
     e, c, y = load(a.saved, torch.bfloat16, "cpu") if a.saved else generate(*SHAPES[a.shape], a.data, torch.bfloat16, "cpu")
-    thresholds(e, c, y.long(), a.groups)
+    thresholds(e, c, y.long(), a.groups, a.rules)
     if a.orders:
         orders(e, c, y.long())
 

@@ -62,6 +62,30 @@ gpu.module @kernels {
     llvm.return %label : i64
   }
 
+  // The label of a token: `shift` positions on within its sequence. %ignore_index where there is none.
+  llvm.func internal @label_at(%wide: i1, %labels_in: !llvm.ptr<1>, %position: i64, %positions: i64, %sequence: i64, %shift: i64, %ignore_index: i64) -> i64 attributes {always_inline} {
+    %inside = arith.cmpi slt, %position, %positions : i64
+    // 64-bit divisions are slow.
+    %one_sequence = arith.cmpi uge, %sequence, %positions : i64
+    %in_sequence = scf.if %one_sequence -> (i64) {
+      scf.yield %position : i64
+    } else {
+      %rest = arith.remui %position, %sequence : i64
+      scf.yield %rest : i64
+    }
+    %shifted = arith.addi %in_sequence, %shift : i64
+    %has_label = arith.cmpi slt, %shifted, %sequence : i64
+    %looks = arith.andi %inside, %has_label : i1
+    %label = scf.if %looks -> (i64) {
+      %index = arith.addi %position, %shift : i64
+      %l = llvm.call @load_label(%wide, %labels_in, %index) : (i1, !llvm.ptr<1>, i64) -> i64
+      scf.yield %l : i64
+    } else {
+      scf.yield %ignore_index : i64
+    }
+    llvm.return %label : i64
+  }
+
   llvm.func internal @store_if(%condition: i1, %base: !llvm.ptr<1>, %index: i64, %value: f32) attributes {always_inline} {
     %null = llvm.mlir.zero : !llvm.ptr<1>
     %wanted = llvm.icmp "ne" %base, %null : !llvm.ptr<1>
@@ -99,28 +123,14 @@ gpu.module @kernels {
       llvm.store %none, %bad_slot : i32, !llvm.ptr<3>
     }
     nvvm.barrier
-    // 64-bit divisions are slow.
-    %one_sequence = arith.cmpi uge, %sequence, %positions : i64
-    %n = scf.for %base = %l0 to %positions step %l1024 iter_args(%taken = %c0) -> (i32) : i64 {
+    // The next round's label is asked for before this round waits for others.
+    %first_label = llvm.call @label_at(%wide, %labels_in, %tid64, %positions, %sequence, %shift, %ignore_index) : (i1, !llvm.ptr<1>, i64, i64, i64, i64, i64) -> i64
+    %selected:2 = scf.for %base = %l0 to %positions step %l1024 iter_args(%taken = %c0, %label = %first_label) -> (i32, i64) : i64 {
       %position = arith.addi %base, %tid64 : i64
+      %next_position = arith.addi %position, %l1024 : i64
+      %next_label = llvm.call @label_at(%wide, %labels_in, %next_position, %positions, %sequence, %shift, %ignore_index) : (i1, !llvm.ptr<1>, i64, i64, i64, i64, i64) -> i64
       %inside = arith.cmpi slt, %position, %positions : i64
-      // Within its sequence, `shift` tokens on.
-      %in_sequence = scf.if %one_sequence -> (i64) {
-        scf.yield %position : i64
-      } else {
-        %rest = arith.remui %position, %sequence : i64
-        scf.yield %rest : i64
-      }
-      %shifted = arith.addi %in_sequence, %shift : i64
-      %has_label = arith.cmpi slt, %shifted, %sequence : i64
-      %looks = arith.andi %inside, %has_label : i1
       %index = arith.addi %position, %shift : i64
-      %label = scf.if %looks -> (i64) {
-        %l = llvm.call @load_label(%wide, %labels_in, %index) : (i1, !llvm.ptr<1>, i64) -> i64
-        scf.yield %l : i64
-      } else {
-        scf.yield %ignore_index : i64
-      }
       %ignored = arith.cmpi eq, %label, %ignore_index : i64
       %valid = arith.cmpi ult, %label, %vocab : i64
       %not_ignored = arith.xori %ignored, %true : i1
@@ -174,9 +184,9 @@ gpu.module @kernels {
         llvm.store %row, %pr : i32, !llvm.ptr<1>
         llvm.store %class, %pl : i32, !llvm.ptr<1>
       }
-      scf.yield %taken_now : i32
+      scf.yield %taken_now, %next_label : i32, i64
     }
-    %pad_start = arith.addi %n, %tid : i32
+    %pad_start = arith.addi %selected#0, %tid : i32
     scf.for %i = %pad_start to %padded step %c1024 : i32 {
       %i64 = arith.extui %i : i32 to i64
       %pr = llvm.getelementptr %rows[%i64] : (!llvm.ptr<1>, i64) -> !llvm.ptr<1>, i32
@@ -185,7 +195,7 @@ gpu.module @kernels {
       llvm.store %all, %pl : i32, !llvm.ptr<1>
     }
     scf.if %leader {
-      llvm.store %n, %count : i32, !llvm.ptr<1>
+      llvm.store %selected#0, %count : i32, !llvm.ptr<1>
       %first = llvm.load %bad_slot : !llvm.ptr<3> -> i32
       %found = arith.cmpi ne, %first, %none : i32
       %second = llvm.getelementptr %error[1] : (!llvm.ptr<1>) -> !llvm.ptr<1>, i64

@@ -283,10 +283,13 @@ Status Plan::sampleTail(const BackwardCall &call, const BufferBinding &c, void *
 
   // sample_tokens fills one group; behind it, where larger tiles of logit_grad look too, the first
   // row of E with weights of 0 stands.
-  if (tokens > filterGroup)
-    for (const Slice &slice : {slices.sampleRows, slices.sampleLabels, slices.sampleLse,
-                               slices.sampleProbWeight, slices.sampleLabelWeight})
-      CCE_RETURN_IF_ERROR(backend->zero(words(vector(slice), tokens), stream));
+  if (tokens > filterGroup) {
+    // They follow one another: one launch for all.
+    const int64_t begin = slices.sampleRows.offset;
+    const int64_t end = slices.sampleLabelWeight.offset + slices.sampleLabelWeight.bytes;
+    CCE_RETURN_IF_ERROR(
+        backend->zero(words(vector(slices.sampleRows), (end - begin) / 4), stream));
+  }
   Bindings sample;
   sample.vector("rows", at<void>(workspace, layout.rows), CCE_I32, layout.padded)
       .vector("lse", at<void>(workspace, layout.backward.lse), CCE_F32, layout.padded)

@@ -35,7 +35,7 @@ constexpr int64_t partsPerMultiprocessor = 4;
 /// Chunks for the cache are at least this wide: below, the sums of dE move more bytes than g.
 constexpr int64_t smallestCachedChunk = 512;
 
-/// Classes that the forward samples to estimate log-sum-exps, about. More cost more time, fewer make the
+/// Classes that the forward samples to estimate log-sum-exps, at most. More cost more time, fewer make the
 /// estimate worse (docs/filter.md); of a large vocabulary more are cheap.
 constexpr int64_t largeVocab = 160000;
 constexpr int64_t fewSampledClasses = 1024, sampledClasses = 2048;
@@ -290,8 +290,8 @@ int64_t chooseFilter(Layout &layout, const Problem &problem, const LayoutInputs 
   filter.headCapacity =
       std::clamp<int64_t>(roundUp(divideUp(problem.vocab, 16), slotGranule), slotGranule, 16384);
   filter.headSplits = std::min(headParts, divideUp(filter.headCapacity, inputs.headClassTile));
-  filter.sampleEvery = std::max<int64_t>(
-      problem.vocab / (problem.vocab < largeVocab ? fewSampledClasses : sampledClasses), 1);
+  filter.sampleEvery =
+      divideUp(problem.vocab, problem.vocab < largeVocab ? fewSampledClasses : sampledClasses);
   filter.sampleCapacity =
       roundUp(divideUp(problem.vocab - filter.sampleEvery / 2, filter.sampleEvery), slotGranule);
   filter.sampleSplits =

@@ -85,9 +85,9 @@ class FilterTests(Tests):
             same("sample_count", sample_count[:1], len(others)), untouched("sample_count", sample_count, 1),
             close("sample_weight", weight[:1], full(1, stands_for, F64), 1e-6 * stands_for), untouched("sample_weight", weight, 1)])
 
-    def states(self, splits, padded, empty=0.0):
+    def states(self, splits, padded, empty=0.0, spread=8.0):
         """(maximum, sum) to base 2, of terms of which the largest is 1: maxima, sums and what a kernel gets."""
-        maxima, sums = randn(splits, padded) * 8 + 3, rand(splits, padded) * 499 + 1
+        maxima, sums = randn(splits, padded) * spread + 3, rand(splits, padded) * 499 + 1
         none = rand(splits, padded) < empty
         maxima, sums = torch.where(none, -INF, maxima), torch.where(none, 0.0, sums)
         return maxima.to(F64), sums.to(F64), torch.stack([maxima, sums], -1).contiguous()
@@ -97,7 +97,7 @@ class FilterTests(Tests):
         log_epsilon = math.log(2.0**-12)
         empty = {"no head": 1.0, "nothing": 1.0, "some empty": 0.5}.get(kind, 0.0)
         m0, t0, head = self.states(head_splits, padded, empty)
-        m1, t1, sample = self.states(sample_splits, padded, 1.0 if kind in ("nothing", "no sample") else empty / 2)
+        m1, t1, sample = self.states(sample_splits, padded, 1.0 if kind in ("nothing", "no sample") else empty / 2, 0.5 if kind == "alike" else 8.0)
         logit = randn(padded) * 5 + (100 if kind == "label wins" else 0)
         if kind == "nothing":
             logit[:] = -INF
@@ -105,7 +105,7 @@ class FilterTests(Tests):
         often = rand(vocab) < 0.3
         labels = full(padded, -1, I32)
         labels[:n] = randint(0, vocab, n).to(I32)
-        weight = 0.0 if kind == "no sample" else 37.5
+        weight = {"no sample": 0.0, "all sampled": 1.0}.get(kind, 37.5)
         threshold, bound = room(padded), room(padded)
         missed_rows, missed_threshold, missed_count = room(missed_capacity, I32), room(missed_capacity), room(2, I32)
         self.launch("filter_threshold", grid, 256, [
@@ -117,10 +117,21 @@ class FilterTests(Tests):
         total = lambda m, t: (t * 2.0**m)[:, :n].sum(0)
         known = total(m0, t0)
         certain = torch.maximum((known + torch.where(in_head, 0, z.exp())).log(), z)
-        guess = (known + torch.where(in_head | in_sample, 0, z.exp()) + total(m1, (t1 > 0) * (weight * (t1 - 1) + 1))).log()
+        # Parts of the sample: their largest terms, no more than whose geometric mean stands for others too, and the rest of their sums.
+        m, t = m1[:, :n].to(F64), t1[:, :n].to(F64)
+        exists = m > -INF
+        parts = exists.sum(0)
+        cap = torch.minimum(m, torch.where(exists, m, 0).sum(0) / parts).exp2()
+        stands = torch.where(exists, (t - 1).clamp_min(0) * m.exp2() + cap, 0)
+        alone = torch.where(exists, m.exp2() - cap, 0)
+        differences = torch.where(exists, stands - stands.sum(0) / parts, 0)
+        squares = (differences**2).sum(0) * parts / (parts - 1).clamp_min(1) + torch.where(exists, cap**2, 0).sum(0)
+        estimate = known + torch.where(in_head | in_sample, 0, z.exp()) + weight * stands.sum(0) + alone.sum(0)
+        error = torch.where(parts > 0, (weight * max(weight - 1, 0) * squares).sqrt() / estimate, 0)
+        guess = estimate.log() - 0.05 - 1.2 * error
         lowest = torch.finfo(torch.float32).min  # finite: no -inf of a column behind the last class may reach it
         want, want_bound = full(padded, INF, F64), full(padded, -INF, F64)
-        want[:n] = (torch.maximum(certain - 1e-3, guess - 0.1) + log_epsilon).clamp_min(lowest)
+        want[:n] = (torch.maximum(certain - 1e-3, guess) + log_epsilon).clamp_min(lowest)
         want_bound[:n] = certain
         self.report(f"filter_threshold n {n} splits {head_splits} + {sample_splits} {kind} grid {grid}", [
             close("threshold", threshold[:padded], want, 3e-6 * (10 + want.abs())), untouched("threshold", threshold, padded),
@@ -482,7 +493,8 @@ def run_tests(tests):
         tests.head_classes(*case)
     for case in [(1, 1, 1, "plain", 1), (127, 3, 4, "plain", 1), (128, 1, 2, "plain", 1), (1000, 4, 4, "plain", 4), (1000, 4, 4, "plain", 1, 1),
                  (300, 4, 4, "no head", 2), (300, 0, 4, "plain", 2), (0, 2, 2, "plain", 1), (500, 5, 3, "some empty", 2), (257, 2, 2, "label wins", 2),
-                 (300, 4, 4, "no sample", 2), (200, 3, 3, "nothing", 1), (70000, 4, 4, "plain", 20)]:
+                 (300, 4, 4, "no sample", 2), (200, 3, 3, "nothing", 1), (500, 2, 16, "alike", 2),
+                 (500, 2, 1, "alike", 2), (500, 2, 4, "all sampled", 2), (70000, 4, 4, "plain", 20)]:
         tests.filter_threshold(*case)
     for case in [(1, 1, 1.0, 128, 1), (1, 1, 0.0, 128, 1), (1000, 8, 0.02, 128, 4), (8192, 16, 0.1, 1024, 32), (8192, 16, 0.5, 1024, 7),
                  (300, 3, 1.0, 300, 2), (0, 2, 0.5, 128, 1)]:

@@ -156,8 +156,8 @@ TEST_F(FilterTest, forwardEstimatesFromTheHeadAndASample) {
   EXPECT_EQ(lists.integers.at("vocab"), 5000);
   EXPECT_EQ(lists.integers.at("words"), words);
   EXPECT_EQ(lists.integers.at("capacity"), 512);
-  EXPECT_EQ(lists.integers.at("every"), 4);
-  EXPECT_EQ(lists.integers.at("sample_capacity"), 1280);
+  EXPECT_EQ(lists.integers.at("every"), 5);
+  EXPECT_EQ(lists.integers.at("sample_capacity"), 1024);
   EXPECT_EQ(lists.pointers.at("sample_weight"), inWorkspace(slices.sampleWeight));
 
   const NamedLaunch &head = launch("lse_forward_classes", 0);
@@ -172,9 +172,9 @@ TEST_F(FilterTest, forwardEstimatesFromTheHeadAndASample) {
   const NamedLaunch &sample = launch("lse_forward_classes", 1);
   EXPECT_EQ(sample.pointers.at("classes"), lists.pointers.at("sample"));
   EXPECT_EQ(sample.pointers.at("count of classes"), lists.pointers.at("sample_count"));
-  EXPECT_EQ(sample.integers.at("extent classes"), 1280);
-  EXPECT_EQ(sample.integers.at("extent splits"), 10);
-  EXPECT_EQ(sample.blocks, 30u);
+  EXPECT_EQ(sample.integers.at("extent classes"), 1024);
+  EXPECT_EQ(sample.integers.at("extent splits"), 8);
+  EXPECT_EQ(sample.blocks, 24u);
   // Its states are behind those of the head.
   auto *partial = static_cast<char *>(inWorkspace(layout.forward.partial));
   EXPECT_EQ(head.pointers.at("partial"), partial);
@@ -184,9 +184,9 @@ TEST_F(FilterTest, forwardEstimatesFromTheHeadAndASample) {
   const NamedLaunch &threshold = launch("filter_threshold");
   EXPECT_EQ(threshold.pointers.at("partial"), partial);
   EXPECT_EQ(threshold.integers.at("head_splits"), 2);
-  EXPECT_EQ(threshold.integers.at("sample_splits"), 10);
+  EXPECT_EQ(threshold.integers.at("sample_splits"), 8);
   EXPECT_EQ(threshold.integers.at("padded"), 384);
-  EXPECT_EQ(threshold.integers.at("every"), 4);
+  EXPECT_EQ(threshold.integers.at("every"), 5);
   EXPECT_EQ(threshold.pointers.at("labels"), inWorkspace(layout.labels));
   EXPECT_EQ(threshold.pointers.at("often"), often);
   EXPECT_EQ(threshold.pointers.at("sample_weight"), lists.pointers.at("sample_weight"));
@@ -516,10 +516,18 @@ TEST_F(FilterTest, largerTilesReadAPaddedSample) {
   ASSERT_NO_FATAL_FAILURE(makePlan());
   EXPECT_EQ(filter().sampleTokens, 256);
   EXPECT_EQ(filter().groups, 4);
-  auto *rows = static_cast<int32_t *>(inWorkspace(filter().backward.sampleRows));
-  rows[255] = 123456;
+  const auto &slices = filter().backward;
+  const Slice padded[] = {slices.sampleRows, slices.sampleLabels, slices.sampleLse,
+                          slices.sampleProbWeight, slices.sampleLabelWeight};
+  for (const Slice &slice : padded)
+    std::memset(inWorkspace(slice), 1, size_t(slice.bytes));
+  auto *behind = static_cast<int32_t *>(inWorkspace(slices.sampleGroup));
+  behind[0] = 123456;
   runBackward();
-  EXPECT_EQ(rows[255], 0);
+  for (const Slice &slice : padded)
+    for (int token : {128, 255})
+      EXPECT_EQ(static_cast<int32_t *>(inWorkspace(slice))[token], 0) << slice.offset;
+  EXPECT_EQ(behind[0], 123456);
   EXPECT_GE(filter().backward.g.bytes, 2 * 256 * 1024);
 }
 

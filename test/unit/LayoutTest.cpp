@@ -464,8 +464,8 @@ struct SampleCase {
 };
 
 TEST_F(FilterLayoutTest, sampleOfAnyVocabulary) {
-  for (auto [vocab, every, parts] : {SampleCase{1, 1, 2}, {1000, 1, 8}, {1100, 1, 10}, {32768, 32, 8},
-                                     {159999, 156, 10}, {160000, 78, 18}, {256000, 125, 16}}) {
+  for (auto [vocab, every, parts] : {SampleCase{1, 1, 2}, {1000, 1, 8}, {1100, 2, 6}, {32768, 32, 8},
+                                     {32769, 33, 8}, {159999, 157, 8}, {160000, 79, 16}, {256000, 125, 16}}) {
     problem.vocab = vocab;
     const FilterLayout filter = choose().filter;
     EXPECT_EQ(filter.sampleEvery, every) << vocab;
