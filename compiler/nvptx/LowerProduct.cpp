@@ -7,8 +7,9 @@
 //     warpgroup 0, the producer:       warpgroups 1 and 2, the consumers, 64 rows each:
 //       for n, for k:                    for n:
 //         wait until stage is empty        for k: wait until stage is full
-//         copy A[m,k], B[n,k] to stage            acc += A.B (wgmma); release stage
-//                                          wait for its turn
+//         copy A[m,k], B[n,k] to stage            acc += A.B (wgmma, not waited for)
+//                                                 release the stage of k - 1
+//                                          wait for acc, and for its turn
 //                                          element-wise part on acc, stores, marks or log-sum-exp
 //                                          pass the turn to the other consumer
 //
@@ -24,6 +25,7 @@
 #include "compiler/nvptx/Marks.h"
 #include "compiler/nvptx/OnlineLse.h"
 #include "compiler/nvptx/ProductKernel.h"
+#include "compiler/nvptx/WarpgroupProduct.h"
 
 using namespace mlir;
 using namespace mlir::cce;
@@ -40,10 +42,11 @@ constexpr int64_t noRow = -1; // instead of where a row begins, in units of 16 b
 /// 128 * 72 + 256 * 216 where producers remember the rows of a tile.
 constexpr int64_t producerRegisters = 40, consumerRegisters = 232;
 constexpr int64_t rememberingRegisters = 72, consumerRegistersBeside = 216;
-/// Items that run at the same time take 16 tiles of rows, or 8 of long ones (2048 rows: 9 MB of E for
-/// Gemma 2, which stay in L2), and as many columns or parts as there are blocks left.
-constexpr int64_t groupedRows = 16, groupedLongRows = 8;
-constexpr int64_t longRow = 40; // blocks of the contraction
+/// Tiles of rows whose items run at about the same time, with as many columns or parts as there are
+/// blocks left: what they read is read from memory once, while they are at the same place. A reduction
+/// goes through many columns, so what it has of E should be large, and it stays in the L2. With few
+/// columns a group has to be low, or the next one begins before the last has all its columns at work.
+constexpr int64_t reducedRows = 32, groupedRows = 16, lowGroupedRows = 8, fewColumns = 12;
 
 /// Where a role stands: a stage of the ring and the parity of its current use, and the parity of the
 /// tiles that a consumer has finished.
@@ -60,7 +63,10 @@ class ProductLowering {
 public:
   ProductLowering(PtxBuilder &b, ProductKernel product, StringRef sharedMemory)
       : b(b), product(product), arguments(b, product.kernel, threads),
-        fragment(b, arguments, this->product), sharedMemory(sharedMemory) {}
+        fragment(b, arguments, this->product),
+        tensorCores(b, product.tileN, product.elementType, product.lhs.kMajor, product.rhs.kMajor,
+                    panelBytes),
+        sharedMemory(sharedMemory) {}
 
   LogicalResult lower();
 
@@ -80,6 +86,11 @@ private:
   void forEachItem(llvm::function_ref<Ring(Item, Ring)> body);
   Item decode(Value index);
   Ring advance(Ring ring);
+  Value stageBefore(Value stage) {
+    return b.select(b.eq(stage, b.c32(0)), b.c32(product.stages - 1), b.sub(stage, b.c32(1)));
+  }
+  /// A word that says whether threads have copied to the stage (fenceCopies).
+  Value copied(Value stage) { return b.offset(copiedWords, byteOffset(stage, 4)); }
   Value full(Value stage) { return b.offset(fullBarriers, byteOffset(stage, 8)); }
   Value empty(Value stage) { return b.offset(emptyBarriers, byteOffset(stage, 8)); }
   Value byteOffset(Value index, int64_t size) { return b.mul(index, size); }
@@ -102,24 +113,25 @@ private:
   void fillStage(Ring ring, Value mStart, Value nStart, Value k, const RowList &lhsRows,
                  const RowList &rhsRows);
   bool gathers() const { return product.lhs.gather || product.rhs.gather; }
+  void fenceCopies(Value stage);
   void release(Value stage, Value threadInGroup);
   void takeTurn(Value consumer, Value turn);
   void passTurn(Value consumer, Value threadInGroup);
 
-  Value descriptor(Value address, bool kMajor);
-  Value multiply(Value accumulator, Ring ring);
-  Value waitForProduct(Value accumulator);
+  Value multiply(Value accumulator, Ring ring, Value block, Value threadInGroup);
+  Value finish(Value accumulator, Value nextStage, Value blocks, Value threadInGroup);
   void emitTile(Value n, Value tileColumn, Value accumulator, OnlineLse *lse);
 
   PtxBuilder &b;
   ProductKernel product;
   KernelArguments arguments;
   FragmentEvaluator fragment;
+  WarpgroupProduct tensorCores;
   StringRef sharedMemory;
   LogicalResult result = success();
 
-  Value shared, fullBarriers, emptyBarriers, turnBarriers, thread, warp, lane, group;
-  Value mTiles, nTiles, kBlocks, parts, rank;
+  Value shared, fullBarriers, emptyBarriers, turnBarriers, copiedWords, thread, warp, lane, group;
+  Value mTiles, nTiles, kBlocks, parts, rank, lhsPolicy;
 };
 } // namespace
 
@@ -130,9 +142,11 @@ private:
 Item ProductLowering::decode(Value index) {
   // Parts of a reduction are spread like columns.
   Value columns = product.reduce ? parts : nTiles;
-  Value grouped = b.select(b.cmp(arith::CmpIPredicate::sgt, kBlocks, b.c32(longRow)),
-                           b.c32(groupedLongRows / product.cluster),
-                           b.c32(groupedRows / product.cluster));
+  Value grouped = b.select(b.cmp(arith::CmpIPredicate::sgt, columns, b.c32(fewColumns)),
+                           b.c32(groupedRows / product.cluster),
+                           b.c32(lowGroupedRows / product.cluster));
+  if (product.reduce)
+    grouped = b.c32(reducedRows / product.cluster);
   // Where each tile of rows has a list of the second operand's rows, lists of the same order: at the same
   // place in all of them many name the same rows, which are read from memory once if all are at it.
   if (product.listAxis)
@@ -200,6 +214,7 @@ void ProductLowering::emitPrologue() {
   fullBarriers = b.offset(shared, barrierOffset());
   emptyBarriers = b.offset(fullBarriers, 8 * product.stages);
   turnBarriers = b.offset(emptyBarriers, 8 * product.stages);
+  copiedWords = b.offset(turnBarriers, 8 * consumers);
   thread = b.threadId();
   lane = b.andi(thread, 31);
   warp = b.broadcast(b.shr(thread, 5));
@@ -302,7 +317,8 @@ void ProductLowering::copyBoxes(const ProductOperand &operand, Value destination
   b.ifThen(b.eq(thread, b.c32(0)), [&] {
     for (int64_t panel = 0; panel < panels; ++panel) {
       Value column = operand.kMajor ? k : b.add(tileStart, 64 * panel);
-      b.tmaLoad(b.offset(destination, panel * panelBytes), map, column, row, barrier, mask);
+      b.tmaLoad(b.offset(destination, panel * panelBytes), map, column, row, barrier, mask,
+                &operand == &product.lhs ? lhsPolicy : Value());
     }
   });
 }
@@ -354,7 +370,12 @@ void ProductLowering::fillStage(Ring ring, Value mStart, Value nStart, Value k,
   };
   Value bytes = b.add(boxBytes(product.lhs, lhsRows, lhsBytes()),
                       boxBytes(product.rhs, rhsRows, rhsBytes()));
-  b.ifThen(leader, [&] { b.barrierArriveExpect(barrier, bytes); });
+  Value allBoxes = b.eq(bytes, b.c32(lhsBytes() + rhsBytes()));
+  b.ifThen(leader, [&] {
+    if (gathers())
+      b.store(b.select(allBoxes, b.c32(0), b.c32(1)), copied(ring.stage), 4);
+    b.barrierArriveExpect(barrier, bytes);
+  });
   auto copy = [&](const ProductOperand &operand, const RowList &list, Value destination,
                   Value tileStart, int64_t tileRows, bool isShared) {
     auto boxes = [&] {
@@ -372,7 +393,6 @@ void ProductLowering::fillStage(Ring ring, Value mStart, Value nStart, Value k,
   copy(product.rhs, rhsRows, c, nStart, product.tileN, true);
   if (!gathers())
     return;
-  Value allBoxes = b.eq(bytes, b.c32(lhsBytes() + rhsBytes()));
   b.ifThenElse(
       allBoxes, [&] { b.ifThen(leader, [&] { b.barrierArrive(barrier, warpgroup); }); },
       [&] { b.barrierArriveBehindCopies(barrier); });
@@ -381,6 +401,9 @@ void ProductLowering::fillStage(Ring ring, Value mStart, Value nStart, Value k,
 void ProductLowering::emitProducer() {
   NVVM::SetMaxRegisterOp::create(b, remembersRows() ? rememberingRegisters : producerRegisters,
                                  NVVM::SetMaxRegisterAction::decrease);
+  // Rows of E, of a group's tiles, are read for every column.
+  if (product.kAxis.getValue() == "hidden" && !product.listAxis)
+    lhsPolicy = b.keepInCache();
   // One thread is enough for boxes.
   Value works = gathers() ? b.ctrue() : b.eq(warp, b.c32(0));
   bool looksAhead = product.rhs.gathersContraction() && listsClasses(product.rhs);
@@ -439,66 +462,45 @@ void ProductLowering::emitProducer() {
 // Consumers
 //===----------------------------------------------------------------------===//
 
-/// The matrix descriptor of a tile with the 128-byte swizzle (§9.7.15.5.1.2). K-major: 8 rows of 128
-/// bytes repeat every 1024 bytes (stride offset); the leading offset is not used. MN-major: panels of
-/// 64 follow each other at the leading offset, 8 contraction elements at the stride offset.
-Value ProductLowering::descriptor(Value address, bool kMajor) {
-  Value field = b.zext64(b.andi(b.shr(address, 4), 0x3fff));
-  uint64_t leading = kMajor ? 1 : panelBytes / 16, stride = 1024 / 16;
-  uint64_t fixed = (uint64_t(1) << 62) | (stride << 32) | (leading << 16);
-  return b.ori(field, b.c64(static_cast<int64_t>(fixed)));
-}
-
-/// acc += A.B over one stage: four instructions of 16 contraction elements.
-Value ProductLowering::multiply(Value accumulator, Ring ring) {
-  MLIRContext *context = b.getContext();
+/// acc += A.B over one stage, whose operands a barrier has shown to be there. The first instruction
+/// follows on the block before without a pause; once it is issued, that block's stage is released.
+Value ProductLowering::multiply(Value accumulator, Ring ring, Value block, Value threadInGroup) {
   Value start = LLVM::PtrToIntOp::create(b, b.i32(), shared);
   Value rows = b.mul(b.sub(group, b.c32(1)), panelBytes); // 64 rows of A each, in either layout
   Value a = b.add(b.add(start, rows), byteOffset(ring.stage, lhsBytes()));
   Value c = b.add(b.add(start, product.stages * lhsBytes()), byteOffset(ring.stage, rhsBytes()));
-  Value descriptorA = descriptor(a, product.lhs.kMajor);
-  Value descriptorB = descriptor(c, product.rhs.kMajor);
-  auto element = NVVM::WGMMATypesAttr::get(context, product.elementType.isBF16()
-                                                        ? NVVM::WGMMATypes::bf16
-                                                        : NVVM::WGMMATypes::f16);
-  auto one = NVVM::WGMMAScaleInAttr::get(context, NVVM::WGMMAScaleIn::one);
-  // 'row' for A and 'col' for B mean K-major.
-  auto layout = [&](bool isRow) {
-    return NVVM::MMALayoutAttr::get(context, isRow ? NVVM::MMALayout::row : NVVM::MMALayout::col);
-  };
-  // 16 contraction elements on: 32 bytes within the swizzled row, or 16 rows.
-  auto step = [](bool kMajor) { return (kMajor ? 32 : 16 * rowBytes) / 16; };
-  NVVM::WgmmaFenceAlignedOp::create(b);
-  for (int64_t k = 0; k < product.tileK / 16; ++k)
-    accumulator = NVVM::WgmmaMmaAsyncOp::create(
-        b, accumulator.getType(), accumulator,
-        b.add(descriptorA, b.c64(k * step(product.lhs.kMajor))),
-        b.add(descriptorB, b.c64(k * step(product.rhs.kMajor))),
-        NVVM::MMAShapeAttr::get(context, 64, product.tileN, 16), element, element,
-        NVVM::WGMMATypesAttr::get(context, NVVM::WGMMATypes::f32),
-        NVVM::WGMMAScaleOutAttr::get(context, NVVM::WGMMAScaleOut::one), one, one,
-        layout(product.lhs.kMajor), layout(!product.rhs.kMajor), NVVM::MMAIntOverflowAttr());
-  NVVM::WgmmaGroupSyncAlignedOp::create(b);
+  Value isFirst = b.eq(block, b.c32(0));
+  tensorCores.begin();
+  for (int64_t step = 0; step < product.tileK / WarpgroupProduct::depth; ++step) {
+    Value adds = step == 0 ? b.select(isFirst, b.c32(0), b.c32(1)) : b.c32(1);
+    accumulator = tensorCores.multiply(accumulator, a, c, step, adds);
+    if (step > 0)
+      continue;
+    tensorCores.commit();
+    tensorCores.waitForOthers();
+    b.ifThen(b.xori(isFirst, b.ctrue()), [&] { release(stageBefore(ring.stage), threadInGroup); });
+  }
+  tensorCores.commit();
   return accumulator;
 }
 
-/// Waits for all products of the warpgroup. The accumulators go through the instruction, so that
-/// nothing which reads them can be moved in front of it.
-Value ProductLowering::waitForProduct(Value accumulator) {
-  auto type = cast<LLVM::LLVMStructType>(accumulator.getType());
-  size_t count = type.getBody().size();
-  SmallVector<Value> registers;
-  std::string outputs, inputs;
-  for (size_t i = 0; i < count; ++i) {
-    registers.push_back(LLVM::ExtractValueOp::create(b, accumulator, i));
-    outputs += "=f,";
-    inputs += std::to_string(i) + (i + 1 < count ? "," : "");
-  }
-  return LLVM::InlineAsmOp::create(
-             b, type, registers, "wgmma.wait_group.sync.aligned 0;", outputs + inputs,
-             /*has_side_effects=*/true, /*is_align_stack=*/false, LLVM::TailCallKind::None,
-             LLVM::AsmDialectAttr::get(b.getContext(), LLVM::AsmDialect::AD_ATT), ArrayAttr())
-      .getResult(0);
+/// The sums of a whole tile, whose last stage is released.
+Value ProductLowering::finish(Value accumulator, Value nextStage, Value blocks, Value threadInGroup) {
+  Value sums = tensorCores.wait(accumulator);
+  Value any = b.cmp(arith::CmpIPredicate::ne, blocks, b.c32(0));
+  b.ifThen(any, [&] { release(stageBefore(nextStage), threadInGroup); });
+  // Only what the device counts may be nothing. Then no instruction has written the accumulators.
+  if (product.listAxis != product.kAxis && !isCounted(product.kAxis))
+    return sums;
+  return b.ifValues(any, [&] { return SmallVector<Value>{sums}; },
+                    [&] { return SmallVector<Value>{tensorCores.zeros()}; })[0];
+}
+
+/// What threads have copied into a stage, not the tensor copy engine, has to be ordered before the tensor
+/// cores read it. Mostly there is nothing of the kind, and a fence costs more than to look.
+void ProductLowering::fenceCopies(Value stage) {
+  Value isCopied = b.cmp(arith::CmpIPredicate::ne, b.load(b.i32(), copied(stage), 4), b.c32(0));
+  b.ifThen(isCopied, [&] { b.fenceAsyncProxy(); });
 }
 
 /// Tells the producers that write to this block's stage that the warpgroup has read it: those of all
@@ -560,8 +562,6 @@ void ProductLowering::emitConsumer() {
     Value start = b.mul(consumerWarp, StagedStore::bytes);
     fragment.setStaging(b.offset(b.offset(shared, stagingOffset()), start), lane);
   }
-  SmallVector<Type> registers(product.tileN / 2, b.f32());
-  auto accumulatorType = LLVM::LLVMStructType::getLiteral(b.getContext(), registers);
 
   forEachItem([&](Item item, Ring start) {
     Value warpRow = b.add(b.mul(item.m, product.tileM), b.mul(consumerWarp, StagedStore::rows));
@@ -576,26 +576,25 @@ void ProductLowering::emitConsumer() {
           Value tileColumn = b.mul(n, product.tileN);
           fragment.setColumn(tileColumn, lane);
           fragment.prefetchHalves();
-          Value zero = LLVM::ZeroOp::create(b, accumulatorType);
-          auto loop = b.loop(b.c32(0), item.kBlocks, b.c32(1), {outer[0], outer[1], zero},
-                             [&](Value, ValueRange inner) -> SmallVector<Value> {
+          auto loop = b.loop(b.c32(0), item.kBlocks, b.c32(1), {outer[0], outer[1], tensorCores.undefined()},
+                             [&](Value block, ValueRange inner) -> SmallVector<Value> {
                                Ring ring{inner[0], inner[1], outer[2]};
                                b.barrierWait(full(ring.stage), ring.parity);
                                if (gathers())
-                                 b.fenceAsyncProxy();
-                               Value sum = waitForProduct(multiply(inner[2], ring));
-                               release(ring.stage, threadInGroup);
+                                 fenceCopies(ring.stage);
+                               Value sums = multiply(inner[2], ring, block, threadInGroup);
                                Ring next = advance(ring);
-                               return {next.stage, next.parity, sum};
+                               return {next.stage, next.parity, sums};
                              });
+          Value sums = finish(loop[2], loop[0], item.kBlocks, threadInGroup);
           takeTurn(consumer, outer[2]);
           SmallVector<Value> next{loop[0], loop[1], b.xori(outer[2], b.c32(1))};
           if (product.reduce) {
             lse.setState(outer.drop_front(3));
-            emitTile(n, tileColumn, loop[2], &lse);
+            emitTile(n, tileColumn, sums, &lse);
             llvm::append_range(next, lse.getState());
           } else {
-            emitTile(n, tileColumn, loop[2], nullptr);
+            emitTile(n, tileColumn, sums, nullptr);
           }
           passTurn(consumer, threadInGroup);
           return next;
@@ -619,7 +618,7 @@ LogicalResult ProductLowering::lower() {
   LLVM::ReturnOp::create(b, ValueRange());
   ManifestBuilder &manifest = arguments.getManifest();
   manifest.set("cluster", product.cluster);
-  manifest.set("shared_bytes", barrierOffset() + 16 * product.stages + 8 * consumers);
+  manifest.set("shared_bytes", barrierOffset() + 20 * product.stages + 8 * consumers);
   manifest.tile(product.mAxis.getValue(), product.tileM);
   manifest.tile(product.nAxis.getValue(), product.tileN);
   arguments.finish();

@@ -41,26 +41,18 @@ Value PtxBuilder::vector(ArrayRef<Value> elements) {
 std::pair<Value, Value> PtxBuilder::loadPairIf(Value address, Value condition) {
   auto type = LLVM::LLVMStructType::getLiteral(getContext(), {f32(), f32()});
   Value both =
-      LLVM::InlineAsmOp::create(
-          *this, type, ValueRange{address, condition},
-          "mov.f32 $0, 0f00000000;\n\tmov.f32 $1, 0f00000000;\n\t@$3 ld.global.v2.f32 {$0, $1}, [$2];",
-          "=&f,=&f,l,b", /*has_side_effects=*/true, /*is_align_stack=*/false,
-          LLVM::TailCallKind::None,
-          LLVM::AsmDialectAttr::get(getContext(), LLVM::AsmDialect::AD_ATT), ArrayAttr())
-          .getResult(0);
+      assembly(type, {address, condition},
+               "mov.f32 $0, 0f00000000;\n\tmov.f32 $1, 0f00000000;\n\t@$3 ld.global.v2.f32 {$0, $1}, [$2];",
+               "=&f,=&f,l,b");
   return {LLVM::ExtractValueOp::create(*this, both, 0), LLVM::ExtractValueOp::create(*this, both, 1)};
 }
 
 SmallVector<Value> PtxBuilder::loadWordsIf(Value address, Value condition) {
   auto type = LLVM::LLVMStructType::getLiteral(getContext(), {i32(), i32(), i32(), i32()});
-  Value all = LLVM::InlineAsmOp::create(
-                  *this, type, ValueRange{address, condition},
-                  "mov.b32 $0, 0;\n\tmov.b32 $1, 0;\n\tmov.b32 $2, 0;\n\tmov.b32 $3, 0;\n\t"
-                  "@$5 ld.global.v4.b32 {$0, $1, $2, $3}, [$4];",
-                  "=&r,=&r,=&r,=&r,l,b", /*has_side_effects=*/true, /*is_align_stack=*/false,
-                  LLVM::TailCallKind::None,
-                  LLVM::AsmDialectAttr::get(getContext(), LLVM::AsmDialect::AD_ATT), ArrayAttr())
-                  .getResult(0);
+  Value all = assembly(type, {address, condition},
+                       "mov.b32 $0, 0;\n\tmov.b32 $1, 0;\n\tmov.b32 $2, 0;\n\tmov.b32 $3, 0;\n\t"
+                       "@$5 ld.global.v4.b32 {$0, $1, $2, $3}, [$4];",
+                       "=&r,=&r,=&r,=&r,l,b");
   SmallVector<Value> words;
   for (int64_t i = 0; i < 4; ++i)
     words.push_back(LLVM::ExtractValueOp::create(*this, all, i));
@@ -68,22 +60,22 @@ SmallVector<Value> PtxBuilder::loadWordsIf(Value address, Value condition) {
 }
 
 Value PtxBuilder::loadHalfIf(Value address, Value condition) {
-  Value half = LLVM::InlineAsmOp::create(
-                   *this, getI16Type(), ValueRange{address, condition},
-                   "mov.b16 $0, 0;\n\t@$2 ld.global.b16 $0, [$1];", "=&h,l,b",
-                   /*has_side_effects=*/true, /*is_align_stack=*/false, LLVM::TailCallKind::None,
-                   LLVM::AsmDialectAttr::get(getContext(), LLVM::AsmDialect::AD_ATT), ArrayAttr())
-                   .getResult(0);
+  Value half = assembly(getI16Type(), {address, condition},
+                        "mov.b16 $0, 0;\n\t@$2 ld.global.b16 $0, [$1];", "=&h,l,b");
   return arith::ExtUIOp::create(*this, i32(), half);
 }
 
-Value PtxBuilder::afresh(Value word) {
-  return LLVM::InlineAsmOp::create(*this, i32(), word, "mov.b32 $0, $1;", "=r,r",
+Value PtxBuilder::assembly(Type result, ValueRange operands, StringRef text, StringRef constraints) {
+  return LLVM::InlineAsmOp::create(*this, result, operands, text, constraints,
                                    /*has_side_effects=*/true, /*is_align_stack=*/false,
                                    LLVM::TailCallKind::None,
                                    LLVM::AsmDialectAttr::get(getContext(), LLVM::AsmDialect::AD_ATT),
                                    ArrayAttr())
       .getResult(0);
+}
+
+Value PtxBuilder::afresh(Value word) {
+  return assembly(i32(), word, "mov.b32 $0, $1;", "=r,r");
 }
 
 Value PtxBuilder::all(Value condition) {
@@ -199,13 +191,17 @@ void PtxBuilder::barrierWait(Value address, Value parity) {
   scf::YieldOp::create(*this);
 }
 
+Value PtxBuilder::keepInCache() {
+  return assembly(i64(), {}, "createpolicy.fractional.L2::evict_last.b64 $0, 1.0;", "=l");
+}
+
 void PtxBuilder::tmaLoad(Value destination, Value map, Value column, Value row, Value barrier,
-                         Value multicastMask) {
+                         Value multicastMask, Value policy) {
   // The cluster form of the destination: the CTA form needs PTX 8.6. A block's own shared memory is
   // part of its cluster's.
   Value generic = LLVM::AddrSpaceCastOp::create(*this, ptr(), destination);
   Value cluster = LLVM::AddrSpaceCastOp::create(*this, ptr(Space::SharedCluster), generic);
   NVVM::CpAsyncBulkTensorGlobalToSharedClusterOp::create(
-      *this, cluster, map, ValueRange{column, row}, barrier, ValueRange(), multicastMask, Value(),
+      *this, cluster, map, ValueRange{column, row}, barrier, ValueRange(), multicastMask, policy,
       NVVM::TMALoadMode::TILE, /*isCTAOnly=*/false, NVVM::CTAGroupKindAttr(), Value());
 }

@@ -138,6 +138,8 @@ public:
   }
   /// Whether the condition holds in all 32 lanes (vote.sync.all, §9.7.13.8).
   Value all(Value condition);
+  /// Instructions that no op stands for, with one result; nothing moves across them that could matter.
+  Value assembly(Type result, ValueRange operands, StringRef text, StringRef constraints);
   /// The same value, of which the compiler forgets where it comes from: what follows from it is
   /// computed here again, instead of being kept in registers from the last time on.
   Value afresh(Value word);
@@ -179,9 +181,11 @@ public:
   /// Box of a 2-D tensor map into shared memory, completing on a barrier
   /// (cp.async.bulk.tensor, §9.7.9.27.1). Coordinates in elements, column first.
   /// With a mask the box goes to the same place in every block of the cluster whose bit is set, and
-  /// completes on the barrier of each.
+  /// completes on the barrier of each. A policy: how long the L2 keeps what is read.
   void tmaLoad(Value destination, Value map, Value column, Value row, Value barrier,
-               Value multicastMask = {});
+               Value multicastMask = {}, Value policy = {});
+  /// The policy for what is read again and again (createpolicy, §9.7.9.18): other lines leave first.
+  Value keepInCache();
 };
 
 } // namespace mlir::cce

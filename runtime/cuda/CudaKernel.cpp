@@ -183,7 +183,16 @@ Status CudaKernel::launch(const Bindings &bindings, int64_t tiles, StreamHandle 
   // Persistent kernels: as many blocks as fit at the same time, but not more than there are tiles.
   const int64_t resident = int64_t(device->properties().multiprocessors) * blocksPerMultiprocessor;
   int64_t grid = kernel.blocks ? kernel.blocks : std::min(tiles, resident);
-  grid = std::max<int64_t>((grid + kernel.cluster - 1) / kernel.cluster, 1) * kernel.cluster;
+  int64_t clusters = std::max<int64_t>((grid + kernel.cluster - 1) / kernel.cluster, 1);
+  // Where blocks share what they read, no more of them than the same number of rounds needs: all then
+  // have about as many tiles, and rounds more often end where groups of tiles do (LowerProduct.cpp).
+  // Measured on an H100, Llama 3: 0.95 of the forward's time, for two thirds of the bytes.
+  if (kernel.cluster > 1) {
+    const int64_t all = std::max<int64_t>((tiles + kernel.cluster - 1) / kernel.cluster, 1);
+    const int64_t rounds = (all + clusters - 1) / clusters;
+    clusters = (all + rounds - 1) / rounds;
+  }
+  grid = clusters * kernel.cluster;
 
   LaunchAttribute attribute = {};
   attribute.id = launchAttributeClusterDimension;

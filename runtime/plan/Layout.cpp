@@ -19,7 +19,10 @@ constexpr int64_t mostSplits = 64;
 
 /// lse_forward takes this many tiles of tokens at a time, so that their rows of E stay in the cache
 /// (LowerProduct.cpp); splits keep the other multiprocessors busy.
-int64_t concurrentTokenTiles(int64_t hidden) { return hidden > 40 * 64 ? 8 : 16; }
+constexpr int64_t concurrentTokenTiles = 32;
+
+/// What more splits have to gain.
+constexpr double clearlyLess = 0.97;
 
 /// Splits where the number of workers must not matter: results then have the same bits on any
 /// number of threads. Enough to keep 16 threads busy on one tile of tokens.
@@ -81,14 +84,24 @@ bool convertsBias(const Problem &problem) {
   return problem.hasBias() && problem.biasDtype != CCE_F32;
 }
 
-/// `splits`: set by the tuner, or 0.
-int64_t chooseSplits(int64_t splits, int64_t multiprocessors, int64_t hidden, int64_t tokenTiles,
-                     int64_t classTiles) {
+/// `splits`: set by the tuner, or 0. As few as keep the multiprocessors busy while so many tiles of tokens
+/// are at work, or more, if the rounds of (tile of tokens, split) then are clearly fuller: 34 tiles and 4
+/// splits would be a round of 132 and one of 4.
+int64_t chooseSplits(int64_t splits, int64_t multiprocessors, int64_t tokenTiles, int64_t classTiles) {
+  const int64_t most = std::min(classTiles, mostSplits);
   if (splits == 0 && multiprocessors == 0)
     splits = fixedSplits;
-  if (splits == 0)
-    splits = multiprocessors / std::min(tokenTiles, concurrentTokenTiles(hidden));
-  return std::clamp<int64_t>(splits, 1, std::min(classTiles, mostSplits));
+  if (splits > 0)
+    return std::clamp<int64_t>(splits, 1, most);
+  auto cost = [&](int64_t count) {
+    return divideUp(tokenTiles * count, multiprocessors) * divideUp(classTiles, count);
+  };
+  const int64_t fewest = multiprocessors / std::min(tokenTiles, concurrentTokenTiles);
+  splits = std::clamp<int64_t>(fewest, 1, most);
+  for (int64_t more = splits + 1; more <= std::min(4 * fewest, most); ++more)
+    if (double(cost(more)) < clearlyLess * double(cost(splits)))
+      splits = more;
+  return splits;
 }
 
 /// What both backwards use, from the end of what both directions use; returns its end.
@@ -226,15 +239,15 @@ void chooseSaved(Layout &layout, const Problem &problem, const LayoutInputs &inp
   fits(good);
   const int64_t others = problem.vocab - saved.classes;
   const int64_t tokenTiles = divideUp(layout.padded, inputs.forwardTokenTile);
-  saved.splits = chooseSplits(inputs.splits, inputs.multiprocessors, problem.hidden, tokenTiles,
+  saved.splits = chooseSplits(inputs.splits, inputs.multiprocessors, tokenTiles,
                               divideUp(saved.classes, savedTile));
   saved.others.count = 0;
   saved.others.first = problem.vocab;
   saved.backwardBytes = tokensEnd;
   if (others == 0)
     return;
-  saved.otherSplits = chooseSplits(inputs.splits, inputs.multiprocessors, problem.hidden,
-                                   tokenTiles, divideUp(others, inputs.forwardVocabTile));
+  saved.otherSplits = chooseSplits(inputs.splits, inputs.multiprocessors, tokenTiles,
+                                   divideUp(others, inputs.forwardVocabTile));
   saved.others = chooseChunks(layout, problem, inputs, tokensEnd, saved.classes);
   saved.backwardBytes = saved.others.end;
   if (uint64_t(saved.others.end) > problem.workspaceLimit)
@@ -338,7 +351,7 @@ Expected<Layout> Layout::choose(const Problem &problem, const LayoutInputs &inpu
   // At least one tile, so that buffers and tensor maps are never empty.
   layout.padded = roundUp(std::max<int64_t>(problem.tokens, 1), inputs.tokenGranule);
   layout.packedStride = roundUp(problem.hidden, 16 / element);
-  layout.splits = chooseSplits(inputs.splits, inputs.multiprocessors, problem.hidden,
+  layout.splits = chooseSplits(inputs.splits, inputs.multiprocessors,
                                divideUp(layout.padded, inputs.forwardTokenTile),
                                divideUp(problem.vocab, inputs.forwardVocabTile));
 

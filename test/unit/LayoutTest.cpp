@@ -37,7 +37,9 @@ protected:
 };
 
 TEST_F(LayoutTest, splitsFillTheMultiprocessors) {
-  EXPECT_EQ(choose().splits, 8); // 64 tiles of tokens, 16 of them at a time
+  EXPECT_EQ(choose().splits, 4); // 64 tiles of tokens, 32 of them at a time
+  problem.tokens = 34 * 128;
+  EXPECT_EQ(choose().splits, 11); // 374 in three rounds of 132, where 4 would be 136 in two
   problem.tokens = 8 * 128;
   EXPECT_EQ(choose().splits, 16);
   problem.tokens = 1;
@@ -484,7 +486,7 @@ TEST_F(FilterLayoutTest, sampleOfAnyVocabulary) {
 
 TEST_F(FilterLayoutTest, statesOfHeadAndSampleAndOfTheVocabularyShareTheirMemory) {
   Layout layout = choose();
-  EXPECT_EQ(layout.splits, 8);
+  EXPECT_EQ(layout.splits, 4);
   EXPECT_EQ(layout.forward.partial.bytes, 8 * (2 + 16) * 8192);
   problem.tokens = 1;
   layout = choose();
