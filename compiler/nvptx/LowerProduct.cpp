@@ -39,9 +39,9 @@ constexpr int64_t panelBytes = 64 * rowBytes; // 64 rows
 constexpr int64_t rowsAtOnce = warpgroup / 8; // that producers copy: 8 threads a row
 constexpr int64_t noRow = -1; // instead of where a row begins, in units of 16 bytes: less than 2^32 - 1
 /// Registers per thread: 128 * 40 + 256 * 232 fit into the 65536 of a multiprocessor, and so do
-/// 128 * 72 + 256 * 216 where producers remember the rows of a tile.
+/// 128 * 56 + 256 * 224 where producers remember the rows of a tile.
 constexpr int64_t producerRegisters = 40, consumerRegisters = 232;
-constexpr int64_t rememberingRegisters = 72, consumerRegistersBeside = 216;
+constexpr int64_t rememberingRegisters = 56, consumerRegistersBeside = 224;
 /// Tiles of rows whose items run at about the same time, with as many columns or parts as there are
 /// blocks left: what they read is read from memory once, while they are at the same place. A reduction
 /// goes through many columns, so what it has of E should be large, and it stays in the L2. With few
@@ -469,16 +469,15 @@ Value ProductLowering::multiply(Value accumulator, Ring ring, Value block, Value
   Value rows = b.mul(b.sub(group, b.c32(1)), panelBytes); // 64 rows of A each, in either layout
   Value a = b.add(b.add(start, rows), byteOffset(ring.stage, lhsBytes()));
   Value c = b.add(b.add(start, product.stages * lhsBytes()), byteOffset(ring.stage, rhsBytes()));
-  Value isFirst = b.eq(block, b.c32(0));
   tensorCores.begin();
   for (int64_t step = 0; step < product.tileK / WarpgroupProduct::depth; ++step) {
-    Value adds = step == 0 ? b.select(isFirst, b.c32(0), b.c32(1)) : b.c32(1);
-    accumulator = tensorCores.multiply(accumulator, a, c, step, adds);
+    accumulator = tensorCores.multiply(accumulator, a, c, step);
     if (step > 0)
       continue;
     tensorCores.commit();
     tensorCores.waitForOthers();
-    b.ifThen(b.xori(isFirst, b.ctrue()), [&] { release(stageBefore(ring.stage), threadInGroup); });
+    Value hasBefore = b.cmp(arith::CmpIPredicate::ne, block, b.c32(0));
+    b.ifThen(hasBefore, [&] { release(stageBefore(ring.stage), threadInGroup); });
   }
   tensorCores.commit();
   return accumulator;
@@ -487,13 +486,10 @@ Value ProductLowering::multiply(Value accumulator, Ring ring, Value block, Value
 /// The sums of a whole tile, whose last stage is released.
 Value ProductLowering::finish(Value accumulator, Value nextStage, Value blocks, Value threadInGroup) {
   Value sums = tensorCores.wait(accumulator);
+  // What the device counts may be nothing.
   Value any = b.cmp(arith::CmpIPredicate::ne, blocks, b.c32(0));
   b.ifThen(any, [&] { release(stageBefore(nextStage), threadInGroup); });
-  // Only what the device counts may be nothing. Then no instruction has written the accumulators.
-  if (product.listAxis != product.kAxis && !isCounted(product.kAxis))
-    return sums;
-  return b.ifValues(any, [&] { return SmallVector<Value>{sums}; },
-                    [&] { return SmallVector<Value>{tensorCores.zeros()}; })[0];
+  return sums;
 }
 
 /// What threads have copied into a stage, not the tensor copy engine, has to be ordered before the tensor
@@ -576,7 +572,7 @@ void ProductLowering::emitConsumer() {
           Value tileColumn = b.mul(n, product.tileN);
           fragment.setColumn(tileColumn, lane);
           fragment.prefetchHalves();
-          auto loop = b.loop(b.c32(0), item.kBlocks, b.c32(1), {outer[0], outer[1], tensorCores.undefined()},
+          auto loop = b.loop(b.c32(0), item.kBlocks, b.c32(1), {outer[0], outer[1], tensorCores.zeros()},
                              [&](Value block, ValueRange inner) -> SmallVector<Value> {
                                Ring ring{inner[0], inner[1], outer[2]};
                                b.barrierWait(full(ring.stage), ring.parity);

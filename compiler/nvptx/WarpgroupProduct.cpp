@@ -13,7 +13,6 @@ WarpgroupProduct::WarpgroupProduct(PtxBuilder &builder, int64_t columns, Type el
       type(LLVM::LLVMStructType::getLiteral(builder.getContext(),
                                             SmallVector<Type>(columns / 2, builder.f32()))) {}
 
-Value WarpgroupProduct::undefined() { return LLVM::UndefOp::create(b, type); }
 Value WarpgroupProduct::zeros() { return LLVM::ZeroOp::create(b, type); }
 
 void WarpgroupProduct::begin() { NVVM::WgmmaFenceAlignedOp::create(b); }
@@ -33,47 +32,32 @@ Value WarpgroupProduct::descriptor(Value address, bool kMajor, int64_t step) {
   return b.add(first, b.c64(step * distance / 16));
 }
 
-SmallVector<Value> WarpgroupProduct::registersOf(Value accumulator) {
-  SmallVector<Value> registers;
-  for (int64_t i = 0; i < columns / 2; ++i)
-    registers.push_back(LLVM::ExtractValueOp::create(b, accumulator, i));
-  return registers;
-}
-
-std::pair<std::string, std::string> WarpgroupProduct::constraints() const {
-  std::string results, operands;
-  for (int64_t i = 0; i < columns / 2; ++i) {
-    results += "=f,";
-    operands += (i ? "," : "") + std::to_string(i);
-  }
-  return {results, operands};
-}
-
-/// Not NVVM's op, of which scale-d is a constant: whether the first block of the contraction is at hand is
-/// then no question for the code around it, which would have to write zeros, or be there twice.
-Value WarpgroupProduct::multiply(Value accumulator, Value a, Value c, int64_t step, Value adds) {
-  const int64_t count = columns / 2;
-  std::string registers;
-  for (int64_t i = 0; i < count; ++i)
-    registers += (i ? ", $" : "$") + std::to_string(i);
-  auto operand = [&](int64_t i) { return "$" + std::to_string(count + i); };
-  const std::string type16 = element.isBF16() ? ".bf16" : ".f16";
-  // The last two numbers: whether A and B are transposed, that is, not K-major.
-  const std::string text = "{\n\t.reg .pred p;\n\tsetp.ne.b32 p, " + operand(2) +
-                           ", 0;\n\twgmma.mma_async.sync.aligned.m64n" + std::to_string(columns) +
-                           "k16.f32" + type16 + type16 + " {" + registers + "}, " + operand(0) + ", " +
-                           operand(1) + ", p, 1, 1, " + (aKMajor ? "0" : "1") + ", " +
-                           (bKMajor ? "0" : "1") + ";\n\t}";
-  SmallVector<Value> values{descriptor(a, aKMajor, step), descriptor(c, bKMajor, step), adds};
-  llvm::append_range(values, registersOf(accumulator));
-  auto [results, operands] = constraints();
-  return b.assembly(type, values, text, results + "l,l,r," + operands);
+Value WarpgroupProduct::multiply(Value accumulator, Value a, Value c, int64_t step) {
+  MLIRContext *context = b.getContext();
+  auto element16 = NVVM::WGMMATypesAttr::get(context, element.isBF16() ? NVVM::WGMMATypes::bf16
+                                                                      : NVVM::WGMMATypes::f16);
+  auto one = NVVM::WGMMAScaleInAttr::get(context, NVVM::WGMMAScaleIn::one);
+  // 'row' for A and 'col' for B mean K-major.
+  auto layout = [&](bool isRow) {
+    return NVVM::MMALayoutAttr::get(context, isRow ? NVVM::MMALayout::row : NVVM::MMALayout::col);
+  };
+  return NVVM::WgmmaMmaAsyncOp::create(
+      b, type, accumulator, descriptor(a, aKMajor, step), descriptor(c, bKMajor, step),
+      NVVM::MMAShapeAttr::get(context, 64, columns, depth), element16, element16,
+      NVVM::WGMMATypesAttr::get(context, NVVM::WGMMATypes::f32),
+      NVVM::WGMMAScaleOutAttr::get(context, NVVM::WGMMAScaleOut::one), one, one, layout(aKMajor),
+      layout(!bKMajor), NVVM::MMAIntOverflowAttr());
 }
 
 /// The accumulators go through the instruction, so that nothing which reads them can be moved in front
 /// of it.
 Value WarpgroupProduct::wait(Value accumulator) {
-  auto [results, operands] = constraints();
-  return b.assembly(type, registersOf(accumulator), "wgmma.wait_group.sync.aligned 0;",
-                    results + operands);
+  SmallVector<Value> registers;
+  std::string results, operands;
+  for (int64_t i = 0; i < columns / 2; ++i) {
+    registers.push_back(LLVM::ExtractValueOp::create(b, accumulator, i));
+    results += "=f,";
+    operands += (i ? "," : "") + std::to_string(i);
+  }
+  return b.assembly(type, registers, "wgmma.wait_group.sync.aligned 0;", results + operands);
 }

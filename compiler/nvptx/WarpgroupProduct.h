@@ -22,15 +22,12 @@ public:
   WarpgroupProduct(PtxBuilder &builder, int64_t columns, Type element, bool aKMajor, bool bKMajor,
                    int64_t panelBytes);
 
-  /// Accumulators in which nothing is yet: the first instruction has to overwrite them.
-  Value undefined();
   Value zeros();
 
   /// Starts what multiply() issues next, of operands that a barrier has shown to be there.
   void begin();
-  /// Issues acc = A.B (+ acc, if `adds` is not 0) for the `step`-th 16 contraction elements of operands
-  /// that start at these addresses.
-  Value multiply(Value accumulator, Value a, Value b, int64_t step, Value adds);
+  /// Issues acc += A.B for the `step`-th 16 contraction elements of operands that start at these addresses.
+  Value multiply(Value accumulator, Value a, Value b, int64_t step);
   /// What has been issued since the last commit is a group.
   void commit();
   /// Waits for all groups but the last. Their sums must not be looked at, but what they have read may be
@@ -41,9 +38,6 @@ public:
 
 private:
   Value descriptor(Value address, bool kMajor, int64_t step);
-  SmallVector<Value> registersOf(Value accumulator);
-  /// "=f,=f,..." and "0,1,...": the accumulators as results, and the same as operands.
-  std::pair<std::string, std::string> constraints() const;
 
   PtxBuilder &b;
   int64_t columns;

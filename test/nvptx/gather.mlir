@@ -145,7 +145,7 @@ cce.kernel @rows_of_the_contraction(%g: !cce.buffer<tokens x vocab x bf16>, %e: 
 // CHECK-SAME: {buffer = "list", kind = "pointer"}
 // CHECK-NOT: buffer = "c", kind = "tensor_map"
 // CHECK-SAME: tiles = {classes = 64 : i64, tokens = 128 : i64}
-// CHECK: nvvm.setmaxregister decrease 72
+// CHECK: nvvm.setmaxregister decrease 56
 // CHECK-NOT: nvvm.vote.sync
 // CHECK: scf.for
 // CHECK: scf.for
@@ -167,7 +167,7 @@ cce.kernel @rows_of_the_contraction(%g: !cce.buffer<tokens x vocab x bf16>, %e: 
 // All threads have copies, always.
 // CHECK-NOT: nvvm.mbarrier.arrive
 // CHECK: nvvm.cp.async.mbarrier.arrive %{{.*}} {noinc = true}
-// CHECK: nvvm.setmaxregister increase 216
+// CHECK: nvvm.setmaxregister increase 224
 // The bias of a class: the list again, two neighbours at once; a class that is none has the bias 0, and row 0 is looked at.
 // CHECK: %[[TWO:.*]] = llvm.load %{{.*}} {alignment = 8 : i64} : !llvm.ptr<1> -> vector<2xi32>
 // CHECK: %[[CLASS:.*]] = llvm.extractelement %[[TWO]][%c0_i32

@@ -8,7 +8,7 @@
 // CHECK-SAME: {axis = "slots", kind = "extent"}, {axis = "hidden", kind = "extent"}, {axis = "slots", kind = "extent_pointer"}
 // CHECK-SAME: {buffer = "lists", dimension = 0 : i64, kind = "stride"}, {buffer = "lists", kind = "pointer"}
 // CHECK-NOT: buffer = "c", kind = "tensor_map"
-// CHECK: nvvm.setmaxregister decrease 72
+// CHECK: nvvm.setmaxregister decrease 56
 // CHECK: %[[ITEMS:.*]] = arith.muli %[[TILES:.*]], %{{.*}} : i32
 // CHECK: scf.for %[[INDEX:.*]] = %{{.*}} to %[[ITEMS]] step
 // As many tiles of rows at a time as there are.
@@ -31,7 +31,7 @@
 // The list of this group.
 // CHECK: arith.muli %[[GROUP]], %[[STRIDE:arg[0-9]+]]
 // CHECK-COUNT-4: nvvm.cp.async.shared.global
-// CHECK: nvvm.setmaxregister increase 216
+// CHECK: nvvm.setmaxregister increase 224
 // CHECK: %[[GROUP:.*]] = arith.extsi %{{.*}} : i32 to i64
 // CHECK: llvm.load %{{.*}} {alignment = 4 : i64} : !llvm.ptr<1> -> i32
 // CHECK: nvvm.wgmma.mma_async
