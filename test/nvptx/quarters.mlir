@@ -6,7 +6,8 @@
 // CHECK-SAME: {buffer = "low", dimension = 0 : i64, kind = "stride"}
 // CHECK-SAME: shared_bytes = 65584 : i64
 // CHECK: nvvm.setmaxregister increase
-// CHECK: %[[QUARTER:.*]] = arith.subi %{{.*}}, %[[TILE:.*]] : i32
+// CHECK: %[[HERE:.*]] = llvm.inline_asm {{.*}} "mov.b32 $0, $1;"
+// CHECK-NEXT: %[[QUARTER:.*]] = arith.subi %[[HERE]], %[[TILE:.*]] : i32
 // CHECK: %[[EIGHTS:.*]] = arith.muli %[[QUARTER]], %c4_i32
 // CHECK: %[[PLACE:.*]] = arith.addi %[[TILE]], %[[EIGHTS]]
 // A row that is a class.
