@@ -509,7 +509,8 @@ void FragmentEvaluator::loadHalves(int panel) {
   SmallVector<Value> quarters[2];
   if (product.hasQuarters())
     for (int half = 0; half < 2; ++half)
-      quarters[half] = b.loadWordsIf(inQuarters(halves, half, panel), wantsHalves(panelExists(halves, half, panel)),
+      quarters[half] = b.loadWordsIf(inQuarters(halves, half, panel),
+                                     wantsHalves(panelExists(halves, half, panel)),
                                      StagedStore::panelGroups / groupsPerPiece);
   for (int first = panel; first < panel + StagedStore::panelGroups; first += groupsPerPiece)
     for (int half = 0; half < 2; ++half) {

@@ -54,7 +54,8 @@ static LogicalResult findHalves(Block *block, ProductKernel &product, OpT &found
       return op.emitOpError("expected lower halves of i16 where rows are 'tokens', and of i4 where they are "
                             "not, on sm_90a");
     if (lower.getDefiningOp<GatherOp>() || (isQuarter && upper.getDefiningOp<GatherOp>()))
-      return op.emitOpError(isQuarter ? "expected halves that no list gathers where the lower ones are of i4 on sm_90a"
+      return op.emitOpError(isQuarter ? "expected halves that no list gathers where the lower ones are of "
+                                        "i4 on sm_90a"
                                       : "expected lower halves that no list gathers on sm_90a");
     for (StoreOp store : product.stores)
       if (store.getTarget() != upper)
