@@ -11,7 +11,7 @@ peaked and broad are trained-like (Zipf unigrams and contextual peaks, ids shuff
 of each kernel (torch.profiler). --tune tunes each plan first. --filter: a filtered backward, for which the forward finds out what is
 needed; kept is the part of tokens x classes that it looked at, dropped the probability that a token leaves out on average, st the memory
 between forward and backward. --save: the forward may keep logits for the backward, sv is the memory that they take; every backward then has a
-forward of its own before it.
+forward of its own before it. --one-call: cce_loss_and_gradients instead of both; its time is all, and that of the backward, bw MiB its workspace.
 """
 import argparse
 import ctypes as ct
@@ -126,8 +126,7 @@ def relative(actual, expected):
 
 def kernel_times(plan):
     with torch.profiler.profile(activities=[torch.profiler.ProfilerActivity.CUDA]) as profile:
-        plan.forward()
-        plan.backward()
+        plan.step()
         torch.cuda.synchronize()
     return {k.key: round(k.self_device_time_total / 1e3, 3) for k in profile.key_averages() if k.self_device_time_total > 0}
 
@@ -138,16 +137,20 @@ def measure(library, context, name, data, e, c, y, a):
     row = dict(shape=name, data=data, tokens=n, hidden=d, vocab=v, dtype=a.dtype)
     start = time.perf_counter()
     plan = Plan(library, context, e, c, y, workspace_limit=a.workspace << 20, softcap=a.softcap,
-                filter_eps=a.filter, filter_tail=a.filter_tail, saved_logits_limit=a.save << 20)
+                filter_eps=a.filter, filter_tail=a.filter_tail, saved_logits_limit=a.save << 20, one_call=a.one_call)
     if a.tune:
         library.check(library.lib.cce_plan_tune(plan.handle, None, None))
     row["plan_s"] = time.perf_counter() - start
     row["forward_mib"], row["backward_mib"] = plan.fw_bytes / 2**20, plan.bw_bytes / 2**20
     plan.outputs()
-    works = [product(e, c, a.threads), plan.forward, plan.backward]
-    row["product_ms"], row["forward_ms"], row["backward_ms"] = medians(timer, works, a.iterations,
-                                                                             a.interleave or plan.saved_bytes > 0)
-    del works
+    plain = product(e, c, a.threads)
+    if a.one_call:
+        row["forward_mib"], row["backward_mib"], row["forward_ms"] = 0.0, plan.gradients_bytes / 2**20, 0.0
+        row["product_ms"], row["backward_ms"] = medians(timer, [plain, plan.gradients], a.iterations, a.interleave)
+    else:
+        row["product_ms"], row["forward_ms"], row["backward_ms"] = medians(timer, [plain, plan.forward, plan.backward], a.iterations,
+                                                                           a.interleave or plan.saved_bytes > 0)
+    del plain
     row["product_tflops"] = 2e-9 * n * d * v / row["product_ms"]
     total = row["forward_ms"] + row["backward_ms"]
     row["forward_g"], row["total_g"] = row["forward_ms"] / row["product_ms"], total / row["product_ms"]
@@ -199,6 +202,7 @@ def main():
                         help="filtered backward: entries of p - onehot below EPS may be left out; auto: 2^-12 for bf16, 2^-15 for f16; 0: exact")
     parser.add_argument("--filter-tail", choices=("correct", "drop"), default="correct", help="what stands for what is left out")
     parser.add_argument("--save", type=int, default=0, metavar="MIB", help="memory for logits that the backward then need not compute again; 0: none")
+    parser.add_argument("--one-call", action="store_true", help="loss and gradients in one call")
     parser.add_argument("--order", choices=("given", "frequency"), default="given", help="of the classes: frequency sorts them by their labels")
     parser.add_argument("--iterations", type=int, default=10)
     parser.add_argument("--interleave", action="store_true", help="product, forward and backward in turns: under a power limit what ran before counts")

@@ -36,6 +36,12 @@ class BackwardArgs(ct.Structure):
         ("workspace_bytes", ct.c_size_t)]
 
 
+class GradientsArgs(ct.Structure):
+    _fields_ = [("struct_size", ct.c_size_t)] + [
+        (n, ct.c_void_p) for n in ("e", "c", "bias", "labels", "dloss", "dlse", "loss", "lse", "label_error", "de", "dc", "dbias", "workspace")] + [
+        ("workspace_bytes", ct.c_size_t)]
+
+
 class ContextDesc(ct.Structure):
     _fields_ = [("struct_size", ct.c_size_t), ("device", ct.c_int), ("device_ordinal", ct.c_int32),
                 ("cpu_threads", ct.c_int32), ("cache_dir", ct.c_char_p)]
@@ -47,7 +53,8 @@ class Library:
         lib.cce_last_error.restype = ct.c_char_p
         lib.cce_context_description.restype = ct.c_char_p
         lib.cce_plan_describe.restype = ct.c_char_p
-        for name in ("cce_plan_forward_workspace", "cce_plan_backward_workspace", "cce_plan_filter_state", "cce_plan_saved_logits"):
+        for name in ("cce_plan_forward_workspace", "cce_plan_backward_workspace", "cce_plan_gradients_workspace", "cce_plan_filter_state",
+                     "cce_plan_saved_logits"):
             getattr(lib, name).restype = ct.c_size_t
             getattr(lib, name).argtypes = [ct.c_void_p]
         lib.cce_context_description.argtypes = lib.cce_plan_describe.argtypes = [ct.c_void_p]
@@ -76,10 +83,11 @@ def pointer(tensor):
 class Plan:
     """A plan for given tensors; see cce.h for the options. filter_eps: a number, or "auto" for what is usual for the dtype. After backward,
     dropped_mass and kept_fraction tell what the filter has left out (None without a filter). saved_logits_limit: bytes that forward may fill
-    with logits; the first backward after it uses them up."""
+    with logits; the first backward after it uses them up. one_call: step() is cce_loss_and_gradients, with a workspace for that."""
 
     def __init__(self, library, context, e, c, labels, bias=None, reduction="mean", softcap=None, ignore_index=-100,
-                 shift=0, sequence=0, workspace_limit=0, transform=None, check_labels=0, filter_eps=0, filter_tail="correct", saved_logits_limit=0):
+                 shift=0, sequence=0, workspace_limit=0, transform=None, check_labels=0, filter_eps=0, filter_tail="correct", saved_logits_limit=0,
+                 one_call=False):
         self.library, self.lib = library, library.lib
         p = Problem()
         self.lib.cce_problem_init(ct.byref(p))
@@ -104,8 +112,10 @@ class Plan:
         self.bw_bytes = self.lib.cce_plan_backward_workspace(self.handle)
         self.state_bytes = self.lib.cce_plan_filter_state(self.handle)
         self.saved_bytes = self.lib.cce_plan_saved_logits(self.handle)
+        self.one_call = one_call
+        self.gradients_bytes = self.lib.cce_plan_gradients_workspace(self.handle)
         device = e.device
-        self.workspace = self.memory(max(self.fw_bytes, self.bw_bytes, 1))
+        self.workspace = self.memory(max(self.gradients_bytes, 1) if one_call else max(self.fw_bytes, self.bw_bytes, 1))
         self.filter_state = self.memory(self.state_bytes) if self.state_bytes else None
         self.saved_logits = self.memory(self.saved_bytes) if self.saved_bytes else None
         self.saved_are_fresh = False
@@ -161,6 +171,24 @@ class Plan:
         self.saved_are_fresh = False
         a.workspace, a.workspace_bytes = pointer(self.workspace), self.workspace.numel()
         self.library.check(self.lib.cce_backward(self.handle, ct.byref(a), self.stream()))
+
+    def gradients(self, dloss=None, dlse=None, want=("lse", "de", "dc", "dbias")):
+        """Loss and gradients in one call."""
+        a = GradientsArgs()
+        self.lib.cce_gradients_args_init(ct.byref(a))
+        a.e, a.c, a.bias, a.labels = pointer(self.e), pointer(self.c), pointer(self.bias), pointer(self.labels)
+        a.dloss, a.dlse = pointer(dloss), pointer(dlse)
+        a.loss, a.label_error = pointer(self.loss), pointer(self.label_error)
+        for name in want:
+            setattr(a, name, pointer(getattr(self, name)))
+        a.workspace, a.workspace_bytes = pointer(self.workspace), self.workspace.numel()
+        self.library.check(self.lib.cce_loss_and_gradients(self.handle, ct.byref(a), self.stream()))
+
+    def step(self, dloss=None, dlse=None, **wanted):
+        if self.one_call:
+            return self.gradients(dloss, dlse, **wanted)
+        self.forward()
+        self.backward(dloss, dlse, **wanted)
 
     def close(self):
         self.lib.cce_plan_destroy(self.handle)

@@ -1,10 +1,11 @@
 # Checks losses and gradients of the library, on a GPU or on the CPU, against float64, over sizes, dtypes, data and options.
 # SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
-"""usage: check_gradients.py LIBRARY [--device cuda|cpu] [--quick | --sanitize | --large | --filter] [--saved] [--json FILE]
+"""usage: check_gradients.py LIBRARY [--device cuda|cpu] [--quick | --sanitize | --large | --filter] [--saved | --one-call] [--json FILE]
 
 --quick: fewer sizes. --large: planes and matrices of more than 2^31 elements. --sanitize: a handful of cases with the workspace left uninitialised, to run under compute-sanitizer.
 --filter: filtered backwards instead of exact ones, with --sanitize a handful of them.
 --saved: with logits saved by the forward, of all classes and of some, where the library saves any.
+--one-call: loss and gradients in one call, with all tokens at once and in chunks of them, where the library can, and where it can not.
 
 Bounds. Loss and lse per token: |d| <= 2e-6 (1 + |e_i| max |c_v|). Gradients: equal to float64 up to the rounding of G and of the
 result to the dtype, u each, and to what f32 costs on the way, so for every element |d| <= 1.02 (u |x| + u sum |G||c| + f). Where
@@ -15,6 +16,9 @@ p - onehot, underflow of p in f32 and of G in fp16, and half the smallest subnor
 With saved logits every element but the label's may in addition be off by what half a step of their codes does to it, 2^-12 in the logit, and
 by all of it 32 below the largest of its tile; relative errors have to be as without. A backward that is not given them has to give the
 bits of a plan that saves none.
+
+In one call every element may be off by what saved logits may cost, and those of dC by 2^-12 of the sum of magnitudes for each rounding of a
+sum between two chunks of tokens.
 
 With a filter: no entry of epsilon or more and no label may be missing among the classes that the forward has marked; gradients obey the
 bounds above against float64 gradients that leave out what is not marked (and have the same correction, within the rounding of its
@@ -249,6 +253,119 @@ def check(library, context, name, e, c, labels, failures, results, dloss=None, d
         print(f"FAILED {name}: loss {loss_error:.1e} lse {lse_error:.1e} dE {de:.1e} (row/4 {de_row:.1e}, element/bound {de_element:.2f}) dC {dc:.1e} "
               f"(row/4 {dc_row:.1e}, {dc_element:.2f}) db {db:.1e} same bits {same} ignored zero {ignored_zero}", flush=True)
     plan.close()
+
+
+def check_one_call(library, context, name, e, c, labels, failures, results, dloss=None, dlse=None, poison=True, noise=True, chunks="all",
+                   want=("lse", "de", "dc", "dbias"), **options):
+    """chunks: "all" tokens at once, "some" at a time, or as the options have it (None)."""
+    make_plan = lambda **limits: Plan(library, context, e, c, labels, one_call=True, **(limits | options))
+    plan = make_plan(workspace_limit=1 << 40 if e.is_cuda else 0)
+    told = lambda: re.search(r"loss and gradients in one call: .*", plan.describe())[0]
+    if chunks == "some":
+        if "all tokens at once" not in told():
+            return plan.close()
+        # Room for two fifths of the tokens and for the sums of dC.
+        limit = plan.gradients_bytes * 2 // 5 + c.numel() // 2
+        plan.close()
+        try:
+            plan = make_plan(workspace_limit=limit)
+        except RuntimeError:  # a backward of its own would not fit
+            return
+    found = re.search(r"tokens in (\d+) chunks", told())
+    count = int(found[1]) if found else 1
+    if chunks == "some" and not found:
+        return plan.close()
+    by_chunks = "nothing is computed twice" in told() and not (plan.bias is not None and "dbias" in want)
+    name = f"{name}, one call, {f'{count} chunks' if by_chunks else 'in turn'}"
+    runs = []
+    for _ in range(2):
+        if poison:
+            plan.workspace.fill_(0xff)
+        plan.outputs()
+        plan.gradients(dloss, dlse, want)
+        synchronize()
+        runs.append([t.clone() for t in (plan.loss, plan.lse, plan.de, plan.dc)])
+    same = all(torch.equal(a.view(torch.uint8), b.view(torch.uint8)) for a, b in zip(*runs))
+    keys = ("bias", "softcap", "ignore_index", "reduction", "shift", "sequence")
+    ref = reference(e, c, labels, dloss=dloss, dlse=dlse, noise=noise, saved=c.shape[0] if by_chunks else 0,
+                    **{k: v for k, v in options.items() if k in keys})
+    if noise and by_chunks:
+        ref["dc_s"] = ref["dc_s"] + (count - 1) * 2.0**-12 / UNIT[e.dtype] * ref["dc_u"]
+    loss_scale = ref["scale"] if options.get("reduction") == "none" else ref["scale"].max()
+    if options.get("reduction") == "sum":
+        loss_scale = loss_scale * ref["count"].clamp_min(1)
+    worst = lambda a, x, s: ((a.double() - x).abs() / s).max().item()
+    loss_error = worst(plan.loss, ref["loss"], loss_scale)
+    lse_error = worst(plan.lse, ref["lse"], ref["scale"]) if "lse" in want else 0.0
+    averages = min(ref["count"].item(), c.shape[0]) >= 100 and c.shape[1] >= 64
+    nothing = (0.0, 0.0, 0.0, True)
+    de, de_row, de_element, de_ok = grad_errors(plan.de, ref, "de", averages) if "de" in want else nothing
+    dc, dc_row, dc_element, dc_ok = grad_errors(plan.dc, ref, "dc", averages) if "dc" in want else nothing
+    ignored_zero = "de" not in want or bool((plan.de[~ref["valid"]] == 0).all())
+    ok = loss_error <= 2e-6 and lse_error <= 2e-6 and de_ok and dc_ok and same and ignored_zero
+    if not averages:
+        de = dc = de_row = dc_row = 0.0
+    results.append(dict(name=name, ok=ok, loss=loss_error, lse=lse_error, de=de, dc=dc, dbias=0.0, de_row=de_row, dc_row=dc_row,
+                        de_element=de_element, dc_element=dc_element))
+    if not ok:
+        failures.append(name)
+        print(f"FAILED {name}: loss {loss_error:.1e} lse {lse_error:.1e} dE {de:.1e} (row/4 {de_row:.1e}, element/bound {de_element:.2f}) dC {dc:.1e} "
+              f"(row/4 {dc_row:.1e}, {dc_element:.2f}) same bits {same} ignored zero {ignored_zero}", flush=True)
+    plan.close()
+
+
+def one_call_cases(library, context, failures, results, generator, dtypes, a):
+    run = lambda *case, **options: [check_one_call(library, context, *case, failures, results, poison=not a.sanitize, chunks=chunks, **options)
+                                    for chunks in ("all", "some")]
+    sizes = [(1, 64, 2), (129, 256, 600), (1300, 192, 3001), (1300, 123, 1000), (2100, 320, 1000), (2500, 64, 257)]
+    if a.sanitize:
+        sizes = [(1300, 64, 600)]
+    elif not a.quick:
+        sizes += [(1000, 768, 50257), (3000, 896, 10000), (4096, 2304, 20000)]
+    if a.large:
+        sizes = []
+        for n, d, v in ((8192, 64, 300000), (1000000, 2200, 512), (16384, 2304, 256000)):
+            e, c, y = make(n, d, v, torch.bfloat16, "flat", generator)
+            check_one_call(library, context, f"N{n} D{d} V{v}", e, c, y, failures, results, noise=False, chunks=None, workspace_limit=1 << 30)
+            print(results[-1], flush=True)
+            torch.cuda.empty_cache()
+        return
+    for dtype in dtypes:
+        for n, d, v in sizes:
+            for data in ("flat", "peaked", "adversarial"):
+                e, c, y = make(n, d, v, dtype, data, generator)
+                run(f"{dtype} N{n} V{v} D{d} {data}", e, c, y, reduction="sum")
+        print(f"{dtype}: {len(results)} cases, {len(failures)} failed", flush=True)
+    edge_cases(library, context, failures, results, generator, one_call=True)
+    if a.device == "cuda":
+        graph(library, context, failures, results, generator, one_call=True)
+    n, d, v = 1300, 128, 1500
+    rnd = lambda *s: torch.randn(*s, generator=generator, device=a.device)
+    for dtype in dtypes:
+        e, c, y = make(n, d, v, dtype, "peaked", generator)
+        position = torch.arange(n, device=a.device)
+        yi = torch.where(torch.rand(n, generator=generator, device=a.device) < 0.3, -100, y)
+        bias = rnd(v)
+        cases = {
+            "mean": {}, "ignored": dict(y=yi), "int32 labels": dict(y=yi.int()),
+            # Chunks without a token, in front of others and behind.
+            "all but one ignored": dict(y=torch.where(position == 1200, y, -100)),
+            "tail ignored": dict(y=torch.where(position < 256, y, -100)), "some of the second chunk": dict(y=torch.where(position < 700, y, -100)),
+            "sum": dict(y=yi, reduction="sum", dloss=rnd(1)), "none": dict(y=yi, reduction="none", dloss=rnd(n)),
+            # Weights of very different size in different chunks.
+            "uneven": dict(y=yi, reduction="none", dloss=rnd(n) * torch.where(position < 640, 1e-3, 1.0)),
+            "only some weigh": dict(y=yi, reduction="none", dloss=torch.where(position < 640, 0.0, 1.0)),
+            "lse gradient": dict(y=yi, dloss=rnd(1), dlse=rnd(n) / n), "softcap": dict(y=yi, softcap=5.0),
+            "bias": dict(y=yi, bias=bias, want=("lse", "de", "dc")), "bias gradient": dict(y=yi, bias=bias),
+            "bf16 bias": dict(y=yi, bias=bias.bfloat16(), want=("lse", "de", "dc")), "bias and softcap": dict(y=yi, bias=bias, softcap=20.0),
+            "shift": dict(y=yi, shift=1, sequence=100), "no lse": dict(y=yi, want=("de", "dc", "dbias")),
+            "no lse, bias gradient": dict(y=yi, bias=bias, want=("de", "dc", "dbias")),
+            "dE only": dict(y=yi, want=("lse", "de")), "dC only": dict(y=yi, want=("lse", "dc")), "loss only": dict(y=yi, want=()),
+            "strided": dict(e=rnd(n, 2 * d).to(dtype)[:, :d], c=rnd(v, d + 8).to(dtype)[:, :d], y=yi),
+        }
+        for name, options in cases.items():
+            options = dict(options)
+            run(f"{dtype} {name}", options.pop("e", e), options.pop("c", c), options.pop("y", y), **options)
 
 
 def same_without(library, context, plan, e, c, labels, dloss, dlse, options):
@@ -516,6 +633,7 @@ def main():
     parser.add_argument("--large", action="store_true")
     parser.add_argument("--filter", action="store_true")
     parser.add_argument("--saved", action="store_true")
+    parser.add_argument("--one-call", action="store_true")
     parser.add_argument("--json")
     parser.add_argument("--commit", default="", help="for the result file")
     a = parser.parse_args()
@@ -534,6 +652,7 @@ def main():
         ns, vs, ds = (1, 129), (2, 129, 1000), (7, 64, 257)
     if a.large:
         ns = ()
+    if a.large and not a.one_call:
         for n, d, v in ((8192, 64, 300000), (1000000, 2200, 512), (512, 2200, 1000000)):
             e, c, y = make(n, d, v, torch.bfloat16, "flat", generator)
             for saved in ("all", "some") if a.saved else (None,):
@@ -547,6 +666,9 @@ def main():
         dtypes = dtypes[:1]
     if a.dtypes:
         dtypes = [{"bf16": torch.bfloat16, "f16": torch.float16, "f32": torch.float32}[name] for name in a.dtypes.split(",")]
+    if a.one_call:
+        one_call_cases(library, context, failures, results, generator, dtypes, a)
+        return finish(failures, results, a)
     if a.filter:
         check_filter(library, context, failures, results, generator, dtypes, a)
         return finish(failures, results, a)
@@ -614,9 +736,8 @@ def edge_cases(library, context, failures, results, generator, **options):
 
     def run(e, c, y, reduction):
         plan = Plan(library, context, e, c, y, reduction=reduction, **options)
-        plan.forward()
         plan.outputs()
-        plan.backward()
+        plan.step()
         synchronize()
         return plan
 
@@ -641,9 +762,10 @@ def edge_cases(library, context, failures, results, generator, **options):
         plan = run(e, c, labels, "mean")
         expect(f"label {bad}, mean", nan(plan.loss), failures, results)
         plan.close()
-        checked = Plan(library, context, e, c, labels, check_labels=1)
+        checked = Plan(library, context, e, c, labels, check_labels=1, **options)
+        checked.outputs()
         try:
-            checked.forward()
+            checked.step()
             expect(f"label {bad}, checked", False, failures, results)
         except RuntimeError as error:
             expect(f"label {bad}, checked", f"at position 42, got {bad}" in str(error), failures, results)
@@ -658,18 +780,15 @@ def graph(library, context, failures, results, generator, **options):
     e, c, y = make_first(500, 256, 3000, torch.bfloat16, generator)
     plan = Plan(library, context, e, c, y, **options)
     plan.outputs()
-    plan.forward()
-    plan.backward()
+    plan.step()
     synchronize()
     recorded = torch.cuda.CUDAGraph()
     with torch.cuda.graph(recorded):
-        plan.forward()
-        plan.backward()
+        plan.step()
     e2, _, y2 = make(500, 256, 3000, torch.bfloat16, "flat", generator)
     e.copy_(e2)
     y.copy_(torch.where(y2 % 3 == 0, -100, y2))
-    plan.forward()
-    plan.backward()
+    plan.step()
     expected = [t.clone() for t in (plan.loss, plan.lse, plan.de, plan.dc)]
     plan.outputs_poison()
     recorded.replay()

@@ -218,8 +218,9 @@ static LogicalResult verifyHalves(OpT op) {
   Type element = upper.getElementType();
   bool hasHalf = isa<OperandType>(element) ||
                  (element.isIntOrFloat() && element.getIntOrFloatBitWidth() == 16);
-  if (!hasHalf || !lower.getElementType().isInteger(16))
-    return op.emitOpError("expected upper halves in elements of 16 bits and lower ones in i16, got ")
+  Type rest = lower.getElementType();
+  if (!hasHalf || (!rest.isInteger(16) && !rest.isInteger(4)))
+    return op.emitOpError("expected upper halves in elements of 16 bits and lower ones in i16 or i4, got ")
            << upper << " and " << lower;
   return success();
 }

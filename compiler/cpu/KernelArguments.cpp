@@ -107,6 +107,8 @@ void KernelLowering::allocate(ManifestBuilder &manifest) {
     else
       evaluator.bindLine(plan.reduce.getResult(), state);
   }
+  for (LoadHalvesOp load : plan.halvesLoads)
+    staged[load] = takeScratch(tiles.rows * pitch);
   for (LoadOp load : plan.loads) {
     TileType type = load.getResult().getType();
     if (type.getRank() == 2) {

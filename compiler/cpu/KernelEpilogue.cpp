@@ -39,6 +39,8 @@ void KernelLowering::epilogue(Span rows, Value firstRow, Value count, Span colum
     if (!plan.update) {
       for (StoreOp store : plan.stores)
         storeRow(store, at, columns, columnEnd);
+      for (StoreHalvesOp store : plan.halvesStores)
+        storeHalves(store, at, columns);
     } else if (isa<LseUpdateOp>(plan.update)) {
       updateLse(at, columns);
     } else {

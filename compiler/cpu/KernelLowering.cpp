@@ -137,6 +137,8 @@ void KernelLowering::stageLines(StringAttr axis, Span part) {
 }
 
 void KernelLowering::stagePlanes(Span rows, Value firstRow, Span columns) {
+  for (LoadHalvesOp load : plan.halvesLoads)
+    stageHalves(load, rows, firstRow, columns);
   for (LoadOp load : plan.loads) {
     TileType type = load.getResult().getType();
     if (type.getRank() != 2)

@@ -45,6 +45,15 @@ private:
   void product(Span rows, Span columns, llvm::function_ref<void(Value, Value)> finishBlock);
   void dotLine(Span line);
 
+  // f32 in two buffers, element by element (Halves.cpp).
+  void stageHalves(LoadHalvesOp load, Span rows, Value firstRow, Span columns);
+  void storeHalves(StoreHalvesOp store, Position &at, Span columns);
+  /// A row of halves: where column 0 is, in elements; a list may name none.
+  struct HalvesRow {
+    Value upper, lower, exists;
+  };
+  HalvesRow halvesRow(Value upper, Value lower, Value row);
+
   // What is done with the elements of a block (KernelEpilogue.cpp).
   void resetState();
   /// Rows [firstRow, firstRow + count) of the group.

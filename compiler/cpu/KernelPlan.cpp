@@ -44,7 +44,7 @@ public:
     plan.parallel = plan.kernel.getParallel();
     if (failed(scan(plan.parallel.getBodyBlock(), /*inReduce=*/false)) || failed(findPlane()) ||
         failed(checkProduct()) || failed(checkReduce()) || failed(checkLoads()) ||
-        failed(checkStores()) || failed(chooseTiles()))
+        failed(checkStores()) || failed(checkHalves()) || failed(chooseTiles()))
       return failure();
     findArguments();
     return plan;
@@ -70,6 +70,13 @@ private:
         if (inReduce)
           return op.emitOpError("expected no store in a cce.reduce");
         plan.stores.push_back(store); // those after a reduce are told apart below
+      } else if (isa<LoadHalvesOp, StoreHalvesOp>(op)) {
+        if (inReduce)
+          return op.emitOpError("expected no halves in a cce.reduce");
+        if (auto load = dyn_cast<LoadHalvesOp>(op))
+          plan.halvesLoads.push_back(load);
+        else
+          plan.halvesStores.push_back(cast<StoreHalvesOp>(op));
       } else if (auto map = dyn_cast<MapOp>(op)) {
         if (failed(checkMap(map)))
           return failure();
@@ -243,6 +250,27 @@ private:
       if (isa<LseType>(tile.getElementType()) && store.getValue() != plan.reduce.getResult())
         return store.emitOpError("expected the state to be the result of the cce.reduce");
     }
+    return success();
+  }
+
+  LogicalResult checkHalves() {
+    auto check = [&](auto op) -> LogicalResult {
+      if (plan.reduce || !viewOf(op.getUpper()) || !isa<BlockArgument>(op.getLower()))
+        return op.emitOpError("expected halves outside of a cce.reduce, the lower ones in a kernel argument");
+      if (op.getUpper().getType().getAxes()[0] != plan.rowAxis)
+        return op.emitOpError("expected halves whose rows are those of other tiles, along '")
+               << plan.rowAxis.getValue() << "'";
+      return success();
+    };
+    for (LoadHalvesOp load : plan.halvesLoads) {
+      if (failed(check(load)))
+        return failure();
+      if (load.getCondition() && !isa<BlockArgument>(load.getCondition()))
+        return load.emitOpError("expected the condition to be an argument of the kernel");
+    }
+    for (StoreHalvesOp store : plan.halvesStores)
+      if (failed(check(store)))
+        return failure();
     return success();
   }
 

@@ -11,6 +11,11 @@ static int64_t bytesOf(Type element) {
   return isa<LseType>(element) ? 8 : element.getIntOrFloatBitWidth() / 8;
 }
 
+static int64_t bitsPerElement(Value matrix) {
+  Type element = cast<BufferType>(matrix.getType()).getElementType();
+  return element.getIntOrFloatBitWidth();
+}
+
 void FragmentEvaluator::setRows(Value newGroup, Value newWarpRow, Value lane) {
   group = newGroup;
   warpRow = newWarpRow;
@@ -382,6 +387,9 @@ LogicalResult FragmentEvaluator::store(StoreOp store, ArrayRef<StoreOp> sums) {
   };
   auto storeSingly = [&](int first, ArrayRef<Value>(&pairs)[2]) {
     auto known = rowValues;
+    // These are the places of halves that other lanes hold; all have to have read theirs.
+    if (product.hasQuarters())
+      b.syncWarp();
     for (int half = 0; half < 2; ++half) {
       auto [address, exists] = storedRow(store.getTarget(), half, column);
       ifExists(exists, [&, address = address] {
@@ -438,9 +446,13 @@ FragmentEvaluator::HalfRows FragmentEvaluator::halfRows() {
   rows[1] = b.add(rows[0], 8);
   for (int half = 0; half < 2; ++half) {
     auto [row, exists] = bufferRow(product.upperHalves, half);
+    if (!exists && !isTokens(product.mAxis))
+      exists = b.lt(row, arguments.extent(product.mAxis));
     auto startOf = [&](Value matrix, Value row) {
       Value index = b.mul(b.sext64(row), arguments.stride(matrix));
-      return b.offset(arguments.pointer(matrix), b.mul(index, b.c64(2)));
+      int64_t bits = bitsPerElement(matrix);
+      Value bytes = bits == 4 ? arith::ShRUIOp::create(b, index, b.c64(1)) : b.mul(index, b.c64(bits / 8));
+      return b.offset(arguments.pointer(matrix), bytes);
     };
     result.upper[half] = startOf(product.upperHalves, row);
     result.lower[half] = startOf(product.lowerHalves, rows[half]);
@@ -455,29 +467,61 @@ Value FragmentEvaluator::inHalves(Value row, Value first, int64_t columns) {
   return b.offset(b.offset(row, b.mul(b.sext64(first), b.c64(2))), 2 * columns);
 }
 
+Value FragmentEvaluator::inQuarters(const HalfRows &halves, int half, int panel) {
+  // 64 columns have 32 bytes, and the thread a quarter of them.
+  Value start = arith::ShRUIOp::create(b, b.sext64(tileColumn), b.c64(1));
+  Value ofThread = b.sext64(b.sub(halves.place, tileColumn));
+  return b.offset(b.offset(b.offset(halves.lower[half], start), ofThread), 4 * panel);
+}
+
+Value FragmentEvaluator::inPieces() {
+  return product.hasQuarters() ? b.ctrue() : isWhole(product.upperHalves, 16);
+}
+
+Value FragmentEvaluator::panelExists(const HalfRows &halves, int half, int panel) {
+  if (!product.hasQuarters())
+    return halves.exists[half];
+  Value exists = b.lt(b.add(tileColumn, 8 * panel), arguments.extent(product.nAxis));
+  return halves.exists[half] ? b.andi(exists, halves.exists[half]) : exists;
+}
+
 void FragmentEvaluator::prefetchHalves() {
   if (!product.halvesLoad)
     return;
   loadHalves(0);
 }
 
-Value FragmentEvaluator::wantsHalves(const HalfRows &halves, int half) {
+Value FragmentEvaluator::wantsHalves(Value exists) {
   Value condition = LoadHalvesOp(product.halvesLoad).getCondition();
   Value wanted = condition ? scalarOf(condition) : b.ctrue();
-  return halves.exists[half] ? b.andi(wanted, halves.exists[half]) : wanted;
+  return exists ? b.andi(wanted, exists) : wanted;
 }
+
+/// A word has the lower halves of 4 bits of four groups of columns, two of each: those of the last group where the
+/// upper bits of two lower halves of 16 bits are, those of the others by 4 bits a group further down.
+static constexpr int64_t quarterMask = static_cast<int32_t>(0xF000F000);
+static int64_t quarterShift(int group) { return 12 - 4 * group; }
 
 void FragmentEvaluator::loadHalves(int panel) {
   if (panel >= groups())
     return;
   HalfRows halves = halfRows();
+  SmallVector<Value> quarters[2];
+  if (product.hasQuarters())
+    for (int half = 0; half < 2; ++half)
+      quarters[half] = b.loadWordsIf(inQuarters(halves, half, panel),
+                                     wantsHalves(panelExists(halves, half, panel)),
+                                     StagedStore::panelGroups / groupsPerPiece);
   for (int first = panel; first < panel + StagedStore::panelGroups; first += groupsPerPiece)
     for (int half = 0; half < 2; ++half) {
-      Value wanted = wantsHalves(halves, half);
+      Value wanted = wantsHalves(panelExists(halves, half, panel));
       Piece &piece = pieces[{first, half}];
-      piece.lower = b.loadWordsIf(inHalves(halves.lower[half], halves.place, 8 * first), wanted);
+      if (product.hasQuarters())
+        piece.lower = {quarters[half][(first - panel) / groupsPerPiece]};
+      else
+        piece.lower = b.loadWordsIf(inHalves(halves.lower[half], halves.place, 8 * first), wanted);
       piece.upper = b.loadWordsIf(inHalves(halves.upper[half], halves.place, 8 * first),
-                                  b.andi(wanted, isWhole(product.upperHalves, 16)));
+                                  b.andi(wanted, inPieces()));
     }
 }
 
@@ -486,15 +530,22 @@ void FragmentEvaluator::joinHalves(int panel) {
   for (int first = panel; first < panel + StagedStore::panelGroups; first += groupsPerPiece)
     for (int half = 0; half < 2; ++half) {
       Piece &piece = pieces[{first, half}];
-      SmallVector<Value> upper = b.ifValues(
-          isWhole(product.upperHalves, 16), [&] { return piece.upper; },
-          [&] { return loadSingly(first, half); });
-      for (int i = 0; i < groupsPerPiece; ++i)
+      SmallVector<Value> upper = piece.upper;
+      if (!product.hasQuarters())
+        upper = b.ifValues(
+            inPieces(), [&] { return piece.upper; }, [&] { return loadSingly(first, half); });
+      for (int i = 0; i < groupsPerPiece; ++i) {
+        Value lower;
+        if (product.hasQuarters())
+          lower = b.andi(b.shl(piece.lower[0], quarterShift(i)), quarterMask);
+        else
+          lower = piece.lower[i];
         for (int pair = 0; pair < 2; ++pair) {
-          Value bits = b.pickBytes(piece.lower[i], upper[i], pair == 0 ? 0x5410 : 0x7632);
+          Value bits = b.pickBytes(lower, upper[i], pair == 0 ? 0x5410 : 0x7632);
           tileValues[keyOf(load, {first + i, half, pair})] =
               LLVM::BitcastOp::create(b, b.f32(), bits);
         }
+      }
     }
 }
 
@@ -506,11 +557,21 @@ SmallVector<Value> FragmentEvaluator::loadSingly(int first, int half) {
     for (int pair = 0; pair < 2; ++pair) {
       Value exists = b.lt(getColumn(group, pair), arguments.extent(product.nAxis));
       singles[pair] = b.loadHalfIf(inHalves(halves.upper[half], column, 8 * group + pair),
-                                   b.andi(wantsHalves(halves, half), exists));
+                                   b.andi(wantsHalves(halves.exists[half]), exists));
     }
     words.push_back(b.pickBytes(singles[0], singles[1], 0x5410));
   }
   return words;
+}
+
+Value FragmentEvaluator::bitsOf(Value value) {
+  Value bits = LLVM::BitcastOp::create(b, b.i32(), value);
+  if (!product.hasQuarters())
+    return bits;
+  // What a carry makes of the largest numbers is infinity; of a NaN it could make zero.
+  constexpr int64_t halfStep = 0x800, quietNan = 0x7FC00000;
+  Value isNan = arith::CmpFOp::create(b, arith::CmpFPredicate::UNO, value, value);
+  return b.select(isNan, b.c32(quietNan), b.add(bits, halfStep));
 }
 
 LogicalResult FragmentEvaluator::store(StoreHalvesOp store) {
@@ -531,7 +592,7 @@ LogicalResult FragmentEvaluator::store(StoreHalvesOp store) {
     if (failed(result)) // and has been diagnosed
       return;
     HalfRows halves = halfRows();
-    SmallVector<Value> upper[2];
+    SmallVector<Value> upper[2], quarters[2];
     for (int first = panel; first < panel + StagedStore::panelGroups; first += groupsPerPiece)
       for (int half = 0; half < 2; ++half) {
         SmallVector<Value> lower;
@@ -543,23 +604,36 @@ LogicalResult FragmentEvaluator::store(StoreHalvesOp store) {
               result = failure();
               return;
             }
-            bits[pair] = LLVM::BitcastOp::create(b, b.i32(), value);
+            bits[pair] = bitsOf(value);
           }
           lower.push_back(b.pickBytes(bits[0], bits[1], 0x5410));
           upper[half].push_back(b.pickBytes(bits[0], bits[1], 0x7632));
         }
-        storePiece(lower, halves.lower[half], halves.place, first);
+        if (!product.hasQuarters()) {
+          storePiece(lower, halves.lower[half], halves.place, first);
+          continue;
+        }
+        Value word;
+        for (int i = 0; i < groupsPerPiece; ++i) {
+          Value part = b.shr(b.andi(lower[i], quarterMask), quarterShift(i));
+          word = word ? b.ori(word, part) : part;
+        }
+        quarters[half].push_back(word);
       }
     auto storeUpper = [&](auto storeWords) {
       for (int half = 0; half < 2; ++half)
-        ifExists(halves.exists[half], [&] {
+        ifExists(panelExists(halves, half, panel), [&] {
           for (int i = 0; i < StagedStore::panelGroups; i += groupsPerPiece)
             storeWords(ArrayRef(upper[half]).slice(i, groupsPerPiece), halves.upper[half], halves.place,
                        panel + i);
+          if (product.hasQuarters())
+            b.store(b.vector(quarters[half]), inQuarters(halves, half, panel), 8);
         });
     };
-    b.ifThenElse(isWhole(product.upperHalves, 16), [&] { storeUpper(storePiece); },
-                 [&] { storeUpper(storeSingly); });
+    if (product.hasQuarters())
+      storeUpper(storePiece);
+    else
+      b.ifThenElse(inPieces(), [&] { storeUpper(storePiece); }, [&] { storeUpper(storeSingly); });
   });
   return result;
 }

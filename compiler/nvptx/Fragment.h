@@ -88,17 +88,26 @@ private:
 
   /// Halves of four groups of columns lie in the order in which threads hold them: a piece of 16 bytes a
   /// thread, and four neighbours fill two sectors. Only where the tile of the upper halves is whole: in
-  /// a matrix of the caller's it need not be, and every element then has its own place.
+  /// a matrix of the caller's it need not be, and every element then has its own place. Where lower halves have
+  /// 4 bits, rows are whole panels, and the pieces of one panel are 8 bytes a thread, a sector for four.
   static constexpr int groupsPerPiece = 4;
   struct HalfRows {
     Value upper[2], lower[2]; ///< their starts
-    Value exists[2];          ///< whether they do; null if always
+    Value exists[2];          ///< whether there is a row of upper halves; null if always
     Value place;              ///< index of the thread's first piece
   };
   HalfRows halfRows();
   Value inHalves(Value row, Value first, int64_t columns);
-  /// Whether a row of upper halves is to be read.
-  Value wantsHalves(const HalfRows &halves, int half);
+  /// Where the thread's lower halves of the panel at this group are, of 4 bits each.
+  Value inQuarters(const HalfRows &halves, int half, int panel);
+  /// Whether upper halves lie in pieces.
+  Value inPieces();
+  /// Whether the columns of the panel exist, and the row; null if both always do.
+  Value panelExists(const HalfRows &halves, int half, int panel);
+  /// Whether what exists of upper halves is to be read.
+  Value wantsHalves(Value exists);
+  /// The bits of an f32, in halves that lack 12 of them rounded to those that remain.
+  Value bitsOf(Value value);
   /// Loads the panel that starts at this group, if there is one.
   void loadHalves(int panel);
   /// Makes tile values of what was loaded.

@@ -23,6 +23,10 @@ bool mlir::cce::isReadBack(StoreOp store) {
   });
 }
 
+bool ProductKernel::hasQuarters() const {
+  return lowerHalves && cast<BufferType>(lowerHalves.getType()).getElementType().isInteger(4);
+}
+
 bool ProductKernel::stagesStores() const {
   if (reduce)
     return !saves.empty();
@@ -42,10 +46,17 @@ static LogicalResult findHalves(Block *block, ProductKernel &product, OpT &found
     if (found || product.reduce || isOther)
       return op.emitOpError("expected one pair of halves per kernel, not beside a reduction, on sm_90a");
     ArrayRef<StringAttr> axes = op.getUpper().getType().getAxes();
-    if (!isTokens(product.mAxis) || axes[0] != product.mAxis || axes[1] != product.nAxis)
-      return op.emitOpError("expected halves over 'tokens' and the second axis of the product on sm_90a");
-    if (lower.getDefiningOp<GatherOp>())
-      return op.emitOpError("expected lower halves that no list gathers on sm_90a");
+    if (axes[0] != product.mAxis || axes[1] != product.nAxis)
+      return op.emitOpError("expected halves over the axes of the product on sm_90a, '")
+             << product.mAxis.getValue() << "' and '" << product.nAxis.getValue() << "'";
+    bool isQuarter = op.getLower().getType().getElementType().isInteger(4);
+    if (isTokens(product.mAxis) == isQuarter)
+      return op.emitOpError("expected lower halves of i16 where rows are 'tokens', and of i4 where they are "
+                            "not, on sm_90a");
+    if (lower.getDefiningOp<GatherOp>() || (isQuarter && upper.getDefiningOp<GatherOp>()))
+      return op.emitOpError(isQuarter ? "expected halves that no list gathers where the lower ones are of "
+                                        "i4 on sm_90a"
+                                      : "expected lower halves that no list gathers on sm_90a");
     for (StoreOp store : product.stores)
       if (store.getTarget() != upper)
         return store.emitOpError("expected no store beside halves but to the upper ones on sm_90a");

@@ -48,6 +48,8 @@ struct ProductKernel {
   int64_t cluster; ///< blocks that share the tiles of the second operand
   Type elementType; ///< of both operands
 
+  /// Whether the lower halves have 4 bits.
+  bool hasQuarters() const;
   /// Whether results or codes of 16 bits go out through shared memory (StagedStore.h).
   bool stagesStores() const;
 

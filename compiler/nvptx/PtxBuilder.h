@@ -49,6 +49,7 @@ public:
   Value ori(Value a, Value b) { return arith::OrIOp::create(*this, a, b); }
   Value xori(Value a, Value b) { return arith::XOrIOp::create(*this, a, b); }
   Value shr(Value a, int64_t bits) { return arith::ShRUIOp::create(*this, a, c32(bits)); }
+  Value shl(Value a, int64_t bits) { return bits == 0 ? a : arith::ShLIOp::create(*this, a, c32(bits)); }
   Value add(Value a, int64_t b) { return b == 0 ? a : add(a, c32(b)); }
   Value mul(Value a, int64_t b) { return b == 1 ? a : mul(a, c32(b)); }
   Value andi(Value a, int64_t b) { return andi(a, c32(b)); }
@@ -100,8 +101,8 @@ public:
   }
   /// Two neighbouring f32 of global memory, or zeros without touching it.
   std::pair<Value, Value> loadPairIf(Value address, Value condition);
-  /// Four words of global memory at a multiple of 16 bytes, or zeros without touching it.
-  SmallVector<Value> loadWordsIf(Value address, Value condition);
+  /// Two or four words of global memory at a multiple of their size, or zeros without touching it.
+  SmallVector<Value> loadWordsIf(Value address, Value condition, int64_t count = 4);
   /// 16 bits of global memory as a word, or zero without touching it.
   Value loadHalfIf(Value address, Value condition);
   /// Four bytes of the eight of {a, b}, which the digits of the selector number, those of a from 0 on

@@ -1,9 +1,10 @@
 // Merges the states of the splits, finishes loss and log-sum-exp, and reduces in a fixed order: thread t adds up tokens
-// t, t + 1024, ..., in f64, then the threads are added as a tree. States are (maximum, sum), to base 2.
+// t, t + 1024, ..., in f64, then the threads are added as a tree. States are (maximum, sum), to base 2. Where tokens come in chunks,
+// `total` of them in all, the sum is kept from one to the next, and the loss is that of all so far.
 gpu.module @kernels {
   llvm.mlir.global internal @sums() {addr_space = 3 : i32, alignment = 8 : i64} : !llvm.array<1024 x f64>
 
-  llvm.func @finish_loss(%partial: !llvm.ptr<1>, %splits: i32, %padded: i32, %label_logit: !llvm.ptr<1>, %rows: !llvm.ptr<1>, %count: !llvm.ptr<1>, %reduction: i32, %error: !llvm.ptr<1>, %lse_or_null: !llvm.ptr<1>, %loss: !llvm.ptr<1>)
+  llvm.func @finish_loss(%partial: !llvm.ptr<1>, %splits: i32, %padded: i32, %label_logit: !llvm.ptr<1>, %rows: !llvm.ptr<1>, %count: !llvm.ptr<1>, %reduction: i32, %error: !llvm.ptr<1>, %lse_or_null: !llvm.ptr<1>, %loss: !llvm.ptr<1>, %total: !llvm.ptr<1>, %sum_or_null: !llvm.ptr<1>, %has_sum: i32)
       attributes {nvvm.kernel, nvvm.reqntid = array<i32: 1024, 1, 1>, cce.manifest = {
       kernel = "finish_loss", target = "sm_90a", entry = "finish_loss", threads = 1024 : i64, cluster = 1 : i64,
       shared_bytes = 0 : i64, tiles = {}, arguments = [
@@ -16,7 +17,10 @@ gpu.module @kernels {
          {kind = "scalar", buffer = "reduction", type = "i32"},
          {kind = "pointer", buffer = "error"},
          {kind = "pointer", buffer = "lse_or_null"},
-         {kind = "pointer", buffer = "loss"}]}} {
+         {kind = "pointer", buffer = "loss"},
+         {kind = "pointer", buffer = "total"},
+         {kind = "pointer", buffer = "sum_or_null"},
+         {kind = "scalar", buffer = "has_sum", type = "i32"}]}} {
     %c0 = arith.constant 0 : i32
     %c1 = arith.constant 1 : i32
     %c2 = arith.constant 2 : i32
@@ -133,12 +137,28 @@ gpu.module @kernels {
     %reduced = arith.cmpi ne, %reduction, %c0 : i32
     %writes = arith.andi %leader, %reduced : i1
     scf.if %writes {
-      %total = llvm.load %mine : !llvm.ptr<3> -> f64
+      %here = llvm.load %mine : !llvm.ptr<3> -> f64
+      %keeps_sum = llvm.icmp "ne" %sum_or_null, %null : !llvm.ptr<1>
+      %adds_sum = arith.cmpi ne, %has_sum, %c0 : i32
+      %so_far = scf.if %keeps_sum -> (f64) {
+        %before = scf.if %adds_sum -> (f64) {
+          %known = llvm.load %sum_or_null : !llvm.ptr<1> -> f64
+          scf.yield %known : f64
+        } else {
+          scf.yield %zero64 : f64
+        }
+        %with = arith.addf %before, %here : f64
+        llvm.store %with, %sum_or_null : f64, !llvm.ptr<1>
+        scf.yield %with : f64
+      } else {
+        scf.yield %here : f64
+      }
       %is_mean = arith.cmpi eq, %reduction, %c1 : i32
-      %n64 = arith.sitofp %n : i32 to f64
+      %all = llvm.load %total : !llvm.ptr<1> -> i32
+      %n64 = arith.sitofp %all : i32 to f64
       %one = arith.constant 1.0 : f64
       %divisor = arith.select %is_mean, %n64, %one : f64
-      %value = arith.divf %total, %divisor : f64
+      %value = arith.divf %so_far, %divisor : f64
       %rounded = arith.truncf %value : f64 to f32
       %bad = llvm.load %error : !llvm.ptr<1> -> i64
       %l0 = arith.constant 0 : i64

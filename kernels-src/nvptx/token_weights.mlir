@@ -3,7 +3,7 @@
 gpu.module @kernels {
   llvm.mlir.global internal @largest() {addr_space = 3 : i32, alignment = 4 : i64} : !llvm.array<1024 x f32>
 
-  llvm.func @token_weights(%dloss_or_null: !llvm.ptr<1>, %dlse_or_null: !llvm.ptr<1>, %lse: !llvm.ptr<1>, %rows: !llvm.ptr<1>, %count: !llvm.ptr<1>, %padded: i32, %reduction: i32, %lse_out: !llvm.ptr<1>, %prob_weight: !llvm.ptr<1>, %label_weight: !llvm.ptr<1>, %alpha: !llvm.ptr<1>)
+  llvm.func @token_weights(%dloss_or_null: !llvm.ptr<1>, %dlse_or_null: !llvm.ptr<1>, %lse: !llvm.ptr<1>, %rows: !llvm.ptr<1>, %count: !llvm.ptr<1>, %padded: i32, %reduction: i32, %lse_out: !llvm.ptr<1>, %prob_weight: !llvm.ptr<1>, %label_weight: !llvm.ptr<1>, %alpha: !llvm.ptr<1>, %total: !llvm.ptr<1>)
       attributes {nvvm.kernel, nvvm.reqntid = array<i32: 1024, 1, 1>, cce.manifest = {
       kernel = "token_weights", target = "sm_90a", entry = "token_weights", threads = 1024 : i64, cluster = 1 : i64,
       shared_bytes = 0 : i64, tiles = {}, arguments = [
@@ -17,7 +17,8 @@ gpu.module @kernels {
          {kind = "pointer", buffer = "lse_out"},
          {kind = "pointer", buffer = "prob_weight"},
          {kind = "pointer", buffer = "label_weight"},
-         {kind = "pointer", buffer = "alpha"}]}} {
+         {kind = "pointer", buffer = "alpha"},
+         {kind = "pointer", buffer = "total"}]}} {
     %c0 = arith.constant 0 : i32
     %c1 = arith.constant 1 : i32
     %c10 = arith.constant 10 : i32
@@ -35,7 +36,9 @@ gpu.module @kernels {
     %has_dlse = llvm.icmp "ne" %dlse_or_null, %null : !llvm.ptr<1>
     %per_token = arith.cmpi eq, %reduction, %c0 : i32
     %is_mean = arith.cmpi eq, %reduction, %c1 : i32
-    %nf = arith.sitofp %n : i32 to f32
+    // Of the mean, whose tokens may come in chunks.
+    %all = llvm.load %total : !llvm.ptr<1> -> i32
+    %nf = arith.sitofp %all : i32 to f32
     %divisor = arith.select %is_mean, %nf, %one : f32
     %most = scf.for %i = %tid to %n step %c1024 iter_args(%m = %zero) -> (f32) : i32 {
       %i64 = arith.extui %i : i32 to i64

@@ -161,6 +161,10 @@ size_t cce_plan_backward_workspace(const cce_plan *plan) {
   return plan ? plan->plan->backwardWorkspace() : 0;
 }
 
+size_t cce_plan_gradients_workspace(const cce_plan *plan) {
+  return plan ? plan->plan->gradientsWorkspace() : 0;
+}
+
 size_t cce_plan_filter_state(const cce_plan *plan) { return plan ? plan->plan->filterState() : 0; }
 
 size_t cce_plan_saved_logits(const cce_plan *plan) { return plan ? plan->plan->savedLogits() : 0; }
@@ -213,5 +217,20 @@ cce_status cce_backward(cce_plan *plan, const cce_backward_args *args, void *str
     CCE_RETURN_IF_ERROR(checkNotNull("plan", plan));
     CCE_RETURN_IF_ERROR(checkNotNull("args", args));
     return plan->plan->backward(*args, stream);
+  });
+}
+
+void cce_gradients_args_init(cce_gradients_args *args) {
+  if (!args)
+    return;
+  *args = {};
+  args->struct_size = sizeof(*args);
+}
+
+cce_status cce_loss_and_gradients(cce_plan *plan, const cce_gradients_args *args, void *stream) {
+  return guarded([&]() -> Status {
+    CCE_RETURN_IF_ERROR(checkNotNull("plan", plan));
+    CCE_RETURN_IF_ERROR(checkNotNull("args", args));
+    return plan->plan->lossAndGradients(*args, stream);
   });
 }

@@ -109,22 +109,25 @@ Status finishLoss(const Bindings &bindings) {
   const auto *error = arguments.buffer<const int64_t>("error");
   auto *lse = arguments.buffer<float>("lse_or_null");
   auto *loss = arguments.buffer<float>("loss");
+  const auto *total = arguments.buffer<const int32_t>("total");
+  auto *keptSum = arguments.buffer<double>("sum_or_null");
+  const bool hasSum = arguments.integer("has_sum") != 0;
   CCE_RETURN_IF_ERROR(arguments.status);
 
-  double sum = 0;
+  double sum = keptSum && hasSum ? *keptSum : 0;
   for (int32_t i = 0; i < *count; ++i) {
     float maximum = -infinity;
     for (int64_t s = 0; s < splits; ++s)
       maximum = std::fmax(maximum, partial[2 * (s * padded + i)]);
-    double total = 0;
+    double scaledSum = 0;
     for (int64_t s = 0; s < splits; ++s) {
       const float *state = partial + 2 * (s * padded + i);
       // An empty state would give -inf - -inf.
       if (state[0] != -infinity)
-        total += state[1] * std::exp2(double(state[0]) - maximum);
+        scaledSum += state[1] * std::exp2(double(state[0]) - maximum);
     }
     // States hold base-2 logarithms. Without any class above -inf this is -inf + log2(0) = -inf.
-    const double tokenLse = (maximum + std::log2(total)) * 0.69314718055994530942;
+    const double tokenLse = (maximum + std::log2(scaledSum)) * 0.69314718055994530942;
     const double nll = tokenLse - labelLogit[i];
     if (lse)
       lse[rows[i]] = float(tokenLse);
@@ -132,12 +135,14 @@ Status finishLoss(const Bindings &bindings) {
       loss[rows[i]] = float(nll);
     sum += nll;
   }
+  if (keptSum)
+    *keptSum = sum;
   if (reduction == CCE_REDUCTION_NONE)
     return {};
   if (error[0] >= 0)
     *loss = nan;
   else
-    *loss = float(reduction == CCE_REDUCTION_MEAN ? sum / *count : sum);
+    *loss = float(reduction == CCE_REDUCTION_MEAN ? sum / *total : sum);
   return {};
 }
 
@@ -154,6 +159,7 @@ Status tokenWeights(const Bindings &bindings) {
   auto *probWeight = arguments.buffer<float>("prob_weight");
   auto *labelWeight = arguments.buffer<float>("label_weight");
   auto *alpha = arguments.buffer<float>("alpha");
+  const auto *total = arguments.buffer<const int32_t>("total");
   CCE_RETURN_IF_ERROR(arguments.status);
 
   const int32_t n = *count;
@@ -162,7 +168,7 @@ Status tokenWeights(const Bindings &bindings) {
     const int32_t row = rows[i];
     float g = !dloss ? 1.0f : reduction == CCE_REDUCTION_NONE ? dloss[row] : dloss[0];
     if (reduction == CCE_REDUCTION_MEAN)
-      g /= float(n);
+      g /= float(*total);
     const float h = dlse ? dlse[row] : 0.0f;
     lseOut[i] = lse[row];
     probWeight[i] = g + h;

@@ -3,6 +3,8 @@
 //===----------------------------------------------------------------------===//
 #include "runtime/plan/Layout.h"
 
+#include "runtime/plan/Rounds.h"
+
 #include <algorithm>
 #include <cmath>
 #include <limits>
@@ -48,6 +50,9 @@ constexpr int64_t headParts = 2;
 
 /// The estimate may be too high for one token in so many; else the backward is exact.
 constexpr int64_t missedShare = 8;
+
+/// Of smaller chunks each would read and write the sums of dC for too little.
+constexpr int64_t leastTokensInChunk = 512;
 
 /// More than any memory; sizes that would be larger stay here instead of overflowing.
 constexpr int64_t enormous = int64_t(1) << 60;
@@ -343,6 +348,54 @@ int64_t chooseFilter(Layout &layout, const Problem &problem, const LayoutInputs 
   return small.end;
 }
 
+/// Everything of chunks of so many tokens.
+void placeTokenChunks(TokenChunks &chunks, const Layout &layout, const Problem &problem,
+                      const LayoutInputs &inputs, int64_t start, int64_t size) {
+  const int64_t element = dtypeSize(problem.dtype);
+  const int64_t tiles = divideUp(problem.vocab, savedTile);
+  chunks.size = size;
+  chunks.count = divideUp(layout.padded, size);
+  chunks.stride = tiles * savedTile;
+  Allocator allocator(start);
+  chunks.counts = allocator.take({4, chunks.count});
+  chunks.lossSum = allocator.take({8});
+  chunks.labelLogit = allocator.take({4, layout.padded});
+  chunks.lse = allocator.take({4, problem.tokens});
+  for (Slice *slice : {&chunks.compactLse, &chunks.probWeight, &chunks.labelWeight})
+    *slice = allocator.take({4, size});
+  chunks.alpha = allocator.take({4});
+  const int64_t last = layout.padded - (chunks.count - 1) * size;
+  const int64_t states = chunkSplits(size, tiles, inputs.multiprocessors) * size;
+  const int64_t lastStates = chunkSplits(last, tiles, inputs.multiprocessors) * last;
+  chunks.partial = allocator.take({8, std::max(states, lastStates)});
+  chunks.maxima = allocator.take({4, tiles, size});
+  chunks.codes = allocator.take({element, size, chunks.stride});
+  const int64_t rowBytes = divideUp(problem.hidden, 2);
+  chunks.sumLower = allocator.take({chunks.count > 1 ? rowBytes : 0, problem.vocab});
+  chunks.bytes = allocator.end;
+}
+
+/// Decides how many tokens a chunk has.
+void chooseTokenChunks(Layout &layout, const Problem &problem, const LayoutInputs &inputs,
+                       int64_t start) {
+  auto place = [&](int64_t size) {
+    TokenChunks chunks;
+    placeTokenChunks(chunks, layout, problem, inputs, start, size);
+    return chunks;
+  };
+  const ChunkedTokens tokens{layout.padded, problem.hidden, problem.vocab, inputs.multiprocessors};
+  const int64_t least = inputs.sumsClasses ? std::min(leastTokensInChunk, layout.padded) : layout.padded;
+  const int64_t size = chooseTokenChunk(tokens, least, [&](int64_t each) {
+    return uint64_t(place(each).bytes) <= problem.workspaceLimit;
+  });
+  if (size > 0)
+    layout.tokenChunks = place(size);
+  else
+    layout.tokenChunks.whyNot = "chunks of " + std::to_string(least) +
+                                " tokens need a workspace of " + std::to_string(place(least).bytes) +
+                                " bytes";
+}
+
 } // namespace
 
 Expected<Layout> Layout::choose(const Problem &problem, const LayoutInputs &inputs) {
@@ -405,6 +458,18 @@ Expected<Layout> Layout::choose(const Problem &problem, const LayoutInputs &inpu
       *slice = forward.take({4, filter.missedCapacity});
   }
   layout.forwardBytes = forward.end;
+
+  // A forward is done with its part of the workspace when it writes the log-sum-exp, and a backward has not begun with
+  // chunks when it reads it.
+  Allocator between(std::max(forward.end, tokensEnd));
+  layout.lseBetween = between.take({4, problem.tokens});
+  const int64_t inTurn = std::max(layout.backwardBytes, between.end);
+  if (inputs.chunksTokens)
+    chooseTokenChunks(layout, problem, inputs, shared.end);
+  // Wanting dbias, or no gradient, makes a forward and a backward of any call.
+  layout.gradientsBytes = layout.tokenChunks.size == 0 || problem.hasBias()
+                              ? std::max(inTurn, layout.tokenChunks.bytes)
+                              : std::max(layout.forwardBytes, layout.tokenChunks.bytes);
   return layout;
 }
 

@@ -61,6 +61,10 @@ struct LayoutInputs {
   int64_t headClassTile = 1;
   /// Whether the forward may save logits.
   bool saves = false;
+  /// Whether loss and gradients may come chunk of tokens by chunk of tokens.
+  bool chunksTokens = false;
+  /// Whether there may be more than one, with sums of dC between them.
+  bool sumsClasses = false;
 };
 
 /// Classes from `first` on, whose logits the backward computes chunk by chunk, and what it needs for
@@ -93,6 +97,27 @@ struct SavedLayout {
   int64_t backwardBytes = 0;
   /// The other classes.
   Chunks others;
+};
+
+/// Chunks of tokens for cce_loss_and_gradients, with all classes each: the logits of a chunk are saved, its part of dE is
+/// complete, and dC is the sum of what all give.
+struct TokenChunks {
+  /// Tokens of a chunk, whole tiles, and how many chunks; 0: there are none.
+  int64_t size = 0;
+  int64_t count = 0;
+  /// Why not, if there may be some.
+  std::string whyNot;
+  /// Elements between the rows of the codes, and of the G that takes their place.
+  int64_t stride = 0;
+  /// Tokens of each chunk, and of the loss the sum so far (f64).
+  Slice counts, lossSum;
+  /// Of all tokens. `lse` by position, where the caller does not want it.
+  Slice labelLogit, lse;
+  /// Of one chunk.
+  Slice compactLse, probWeight, labelWeight, alpha, partial, maxima, codes;
+  /// Of the sums of dC over chunks what does not lie in dC: 4 bits an element.
+  Slice sumLower;
+  int64_t bytes = 0;
 };
 
 /// What the filter needs besides the rest of a layout. docs/architecture.md has the sequence.
@@ -166,6 +191,10 @@ struct Layout {
   int64_t backwardBytes = 0;
   FilterLayout filter;
   SavedLayout saved;
+  TokenChunks tokenChunks;
+  /// Where a forward and a backward in one call have the log-sum-exp between them, if the caller does not want it.
+  Slice lseBetween;
+  int64_t gradientsBytes = 0;
 
   /// Fails with CCE_RESOURCE_EXHAUSTED if not even one tile of classes fits the limit.
   static Expected<Layout> choose(const Problem &problem, const LayoutInputs &inputs);

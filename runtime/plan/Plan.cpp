@@ -3,6 +3,8 @@
 //===----------------------------------------------------------------------===//
 #include "runtime/plan/Plan.h"
 
+#include "runtime/plan/Rounds.h"
+
 #include <algorithm>
 #include <future>
 #include <numeric>
@@ -11,9 +13,6 @@
 namespace cce::rt {
 
 namespace {
-
-/// Tokens of a warpgroup tile; buffers over tokens are padded to it.
-constexpr int64_t gpuTokenGranule = 128;
 
 std::string tilesText(const Manifest &manifest) {
   std::string text;
@@ -49,22 +48,12 @@ constexpr int64_t clusterTokens = 1024;
 void addCluster(KernelRequest &request) {
   for (const char *shared :
        {"lse_forward", "lse_forward_filter", "lse_forward_save", "logit_grad",
-        "grad_embedding_halves", "grad_embedding_halves_partial", "grad_classifier"})
+        "grad_embedding_halves", "grad_embedding_halves_partial", "grad_classifier",
+        "grad_classifier_halves", "grad_classifier_halves_partial"})
     if (auto width = request.config.find("tile_n");
         request.kernel == shared &&
         (width == request.config.end() || width->second % 128 == 0))
       request.config.emplace("cluster", 2);
-}
-
-/// How wide grad_embedding's tiles of the hidden axis are best: those of 256 columns are the fastest for
-/// each, but there are few of them, and in the last round most multiprocessors may have none. Measured on
-/// an H100: Gemma 2 (9 tiles of 256 or 12 of 192) 0.93 of the time, GPT-2 (3 or 4) 0.75.
-int64_t embeddingTile(int64_t tokens, int64_t hidden, int64_t multiprocessors) {
-  constexpr int64_t usualChunk = 4096; // others decide the same, but where it hardly matters
-  auto seconds = [&](int64_t width) {
-    return ProductTile{gpuTokenGranule, width}.seconds(tokens, hidden, usualChunk, multiprocessors);
-  };
-  return seconds(192) < seconds(256) ? 192 : 256;
 }
 
 std::string megabytes(int64_t bytes) {
@@ -122,6 +111,10 @@ Status Plan::checkDeviceRules() {
 }
 
 KernelRequest Plan::requestFor(const std::string &kernel) const {
+  return requestFor(kernel, problem.tokens, problem.tokens >= clusterTokens);
+}
+
+KernelRequest Plan::requestFor(const std::string &kernel, int64_t tokens, bool inPairs) const {
   KernelRequest request;
   request.kernel = kernel;
   request.target = backend->target();
@@ -143,9 +136,9 @@ KernelRequest Plan::requestFor(const std::string &kernel) const {
     request.config.clear();
   if (request.target == "sm_90a" && kernel.starts_with("grad_embedding_halves") &&
       !request.config.contains("tile_n"))
-    if (embeddingTile(problem.tokens, problem.hidden, backend->parallelism()) == 192)
+    if (embeddingTile(tokens, problem.hidden, backend->parallelism()) == 192)
       request.config["tile_n"] = 192;
-  if (request.target == "sm_90a" && problem.tokens >= clusterTokens)
+  if (request.target == "sm_90a" && inPairs)
     addCluster(request);
   // Parts of the sample that it goes over are tiles: narrow ones, so that there are more.
   if (kernel == "lse_forward_classes" && request.target == "sm_90a")
@@ -153,8 +146,8 @@ KernelRequest Plan::requestFor(const std::string &kernel) const {
   return request;
 }
 
-Expected<KernelPtr> Plan::loadKernel(const std::string &kernel) const {
-  KernelRequest request = requestFor(kernel);
+Expected<KernelPtr> Plan::loadKernel(KernelRequest request) const {
+  const std::string kernel = request.kernel;
   Expected<KernelPtr> loaded = backend->loadKernel(request);
   // A configuration that was timed with another kernel need not fit this one.
   if (loaded.ok() || request.config.empty() || tunedAs(kernel) == kernel ||
@@ -164,12 +157,12 @@ Expected<KernelPtr> Plan::loadKernel(const std::string &kernel) const {
   return backend->loadKernel(request);
 }
 
-Status Plan::loadAll(const std::vector<std::pair<std::string, KernelPtr *>> &kernels) {
+Status Plan::loadAll(const std::vector<std::pair<KernelRequest, KernelPtr *>> &kernels) {
   // At the same time: compiling is most of the cost of a first plan.
   std::vector<std::future<Status>> loads;
-  for (const auto &[name, kernel] : kernels) {
-    auto load = [this, &name = name, kernel = kernel]() -> Status {
-      CCE_ASSIGN_OR_RETURN(*kernel, loadKernel(name));
+  for (const auto &[request, kernel] : kernels) {
+    auto load = [this, &request = request, kernel = kernel]() -> Status {
+      CCE_ASSIGN_OR_RETURN(*kernel, loadKernel(request));
       return {};
     };
     try {
@@ -237,7 +230,10 @@ Status Plan::build() {
     kernels.emplace_back(std::string("grad_from_saved_") + dtypeName(problem.dtype),
                          &gradFromSavedKernel);
   }
-  CCE_RETURN_IF_ERROR(loadAll(kernels));
+  std::vector<std::pair<KernelRequest, KernelPtr *>> requests;
+  for (const auto &[name, kernel] : kernels)
+    requests.emplace_back(requestFor(name), kernel);
+  CCE_RETURN_IF_ERROR(loadAll(requests));
   if (filter && problem.filterTail == CCE_FILTER_TAIL_CORRECT) {
     // The sample is one tile of tokens.
     KernelRequest request = requestFor("logit_grad");
@@ -258,7 +254,7 @@ Status Plan::build() {
 
   const bool onGpu = backend->device() == CCE_DEVICE_CUDA;
   LayoutInputs inputs;
-  inputs.tokenGranule = onGpu ? gpuTokenGranule : 1;
+  inputs.tokenGranule = onGpu ? tileTokens : 1;
   for (const KernelPtr *kernel :
        {&indexedMatmul, &lseForward, &lseForwardSave, &logitGrad, &gradEmbedding, &gradClassifier,
         &gradBias, &filterKernels.lseForwardClasses, &filterKernels.lseForward,
@@ -302,6 +298,9 @@ Status Plan::build() {
     inputs.headClassTile = filterKernels.lseForwardClasses->manifest().tile("classes", 1);
   }
   inputs.saves = saves;
+  inputs.chunksTokens = whyNoTokenChunks().empty();
+  // Sums lie in dC by panels of 64 elements.
+  inputs.sumsClasses = problem.hidden % 64 == 0 && backend->supportsLayout(problem.dc(nullptr));
   CCE_ASSIGN_OR_RETURN(layout, Layout::choose(problem, inputs));
   if (layout.all.count > 1 || (layout.saved.classes > 0 && layout.saved.others.count > 0)) {
     // Of the same configuration, or the last chunk's kernel would not find the halves of the sums.
@@ -309,6 +308,9 @@ Status Plan::build() {
     request.kernel += "_partial";
     CCE_ASSIGN_OR_RETURN(gradEmbeddingPartial, backend->loadKernel(request));
   }
+
+  if (layout.tokenChunks.size > 0)
+    CCE_RETURN_IF_ERROR(loadChunkKernels());
 
   // Results stay where the caller wants them, so a kernel that stores through a tensor map can
   // only be used with results that meet its rules.
@@ -327,6 +329,26 @@ Status Plan::build() {
   return {};
 }
 
+Status Plan::loadChunkKernels() {
+  const TokenChunks &chunks = layout.tokenChunks;
+  // A pair with one tile would leave a block without work for as long as the other has some.
+  constexpr int64_t pair = 2 * tileTokens;
+  const bool inPairs = chunks.size % pair == 0 && layout.padded % pair == 0;
+  std::vector<std::pair<KernelRequest, KernelPtr *>> kernels = {
+      {requestFor("chunk_counts"), &chunkKernels.counts},
+      {requestFor("lse_forward_save", chunks.size, inPairs), &chunkKernels.lseForward},
+      {requestFor("grad_embedding_halves", chunks.size, inPairs), &chunkKernels.gradEmbedding}};
+  if (!gradFromSavedKernel)
+    kernels.emplace_back(requestFor(std::string("grad_from_saved_") + dtypeName(problem.dtype)),
+                         &gradFromSavedKernel);
+  if (chunks.count > 1)
+    kernels.insert(kernels.end(), {{requestFor("grad_classifier_halves_partial"),
+                                    &chunkKernels.gradClassifierPartial},
+                                   {requestFor("grad_classifier_halves"),
+                                    &chunkKernels.gradClassifier}});
+  return loadAll(kernels);
+}
+
 std::string Plan::whyNoFilter() const {
   if (backend->device() != CCE_DEVICE_CUDA)
     return "the CPU target has none";
@@ -342,12 +364,28 @@ std::string Plan::whyNothingSaved() const {
     return "the CPU target computes them again";
   if (problem.filterEps > 0)
     return "a filter decides on the device what is computed again";
-  if (problem.transform != "identity" && problem.transform != "bias" &&
-      problem.transform != "softcap")
+  if (!gradientFollowsFromLogit())
     return "only of plain, biased or capped ones the gradient is known from their value";
   if (packE || packC)
     return "E or C has to be copied to padded rows";
   return layout.saved.whyNot;
+}
+
+bool Plan::gradientFollowsFromLogit() const {
+  return problem.transform == "identity" || problem.transform == "bias" ||
+         problem.transform == "softcap";
+}
+
+std::string Plan::whyNoTokenChunks() const {
+  if (backend->device() != CCE_DEVICE_CUDA)
+    return "the CPU target keeps no logits";
+  if (problem.tokens == 0)
+    return "there are no tokens";
+  if (!gradientFollowsFromLogit())
+    return "only of plain, biased or capped logits the gradient is known from their value";
+  if (packE || packC)
+    return "E or C has to be copied to padded rows";
+  return layout.tokenChunks.whyNot;
 }
 
 std::string Plan::describeInWords() const {
@@ -399,6 +437,21 @@ std::string Plan::describeInWords() const {
       out << "\n";
       line("lse_forward_save", lseForwardSave);
     }
+  }
+  const TokenChunks &chunks = layout.tokenChunks;
+  out << "loss and gradients in one call: workspace " << megabytes(layout.gradientsBytes);
+  if (chunks.size == 0) {
+    out << ", a forward and an exact backward, because " << whyNoTokenChunks() << "\n";
+  } else {
+    if (chunks.count == 1)
+      out << ", all tokens at once";
+    else
+      out << ", tokens in " << chunks.count << " chunks of " << chunks.size << ", sums of dC in "
+          << megabytes(chunks.sumLower.bytes) << " and dC";
+    out << "; nothing is computed twice" << (problem.hasBias() ? ", unless for dbias" : "") << "\n";
+    line("lse_forward_save", chunkKernels.lseForward);
+    line("grad_embedding_halves", chunkKernels.gradEmbedding);
+    line("grad_classifier_halves", chunkKernels.gradClassifier);
   }
   if (problem.filterEps > 0) {
     const FilterLayout &filter = layout.filter;

@@ -24,9 +24,11 @@ public:
 
   Status forward(const cce_forward_args &args, void *stream) const;
   Status backward(const cce_backward_args &args, void *stream) const;
+  Status lossAndGradients(const cce_gradients_args &args, void *stream) const;
 
   size_t forwardWorkspace() const { return size_t(layout.forwardBytes); }
   size_t backwardWorkspace() const { return size_t(layout.backwardBytes); }
+  size_t gradientsWorkspace() const { return size_t(layout.gradientsBytes); }
   size_t filterState() const { return size_t(layout.filter.stateBytes); }
   size_t savedLogits() const { return size_t(layout.saved.bytes); }
   /// Of a backward that gets the saved logits.
@@ -44,13 +46,20 @@ private:
 
   Status build();
   Status checkDeviceRules();
-  Status loadAll(const std::vector<std::pair<std::string, KernelPtr *>> &kernels);
+  Status loadAll(const std::vector<std::pair<KernelRequest, KernelPtr *>> &kernels);
   KernelRequest requestFor(const std::string &kernel) const;
-  Expected<KernelPtr> loadKernel(const std::string &kernel) const;
+  /// For so many tokens at a time, whose tiles come in pairs or not.
+  KernelRequest requestFor(const std::string &kernel, int64_t tokens, bool inPairs) const;
+  Expected<KernelPtr> loadKernel(KernelRequest request) const;
+  Status loadChunkKernels();
   /// Why there is no filtered path; empty if there is, or if the layout has yet to decide.
   std::string whyNoFilter() const;
   /// Why no logits are saved, likewise.
   std::string whyNothingSaved() const;
+  /// Why loss and gradients in one call are a forward and a backward, likewise.
+  std::string whyNoTokenChunks() const;
+  /// Whether the gradient of a logit is known from its value.
+  bool gradientFollowsFromLogit() const;
   std::string describeInWords() const;
   /// Whether sums of dE over chunks lie in dE with their upper halves: on a GPU, where dE has 16 bits.
   bool sumInHalves() const { return backend->device() == CCE_DEVICE_CUDA; }
@@ -64,6 +73,10 @@ private:
   }
   Status checkWorkspace(const char *name, const void *workspace, size_t bytes,
                         int64_t needed) const;
+  /// All arguments but the workspace.
+  Status checkForward(const cce_forward_args &args) const;
+  Status checkBackward(const cce_backward_args &args) const;
+  Status checkLabels(const int64_t *error, void *stream) const;
   Status checkOperand(const char *name, const BufferBinding &matrix, bool packed) const;
 
   /// select_tokens and, for a 16-bit bias, its conversion: the start of both directions. `bias`
@@ -90,8 +103,17 @@ private:
   struct Chunk;
   Status backwardChunk(const BackwardCall &call, const Tokens &tokens, const Chunk &chunk,
                        void *stream) const;
+  /// Logits in 16 bits, and what the gradients out of them need beside.
+  struct SavedLogits;
+  struct TokenWeights;
   /// G in the place of the saved logits.
-  Status gradFromSaved(const BackwardCall &call, const Tokens &tokens, void *stream) const;
+  Status gradFromSaved(const SavedLogits &saved, const TokenWeights &weights, const Tokens &tokens,
+                       void *stream) const;
+
+  /// GradientsRun.cpp.
+  Status gradientsByChunks(const cce_gradients_args &args, void *stream) const;
+  struct ChunkCall;
+  Status chunkOfTokens(const ChunkCall &call, int64_t index, void *stream) const;
 
   /// FilteredRun.cpp. Before lse_forward_filter: estimates log-sum-exps, and `bindings`, which has
   /// all else for it, gets its thresholds and the bitmaps that it fills.
@@ -121,8 +143,12 @@ private:
   KernelPtr tokenWeights, logitGrad, gradEmbeddingPartial, gradEmbedding, gradClassifier, gradBias;
   /// Null if not needed.
   KernelPtr biasToFloat, floatToBias, packRows;
-  /// Null if no logits are saved.
+  /// Null if no logits are saved, and there are no chunks of tokens.
   KernelPtr lseForwardSave, gradFromSavedKernel;
+  /// Null if there are no chunks of tokens; those of dC also if there is only one.
+  struct {
+    KernelPtr counts, lseForward, gradEmbedding, gradClassifierPartial, gradClassifier;
+  } chunkKernels;
   /// Null if there is no filtered path.
   struct {
     KernelPtr countLabels, headClasses, lseForwardClasses, threshold, lseForward, missedTokens,

@@ -17,14 +17,6 @@ constexpr size_t savedLogitsAlignment = 256;
 constexpr int64_t savedTokensAnItem = 8;
 constexpr int64_t savedClassesAnItem = 4 * savedTile;
 
-/// Rows [first, first + rows) of a matrix.
-BufferBinding rowsOf(BufferBinding matrix, int64_t first, int64_t rows) {
-  matrix.base =
-      static_cast<char *>(matrix.base) + first * matrix.strides[0] * dtypeSize(matrix.dtype);
-  matrix.sizes[0] = rows;
-  return matrix;
-}
-
 Status missing(const char *name) {
   return makeError(CCE_INVALID_ARGUMENT, name, ": expected memory, got NULL");
 }
@@ -116,13 +108,8 @@ void Plan::bindClasses(Bindings &bindings, const BufferBinding &c, const float *
   bindings.vector("bias", bias, CCE_F32, classes).extent("vocab", classes).origin("vocab", origin);
 }
 
-Status Plan::forward(const cce_forward_args &args, void *stream) const {
+Status Plan::checkForward(const cce_forward_args &args) const {
   const bool perToken = problem.reduction == CCE_REDUCTION_NONE;
-  if (args.struct_size != sizeof(cce_forward_args))
-    return makeError(CCE_INVALID_ARGUMENT, "args.struct_size: expected ", sizeof(cce_forward_args),
-                     " (call cce_forward_args_init first), got ", args.struct_size);
-  CCE_RETURN_IF_ERROR(
-      checkWorkspace("args.workspace", args.workspace, args.workspace_bytes, layout.forwardBytes));
   if (!args.bias != !problem.hasBias())
     return makeError(CCE_INVALID_ARGUMENT, "args.bias: expected ",
                      problem.hasBias() ? "memory, got NULL"
@@ -139,8 +126,7 @@ Status Plan::forward(const cce_forward_args &args, void *stream) const {
   if (filtered)
     CCE_RETURN_IF_ERROR(
         backend->checkPointer("args.filter_state", args.filter_state, filterStateAlignment));
-  const SavedLayout &saved = layout.saved;
-  const bool saves = args.saved_logits && saved.classes > 0 && problem.tokens > 0;
+  const bool saves = args.saved_logits && layout.saved.classes > 0 && problem.tokens > 0;
   if (saves)
     CCE_RETURN_IF_ERROR(
         backend->checkPointer("args.saved_logits", args.saved_logits, savedLogitsAlignment));
@@ -154,7 +140,21 @@ Status Plan::forward(const cce_forward_args &args, void *stream) const {
       CCE_RETURN_IF_ERROR(
           backend->checkPointer("args.bias", args.bias, size_t(dtypeSize(problem.biasDtype))));
   }
+  return {};
+}
 
+Status Plan::forward(const cce_forward_args &args, void *stream) const {
+  const bool perToken = problem.reduction == CCE_REDUCTION_NONE;
+  if (args.struct_size != sizeof(cce_forward_args))
+    return makeError(CCE_INVALID_ARGUMENT, "args.struct_size: expected ", sizeof(cce_forward_args),
+                     " (call cce_forward_args_init first), got ", args.struct_size);
+  CCE_RETURN_IF_ERROR(
+      checkWorkspace("args.workspace", args.workspace, args.workspace_bytes, layout.forwardBytes));
+  CCE_RETURN_IF_ERROR(checkForward(args));
+  const bool filtered = args.filter_state && layout.filter.slots > 0 && problem.tokens > 0;
+  const SavedLayout &saved = layout.saved;
+  const bool saves = args.saved_logits && saved.classes > 0 && problem.tokens > 0;
+  const BufferBinding e = problem.e(args.e), c = problem.c(args.c);
   auto *workspace = static_cast<char *>(args.workspace);
   int64_t *error = args.label_error ? args.label_error : at<int64_t>(workspace, layout.error);
   auto *partial = at<float>(workspace, layout.forward.partial);
@@ -206,17 +206,24 @@ Status Plan::forward(const cce_forward_args &args, void *stream) const {
       .scalar("reduction", int64_t(problem.reduction))
       .vector("error", error, CCE_I64, 2)
       .vector("lse_or_null", args.lse, CCE_F32, problem.tokens)
-      .vector("loss", args.loss, CCE_F32, perToken ? problem.tokens : 1);
+      .vector("loss", args.loss, CCE_F32, perToken ? problem.tokens : 1)
+      .scalarBuffer("total", at<void>(workspace, layout.count), CCE_I32)
+      .scalarBuffer("sum_or_null", nullptr, CCE_DTYPE_NONE)
+      .scalar("has_sum", int64_t(0));
   CCE_RETURN_IF_ERROR(backend->launch(*finishLoss, bindings, 1, stream));
 
-  if (problem.checkLabels) {
-    int64_t found[2] = {-1, 0};
-    CCE_RETURN_IF_ERROR(backend->copyToHost(found, error, sizeof(found), stream));
-    if (found[0] >= 0)
-      return makeError(CCE_INVALID_ARGUMENT, "args.labels: expected a class in [0, ", problem.vocab,
-                       ") or ignore_index (", problem.ignoreIndex, ") at position ", found[0],
-                       ", got ", found[1]);
-  }
+  return checkLabels(error, stream);
+}
+
+Status Plan::checkLabels(const int64_t *error, void *stream) const {
+  if (!problem.checkLabels)
+    return {};
+  int64_t found[2] = {-1, 0};
+  CCE_RETURN_IF_ERROR(backend->copyToHost(found, error, sizeof(found), stream));
+  if (found[0] >= 0)
+    return makeError(CCE_INVALID_ARGUMENT, "args.labels: expected a class in [0, ", problem.vocab,
+                     ") or ignore_index (", problem.ignoreIndex, ") at position ", found[0],
+                     ", got ", found[1]);
   return {};
 }
 
@@ -245,12 +252,7 @@ Status Plan::forwardSaving(char *memory, const Tokens &tokens, const BufferBindi
                 saved.otherSplits);
 }
 
-Status Plan::backward(const cce_backward_args &args, void *stream) const {
-  if (args.struct_size != sizeof(cce_backward_args))
-    return makeError(CCE_INVALID_ARGUMENT, "args.struct_size: expected ", sizeof(cce_backward_args),
-                     " (call cce_backward_args_init first), got ", args.struct_size);
-  CCE_RETURN_IF_ERROR(checkWorkspace("args.workspace", args.workspace, args.workspace_bytes,
-                                     backwardBytes(args.saved_logits != nullptr)));
+Status Plan::checkBackward(const cce_backward_args &args) const {
   const bool anyTokens = problem.tokens > 0;
   if (args.dbias && !problem.hasBias())
     return makeError(CCE_INVALID_ARGUMENT,
@@ -299,6 +301,22 @@ Status Plan::backward(const cce_backward_args &args, void *stream) const {
   if (args.kept_fraction)
     CCE_RETURN_IF_ERROR(
         backend->checkPointer("args.kept_fraction", args.kept_fraction, sizeof(float)));
+  return {};
+}
+
+Status Plan::backward(const cce_backward_args &args, void *stream) const {
+  if (args.struct_size != sizeof(cce_backward_args))
+    return makeError(CCE_INVALID_ARGUMENT, "args.struct_size: expected ", sizeof(cce_backward_args),
+                     " (call cce_backward_args_init first), got ", args.struct_size);
+  CCE_RETURN_IF_ERROR(
+      checkWorkspace("args.workspace", args.workspace, args.workspace_bytes,
+                     backwardBytes(args.saved_logits != nullptr)));
+  CCE_RETURN_IF_ERROR(checkBackward(args));
+  const bool anyTokens = problem.tokens > 0;
+  const bool filtered =
+      args.filter_state && !args.dbias && layout.filter.slots > 0 && anyTokens;
+  const bool isSaved = args.saved_logits && layout.saved.classes > 0 && anyTokens;
+  const BufferBinding e = problem.e(args.e);
 
   // The filtered path writes over these where it leaves something out.
   if (args.dropped_mass && anyTokens)
@@ -333,7 +351,8 @@ Status Plan::backward(const cce_backward_args &args, void *stream) const {
       .vector("lse_out", at<void>(workspace, slices.lse), CCE_F32, layout.padded)
       .vector("prob_weight", at<void>(workspace, slices.probWeight), CCE_F32, layout.padded)
       .vector("label_weight", at<void>(workspace, slices.labelWeight), CCE_F32, layout.padded)
-      .scalarBuffer("alpha", at<void>(workspace, slices.alpha), CCE_F32);
+      .scalarBuffer("alpha", at<void>(workspace, slices.alpha), CCE_F32)
+      .scalarBuffer("total", at<void>(workspace, layout.count), CCE_I32);
   CCE_RETURN_IF_ERROR(backend->launch(*tokenWeights, bindings, 1, stream));
 
   // Kernels write only the rows of tokens that take part.
@@ -417,8 +436,15 @@ Status Plan::backwardChunk(const BackwardCall &call, const Tokens &tokens, const
                            tilesOf(*kernel, axis0, extent0) * tilesOf(*kernel, axis1, extent1),
                            stream);
   };
+  const SavedLayout &saved = layout.saved;
+  auto *memory = static_cast<char *>(args.saved_logits);
+  const SavedLogits logits{chunk.g.base, saved.stride, at<void>(memory, saved.maxima),
+                           at<void>(memory, saved.labelLogit), saved.classes};
+  const TokenWeights weights{
+      at<void>(workspace, slices.lse), at<void>(workspace, slices.probWeight),
+      at<void>(workspace, slices.labelWeight), at<void>(workspace, slices.alpha)};
   CCE_RETURN_IF_ERROR(chunk.isSaved
-                          ? gradFromSaved(call, tokens, stream)
+                          ? gradFromSaved(logits, weights, tokens, stream)
                           : run(logitGrad, "tokens", layout.padded, "vocab", classes));
   if (args.de)
     CCE_RETURN_IF_ERROR(run(chunk.isLast ? gradEmbedding : gradEmbeddingPartial, "tokens",
@@ -430,29 +456,26 @@ Status Plan::backwardChunk(const BackwardCall &call, const Tokens &tokens, const
   return {};
 }
 
-Status Plan::gradFromSaved(const BackwardCall &call, const Tokens &tokens, void *stream) const {
-  const SavedLayout &saved = layout.saved;
-  const auto &slices = layout.backward;
-  char *workspace = call.workspace, *memory = static_cast<char *>(call.args.saved_logits);
+Status Plan::gradFromSaved(const SavedLogits &saved, const TokenWeights &weights,
+                           const Tokens &tokens, void *stream) const {
   Bindings bindings;
   bindings
-      .matrix("saved", at<void>(memory, saved.codes), problem.dtype, layout.padded, saved.stride,
-              saved.stride)
+      .matrix("saved", saved.codes, problem.dtype, tokens.padded, saved.stride, saved.stride)
       .scalar("stride", saved.stride)
-      .matrix("maxima", at<void>(memory, saved.maxima), CCE_F32, saved.stride / savedTile,
-              layout.padded, layout.padded)
-      .scalar("padded", layout.padded)
+      .matrix("maxima", saved.maxima, CCE_F32, saved.stride / savedTile, tokens.padded,
+              tokens.padded)
+      .scalar("padded", tokens.padded)
       .scalar("classes", saved.classes)
       .scalarBuffer("count", tokens.count, CCE_I32)
-      .vector("labels", tokens.labels, CCE_I32, layout.padded)
-      .vector("label_logit", at<void>(memory, saved.labelLogit), CCE_F32, layout.padded)
-      .vector("lse", at<void>(workspace, slices.lse), CCE_F32, layout.padded)
-      .vector("prob_weight", at<void>(workspace, slices.probWeight), CCE_F32, layout.padded)
-      .vector("label_weight", at<void>(workspace, slices.labelWeight), CCE_F32, layout.padded)
+      .vector("labels", tokens.labels, CCE_I32, tokens.padded)
+      .vector("label_logit", saved.labelLogit, CCE_F32, tokens.padded)
+      .vector("lse", weights.lse, CCE_F32, tokens.padded)
+      .vector("prob_weight", weights.probWeight, CCE_F32, tokens.padded)
+      .vector("label_weight", weights.labelWeight, CCE_F32, tokens.padded)
       .scalar("softcap", problem.softcap)
       .scalar("capped", int64_t(problem.transform == "softcap"));
   return backend->launch(*gradFromSavedKernel, bindings,
-                         divideUp(layout.padded, savedTokensAnItem) *
+                         divideUp(tokens.padded, savedTokensAnItem) *
                              divideUp(saved.classes, savedClassesAnItem),
                          stream);
 }

@@ -25,6 +25,14 @@ inline void addMatrix(Bindings &bindings, std::string_view name, const BufferBin
                   buffer.strides[0], buffer.strides[1]);
 }
 
+/// Rows [first, first + rows) of a matrix.
+inline BufferBinding rowsOf(BufferBinding matrix, int64_t first, int64_t rows) {
+  matrix.base =
+      static_cast<char *>(matrix.base) + first * matrix.strides[0] * dtypeSize(matrix.dtype);
+  matrix.sizes[0] = rows;
+  return matrix;
+}
+
 /// The tokens that matrix kernels work on: rows of E, their labels, how many there are (in memory
 /// of the device) and the size of the lists.
 struct Plan::Tokens {
@@ -42,6 +50,18 @@ struct Plan::BackwardCall {
   const float *bias; ///< f32 or null
   float *dbias;      ///< f32 or null
   const Chunks &chunks; ///< of the classes that are not saved
+};
+
+struct Plan::SavedLogits {
+  void *codes;
+  int64_t stride; ///< between the rows of codes
+  void *maxima;
+  const void *labelLogit;
+  int64_t classes;
+};
+
+struct Plan::TokenWeights {
+  void *lse, *probWeight, *labelWeight, *alpha;
 };
 
 struct Plan::Chunk {

@@ -149,3 +149,29 @@ cce.kernel @lists(%e: !cce.buffer<tokens x hidden x f32>, %c: !cce.buffer<vocab 
     cce.store %t, %z[%i, %s] : !cce.tile<tokens x slots x f32>, !cce.buffer<tokens x slots x f32>
   }
 }
+
+// -----
+
+cce.kernel @halves_in_a_reduce(%u: !cce.buffer<tokens x vocab x bf16>, %l: !cce.buffer<tokens x vocab x i4>, %y: !cce.buffer<tokens x f32>) {
+  cce.parallel %i over tokens {
+    %none = cce.zero : !cce.tile<tokens x f32>
+    %sum = cce.reduce %v over vocab from %some = %none : !cce.tile<tokens x f32> {
+      // expected-error @below {{'cce.load_halves' op expected no halves in a cce.reduce}}
+      %t = cce.load_halves %u, %l[%i, %v] : !cce.buffer<tokens x vocab x bf16>, !cce.buffer<tokens x vocab x i4>
+      %more = cce.accumulate %some, %t : !cce.tile<tokens x f32>, !cce.tile<tokens x vocab x f32>
+      cce.yield %more : !cce.tile<tokens x f32>
+    }
+    cce.store %sum, %y[%i] : !cce.tile<tokens x f32>, !cce.buffer<tokens x f32>
+  }
+}
+
+// -----
+
+cce.kernel @gathered_lower_halves(%u: !cce.buffer<tokens x hidden x bf16>, %l: !cce.buffer<positions x hidden x i16>, %rows: !cce.buffer<tokens x i32>) {
+  %view = cce.gather %l[%rows] : !cce.buffer<positions x hidden x i16>, !cce.buffer<tokens x i32>
+  cce.parallel %i, %d over tokens, hidden {
+    // expected-error @below {{'cce.load_halves' op expected halves outside of a cce.reduce, the lower ones in a kernel argument}}
+    %t = cce.load_halves %u, %view[%i, %d] : !cce.buffer<tokens x hidden x bf16>, !cce.buffer<tokens x hidden x i16>
+    cce.store_halves %t, %u, %view[%i, %d] : !cce.tile<tokens x hidden x f32>, !cce.buffer<tokens x hidden x bf16>, !cce.buffer<tokens x hidden x i16>
+  }
+}

@@ -942,7 +942,7 @@ cce.kernel @load_halves_c1_coords(%u: !cce.buffer<tokens x hidden x bf16>, %l: !
 cce.kernel @load_halves_c2(%u: !cce.buffer<tokens x hidden x f32>, %l: !cce.buffer<tokens x hidden x i16>) {
   cce.parallel %i, %d over tokens, hidden {
     // Upper halves in 32 bits.
-    // expected-error@+1 {{'cce.load_halves' op expected upper halves in elements of 16 bits and lower ones in i16, got '!cce.buffer<tokens x hidden x f32>' and '!cce.buffer<tokens x hidden x i16>'}}
+    // expected-error@+1 {{'cce.load_halves' op expected upper halves in elements of 16 bits and lower ones in i16 or i4, got '!cce.buffer<tokens x hidden x f32>' and '!cce.buffer<tokens x hidden x i16>'}}
     %t = cce.load_halves %u, %l[%i, %d] : !cce.buffer<tokens x hidden x f32>, !cce.buffer<tokens x hidden x i16>
   }
 }
@@ -952,7 +952,7 @@ cce.kernel @load_halves_c2(%u: !cce.buffer<tokens x hidden x f32>, %l: !cce.buff
 cce.kernel @load_halves_c2_lower(%u: !cce.buffer<tokens x hidden x bf16>, %l: !cce.buffer<tokens x hidden x bf16>) {
   cce.parallel %i, %d over tokens, hidden {
     // Lower halves that look like numbers.
-    // expected-error@+1 {{'cce.load_halves' op expected upper halves in elements of 16 bits and lower ones in i16, got '!cce.buffer<tokens x hidden x bf16>' and '!cce.buffer<tokens x hidden x bf16>'}}
+    // expected-error@+1 {{'cce.load_halves' op expected upper halves in elements of 16 bits and lower ones in i16 or i4, got '!cce.buffer<tokens x hidden x bf16>' and '!cce.buffer<tokens x hidden x bf16>'}}
     %t = cce.load_halves %u, %l[%i, %d] : !cce.buffer<tokens x hidden x bf16>, !cce.buffer<tokens x hidden x bf16>
   }
 }
@@ -985,7 +985,7 @@ cce.kernel @store_halves_c2(%u: !cce.buffer<tokens x hidden x bf16>, %l: !cce.bu
   cce.parallel %i, %d over tokens, hidden {
     %z = cce.zero : !cce.tile<tokens x hidden x f32>
     // Lower halves in 32 bits.
-    // expected-error@+1 {{'cce.store_halves' op expected upper halves in elements of 16 bits and lower ones in i16, got '!cce.buffer<tokens x hidden x bf16>' and '!cce.buffer<tokens x hidden x i32>'}}
+    // expected-error@+1 {{'cce.store_halves' op expected upper halves in elements of 16 bits and lower ones in i16 or i4, got '!cce.buffer<tokens x hidden x bf16>' and '!cce.buffer<tokens x hidden x i32>'}}
     cce.store_halves %z, %u, %l[%i, %d] : !cce.tile<tokens x hidden x f32>, !cce.buffer<tokens x hidden x bf16>, !cce.buffer<tokens x hidden x i32>
   }
 }

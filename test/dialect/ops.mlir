@@ -54,6 +54,17 @@ cce.kernel @halves(%de: !cce.buffer<positions x hidden x !cce.operand>, %rows: !
   }
 }
 
+// The same with 4 bits below.
+// CHECK-LABEL: cce.kernel @quarters(
+// CHECK: %[[T:.*]] = cce.load_halves %dc, %low[%[[V:.*]], %[[D:.*]]] : <vocab x hidden x bf16>, <vocab x hidden x i4>
+// CHECK: cce.store_halves %[[T]], %dc, %low[%[[V]], %[[D]]] : <vocab x hidden x f32>, <vocab x hidden x bf16>, <vocab x hidden x i4>
+cce.kernel @quarters(%dc: !cce.buffer<vocab x hidden x bf16>, %low: !cce.buffer<vocab x hidden x i4>) {
+  cce.parallel %v, %d over vocab, hidden {
+    %t = cce.load_halves %dc, %low[%v, %d] : !cce.buffer<vocab x hidden x bf16>, !cce.buffer<vocab x hidden x i4>
+    cce.store_halves %t, %dc, %low[%v, %d] : !cce.tile<vocab x hidden x f32>, !cce.buffer<vocab x hidden x bf16>, !cce.buffer<vocab x hidden x i4>
+  }
+}
+
 // A list for each group: the view takes the last axis of the lists, whichever group they are of. What the view shows can be asked
 // for, of either kind of list.
 // CHECK-LABEL: cce.kernel @lists(

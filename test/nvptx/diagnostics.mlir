@@ -774,7 +774,43 @@ cce.kernel @halves_of_classes(%g: !cce.buffer<tokens x vocab x bf16>, %e: !cce.b
                               %u: !cce.buffer<vocab x hidden x bf16>, %l: !cce.buffer<vocab x hidden x i16>) {
   cce.parallel %v, %d over vocab, hidden {
     %t = cce.matmul %g[%v], %e[%d] : !cce.buffer<tokens x vocab x bf16>, !cce.buffer<tokens x hidden x bf16> -> !cce.tile<vocab x hidden x f32>
-    // expected-error@+1 {{'cce.store_halves' op expected halves over 'tokens' and the second axis of the product on sm_90a}}
+    // expected-error@+1 {{'cce.store_halves' op expected lower halves of i16 where rows are 'tokens', and of i4 where they are not, on sm_90a}}
     cce.store_halves %t, %u, %l[%v, %d] : !cce.tile<vocab x hidden x f32>, !cce.buffer<vocab x hidden x bf16>, !cce.buffer<vocab x hidden x i16>
+  }
+}
+
+// -----
+
+cce.kernel @quarters_of_tokens(%g: !cce.buffer<tokens x vocab x bf16>, %c: !cce.buffer<vocab x hidden x bf16>,
+                               %u: !cce.buffer<tokens x hidden x bf16>, %l: !cce.buffer<tokens x hidden x i4>) {
+  cce.parallel %i, %d over tokens, hidden {
+    %t = cce.matmul %g[%i], %c[%d] : !cce.buffer<tokens x vocab x bf16>, !cce.buffer<vocab x hidden x bf16> -> !cce.tile<tokens x hidden x f32>
+    // expected-error@+1 {{'cce.store_halves' op expected lower halves of i16 where rows are 'tokens', and of i4 where they are not, on sm_90a}}
+    cce.store_halves %t, %u, %l[%i, %d] : !cce.tile<tokens x hidden x f32>, !cce.buffer<tokens x hidden x bf16>, !cce.buffer<tokens x hidden x i4>
+  }
+}
+
+// -----
+
+cce.kernel @gathered_quarters(%g: !cce.buffer<tokens x classes x bf16>, %e: !cce.buffer<tokens x hidden x bf16>, %list: !cce.buffer<classes x i32>,
+                              %u: !cce.buffer<vocab x hidden x bf16>, %l: !cce.buffer<classes x hidden x i4>) {
+  %view = cce.gather %u[%list] : !cce.buffer<vocab x hidden x bf16>, !cce.buffer<classes x i32>
+  cce.parallel %k, %d over classes, hidden {
+    %t = cce.matmul %g[%k], %e[%d] : !cce.buffer<tokens x classes x bf16>, !cce.buffer<tokens x hidden x bf16> -> !cce.tile<classes x hidden x f32>
+    // expected-error@+1 {{'cce.store_halves' op expected halves that no list gathers where the lower ones are of i4 on sm_90a}}
+    cce.store_halves %t, %view, %l[%k, %d] : !cce.tile<classes x hidden x f32>, !cce.buffer<classes x hidden x bf16>, !cce.buffer<classes x hidden x i4>
+  }
+}
+
+// -----
+
+// Rows of the halves are columns of the product.
+cce.kernel @transposed_halves(%g: !cce.buffer<tokens x vocab x bf16>, %e: !cce.buffer<tokens x hidden x bf16>,
+                              %u: !cce.buffer<hidden x vocab x bf16>, %l: !cce.buffer<hidden x vocab x i4>) {
+  cce.parallel %v, %d over vocab, hidden {
+    %t = cce.matmul %g[%v], %e[%d] : !cce.buffer<tokens x vocab x bf16>, !cce.buffer<tokens x hidden x bf16> -> !cce.tile<vocab x hidden x f32>
+    %z = cce.zero : !cce.tile<hidden x vocab x f32>
+    // expected-error@+1 {{'cce.store_halves' op expected halves over the axes of the product on sm_90a, 'vocab' and 'hidden'}}
+    cce.store_halves %z, %u, %l[%d, %v] : !cce.tile<hidden x vocab x f32>, !cce.buffer<hidden x vocab x bf16>, !cce.buffer<hidden x vocab x i4>
   }
 }

@@ -160,8 +160,11 @@ TEST(TokenKernels, selectionWithoutLossWritesNone) {
 /// finish_loss of 2 splits and 2 padded tokens, of which `count` take part; rows 2 and 0.
 struct Finish {
   std::vector<float> loss = {9, 9, 9}, lse = {9, 9, 9};
+  /// With `sum`, a chunk of `total` tokens behind others.
   Finish(std::vector<float> partial, int32_t count, cce_reduction reduction,
-         int64_t firstError = -1) {
+         int64_t firstError = -1, double *sum = nullptr, bool hasSum = false, int32_t total = 0) {
+    if (!sum)
+      total = count;
     const float labelLogit[2] = {0.5f, 0.25f};
     const int32_t rows[2] = {2, 0};
     const int64_t error[2] = {firstError, 0};
@@ -175,7 +178,10 @@ struct Finish {
         .scalar("reduction", int64_t(reduction))
         .vector("error", error, CCE_I64, 2)
         .vector("lse_or_null", lse.data(), CCE_F32, 3)
-        .vector("loss", loss.data(), CCE_F32, 3);
+        .vector("loss", loss.data(), CCE_F32, 3)
+        .vector("total", &total, CCE_I32, 1)
+        .vector("sum_or_null", sum, CCE_DTYPE_NONE, 1)
+        .scalar("has_sum", int64_t(hasSum));
     Status status = run("finish_loss", bindings);
     EXPECT_TRUE(status.ok()) << status.toString();
   }
@@ -198,6 +204,19 @@ TEST(TokenKernels, finishMergesSplits) {
   EXPECT_EQ(Finish(partial, 0, CCE_REDUCTION_SUM).loss[0], 0);
 }
 
+TEST(TokenKernels, finishAddsChunks) {
+  const std::vector<float> partial = {1, 3, 0, 2, 3, 1, -infinity, 0};
+  const float chunk = std::log(14.0f) + std::log(2.0f) - 0.75f;
+  double sum = NAN; // what is there before the first chunk is not looked at
+  EXPECT_THAT(Finish(partial, 2, CCE_REDUCTION_MEAN, -1, &sum, false, 4).loss,
+              ElementsAre(testing::FloatEq(chunk / 4), 9, 9));
+  EXPECT_THAT(Finish(partial, 2, CCE_REDUCTION_MEAN, -1, &sum, true, 4).loss,
+              ElementsAre(testing::FloatEq(chunk / 2), 9, 9));
+  EXPECT_THAT(Finish(partial, 0, CCE_REDUCTION_SUM, -1, &sum, true, 4).loss,
+              ElementsAre(testing::FloatEq(2 * chunk), 9, 9));
+  EXPECT_FLOAT_EQ(float(sum), 2 * chunk);
+}
+
 TEST(TokenKernels, finishWithoutAnyClassIsMinusInfinity) {
   const std::vector<float> partial = {-infinity, 0, 0, 1, -infinity, 0, 0, 1};
   EXPECT_EQ(Finish(partial, 2, CCE_REDUCTION_NONE).lse[2], -infinity);
@@ -206,7 +225,7 @@ TEST(TokenKernels, finishWithoutAnyClassIsMinusInfinity) {
 /// token_weights of 2 tokens in rows 3 and 1, padded to 3.
 struct Weights {
   float lseOut[3], prob[3], label[3], alpha = 9;
-  Weights(const float *dloss, const float *dlse, cce_reduction reduction) {
+  Weights(const float *dloss, const float *dlse, cce_reduction reduction, int32_t total = 2) {
     const float lse[4] = {10, 11, 12, 13};
     const int32_t rows[3] = {3, 1, -1}, count = 2;
     Bindings bindings;
@@ -220,7 +239,8 @@ struct Weights {
         .vector("lse_out", lseOut, CCE_F32, 3)
         .vector("prob_weight", prob, CCE_F32, 3)
         .vector("label_weight", label, CCE_F32, 3)
-        .vector("alpha", &alpha, CCE_F32, 1);
+        .vector("alpha", &alpha, CCE_F32, 1)
+        .vector("total", &total, CCE_I32, 1);
     Status status = run("token_weights", bindings);
     EXPECT_TRUE(status.ok()) << status.toString();
   }
@@ -234,6 +254,7 @@ TEST(TokenKernels, weightsAreScaled) {
   EXPECT_THAT(ones.label, ElementsAre(256, 256, 0));
   EXPECT_THAT(ones.lseOut, ElementsAre(13, 11, 0));
   EXPECT_EQ(Weights(nullptr, nullptr, CCE_REDUCTION_MEAN).alpha, 0.5f / 256);
+  EXPECT_EQ(Weights(nullptr, nullptr, CCE_REDUCTION_MEAN, 8).alpha, 0.125f / 256);
   const float dloss[4] = {7, 2, 7, -4}, dlse[4] = {7, 6, 7, 1};
   Weights each(dloss, dlse, CCE_REDUCTION_NONE);
   EXPECT_EQ(each.alpha, 8.0f / 256); // |2 + 6|

@@ -355,6 +355,11 @@ const std::map<std::string, std::string> optionalArguments = {
                          "splits:extent codes codes:stride maxima maxima:stride partial partial:stride"},
     {"grad_from_saved", "saved stride:i64 maxima padded:i32 classes:i32 count labels label_logit lse "
                         "prob_weight label_weight softcap:f32 capped:i32"},
+    {"chunk_counts", "count size:i32 chunks:i32 counts"},
+    {"grad_classifier_halves_partial", "vocab:extent hidden:extent tokens:count rows g:map e:map alpha dc:stride dc "
+                                       "sum_lower:stride sum_lower has_sum:i32"},
+    {"grad_classifier_halves", "vocab:extent hidden:extent tokens:count rows g:map e:map alpha dc:stride dc "
+                               "sum_lower:stride sum_lower has_sum:i32"},
     {"grad_classifier_heavy", "tokens:count classes:count hidden:extent classes:extent g:map e:map "
                               "rows heavy alpha dc dc:stride"}};
 

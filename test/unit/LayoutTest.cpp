@@ -631,5 +631,50 @@ TEST_F(LayoutTest, moreThanAnyMemoryStaysMoreThanAnyMemory) {
   EXPECT_GE(choose().forwardBytes, int64_t(1) << 60);
 }
 
+TEST_F(LayoutTest, chunksOfTokensFillTheWorkspace) {
+  inputs.tokenGranule = 256;
+  inputs.chunksTokens = inputs.sumsClasses = true;
+  problem.workspaceLimit = size_t(1) << 30;
+  Layout layout = choose();
+  EXPECT_EQ(layout.tokenChunks.size, 1408); // Gemma 2
+  EXPECT_EQ(layout.tokenChunks.count, 6);
+  EXPECT_EQ(layout.tokenChunks.sumLower.bytes, int64_t(256000) * 1152);
+  EXPECT_LE(layout.gradientsBytes, int64_t(1) << 30);
+  EXPECT_GT(layout.gradientsBytes, (int64_t(1) << 30) * 9 / 10);
+  // What a forward needs is not more.
+  EXPECT_EQ(layout.gradientsBytes, layout.tokenChunks.bytes);
+
+  problem.hidden = 4096;
+  problem.vocab = 128256; // Llama 3
+  layout = choose();
+  EXPECT_EQ(layout.tokenChunks.size, 3072);
+  EXPECT_EQ(layout.tokenChunks.count, 3);
+  EXPECT_LE(layout.gradientsBytes, int64_t(1) << 30);
+
+  // Without sums all at once or not at all.
+  inputs.sumsClasses = false;
+  layout = choose();
+  EXPECT_EQ(layout.tokenChunks.size, 0);
+  EXPECT_THAT(layout.tokenChunks.whyNot, testing::HasSubstr("chunks of 8192 tokens need a workspace"));
+  problem.vocab = 32064;
+  EXPECT_EQ(choose().tokenChunks.size, 8192);
+  EXPECT_EQ(choose().tokenChunks.sumLower.bytes, 0);
+}
+
+TEST_F(LayoutTest, aForwardAndABackwardInOneCallStayWithinTheLimit) {
+  problem.biasDtype = CCE_BF16; // whose f32 gradient lies in the workspace
+  for (int64_t tokens : {1, 1000, 8192}) {
+    problem.tokens = tokens;
+    const Layout layout = choose();
+    EXPECT_GE(layout.lseBetween.offset, layout.backward.dbias.offset + layout.backward.dbias.bytes);
+    EXPECT_EQ(layout.tokenChunks.size, 0);
+    EXPECT_LE(layout.gradientsBytes, int64_t(problem.workspaceLimit));
+    EXPECT_GE(layout.gradientsBytes, std::max(layout.forwardBytes, layout.backwardBytes));
+    EXPECT_GE(layout.lseBetween.offset, layout.forwardBytes);
+    EXPECT_GE(layout.lseBetween.offset, layout.backward.alpha.offset + 4);
+    EXPECT_LE(layout.lseBetween.offset + layout.lseBetween.bytes, layout.gradientsBytes);
+  }
+}
+
 } // namespace
 } // namespace cce::rt

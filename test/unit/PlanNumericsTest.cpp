@@ -298,6 +298,53 @@ TEST_P(PlanNumerics, agreesWithTheDefinition) {
       EXPECT_LT(relativeError(dbias.values(), reference.dbias),
                 each.biasDtype == CCE_F32 ? tolerance : 3e-3);
 
+    // In one call, with and without a log-sum-exp for the caller.
+    for (const bool wantsLse : {true, false}) {
+      SCOPED_TRACE(wantsLse ? "one call" : "one call, without lse");
+      std::vector<float> lossAtOnce(loss.size(), -7), lseAtOnce(lse.size(), -7);
+      Stored deAtOnce(each.tokens, each.hidden, each.transposed, each.dtype);
+      Stored dcAtOnce(each.vocab, each.hidden, each.transposed, each.dtype);
+      Stored dbiasAtOnce(1, each.vocab, false, hasBias ? each.biasDtype : CCE_F32);
+      OnDevice dLossAtOnce = onDevice(context.get(), lossAtOnce);
+      OnDevice dLseAtOnce = onDevice(context.get(), lseAtOnce);
+      OnDevice gradEAtOnce = onDevice(context.get(), deAtOnce.bytes);
+      OnDevice gradCAtOnce = onDevice(context.get(), dcAtOnce.bytes);
+      OnDevice gradBiasAtOnce = onDevice(context.get(), dbiasAtOnce.bytes);
+      const std::vector<uint8_t> nans(cce_plan_gradients_workspace(plan), 0xff); // in every format
+      void *space = nullptr;
+      ASSERT_EQ(cce_memory_alloc(context.get(), nans.size(), &space), CCE_OK);
+      ASSERT_EQ(cce_memory_copy(context.get(), space, nans.data(), nans.size(), CCE_HOST_TO_DEVICE,
+                                nullptr),
+                CCE_OK);
+      cce_gradients_args args;
+      cce_gradients_args_init(&args);
+      args.e = forward.e;
+      args.c = forward.c;
+      args.bias = forward.bias;
+      args.labels = forward.labels;
+      args.dloss = backward.dloss;
+      args.dlse = backward.dlse;
+      args.loss = dLossAtOnce.get<float>();
+      args.lse = wantsLse ? dLseAtOnce.get<float>() : nullptr;
+      args.de = gradEAtOnce.get();
+      args.dc = gradCAtOnce.get();
+      args.dbias = hasBias ? gradBiasAtOnce.get() : nullptr;
+      args.workspace = space;
+      args.workspace_bytes = nans.size();
+      EXPECT_EQ(cce_loss_and_gradients(plan, &args, nullptr), CCE_OK) << cce_last_error();
+      dLossAtOnce.fetch(), dLseAtOnce.fetch();
+      gradEAtOnce.fetch(), gradCAtOnce.fetch(), gradBiasAtOnce.fetch();
+      cce_memory_free(context.get(), space);
+      EXPECT_LE(largestDifference(lossAtOnce, reference.loss), bound);
+      if (wantsLse)
+        EXPECT_LE(largestDifference(lseAtOnce, reference.lse), bound);
+      EXPECT_LT(relativeError(deAtOnce.values(), reference.de), tolerance);
+      EXPECT_LT(relativeError(dcAtOnce.values(), reference.dc), tolerance);
+      if (hasBias)
+        EXPECT_LT(relativeError(dbiasAtOnce.values(), reference.dbias),
+                  each.biasDtype == CCE_F32 ? tolerance : 3e-3);
+    }
+
     // One gradient alone is the same as all at once, to the bit.
     Stored alone(each.vocab, each.hidden, each.transposed, each.dtype);
     OnDevice gradAlone = onDevice(context.get(), alone.bytes);

@@ -144,6 +144,69 @@ Matrix checkLogitGrad(Problem &p, int64_t origin = 0, bool turned = false) {
   return g;
 }
 
+/// An f32 of which the upper 16 bits lie in one matrix, and `bits` more in another.
+double joined(Matrix &upper, Matrix &lower, int64_t upperRow, int64_t row, int64_t column, int bits) {
+  uint16_t high;
+  std::memcpy(&high, upper.at(upperRow, column), 2);
+  const int64_t index = row * lower.strides[0] + column * lower.strides[1];
+  uint32_t low;
+  if (bits == 16)
+    low = reinterpret_cast<const uint16_t *>(lower.data())[index];
+  else
+    low = uint32_t(lower.data()[index / 2] >> (index % 2 * 4) & 15) << 12;
+  const uint32_t all = uint32_t(high) << 16 | low;
+  float value;
+  std::memcpy(&value, &all, 4);
+  return value;
+}
+
+/// The kernels that keep sums of dE and dC in two parts. wantSum and wantDc: the results of one chunk.
+void checkHalves(Problem &p, Matrix &g, Matrix &alpha, const std::vector<double> &wantSum,
+                 const std::vector<double> &wantDc, bool turned) {
+  const double bound = gradientBound(p.type);
+  auto matrix = [&](int64_t rows, int64_t columns) {
+    return turned ? Matrix(p.type, rows, columns, 1, rows + 2) : Matrix(p.type, rows, columns);
+  };
+  // More memory than the lower halves of 4 bits need.
+  Matrix de = matrix(p.positions, p.d), low = matrix(p.padded(), p.d);
+  Matrix dc = matrix(p.v, p.d), quarters = matrix(p.v, p.d);
+  for (bool isEmbedding : {true, false}) {
+    const std::string name = isEmbedding ? "grad_embedding_halves" : "grad_classifier_halves";
+    Call call{{{"g", &g}, {"c", &p.c}, {"e", &p.e}, {"sum_lower", isEmbedding ? &low : &quarters},
+               {"alpha", &alpha}, {"rows", &p.rows}, {"de", &de}, {"dc", &dc}},
+              {{"has_sum", 0}},
+              {{"tokens", p.n}, {"vocab", p.v}, {"hidden", p.d}, {"positions", p.positions}},
+              {}};
+    run(kernelFor(name + "_partial", p.type), call);
+    double error = 0, norm = 0;
+    for (int64_t i = 0; i < (isEmbedding ? p.n : p.v); ++i)
+      for (int64_t k = 0; k < p.d; ++k) {
+        if (isEmbedding && p.row(i) < 0)
+          continue;
+        const double want = isEmbedding ? wantSum[size_t(i * p.d + k)] : wantDc[size_t(i * p.d + k)];
+        const double got = isEmbedding ? joined(de, low, p.row(i), i, k, 16)
+                                       : joined(dc, quarters, i, i, k, 4);
+        error += (got - want) * (got - want);
+        norm += want * want;
+      }
+    // Rounded to nearest with 11 bits behind the first: 2^-12 at most.
+    EXPECT_LE(std::sqrt(error), (isEmbedding ? 2e-6 : 0x1p-12 + 2e-6) * std::sqrt(norm) + 1e-30) << name;
+    call.scalars["has_sum"] = 1;
+    run(kernelFor(name, p.type), call);
+  }
+  std::vector<double> twice = wantDc;
+  for (double &each : twice)
+    each *= 2;
+  expectClose(dc, twice, bound);
+  for (int64_t i = 0; i < p.n; ++i)
+    for (int64_t k = 0; p.row(i) >= 0 && k < p.d; ++k) {
+      const double want = 2 * 0.375 * wantSum[size_t(i * p.d + k)];
+      EXPECT_NEAR(de.get(p.row(i), k), want, 0.01 * std::fabs(want) + 1e-4);
+    }
+  EXPECT_TRUE(dc.marginsIntact() && de.marginsIntact() && low.marginsIntact() &&
+              quarters.marginsIntact());
+}
+
 /// The three kernels that read g.
 void checkGradients(Problem &p, bool turned = false) {
   std::mt19937 generator(7);
@@ -203,6 +266,9 @@ void checkGradients(Problem &p, bool turned = false) {
             p.row(i) < 0 ? 0 : 0.375 * g.get(i, j) * p.e.get(p.row(i), k);
     }
   expectClose(dc, wantDc, bound);
+
+  if (p.type != Type::F32)
+    checkHalves(p, g, alpha, wantSum, wantDc, turned);
 
   Matrix dbias = line(Type::F32, p.v, turned ? 3 : 1);
   Call bias{
@@ -541,6 +607,46 @@ TEST(CpuGradients, TinyBf16ValuesAreNotFlushed) {
             {}};
   run(kernelFor("grad_classifier", Type::BF16), call);
   EXPECT_EQ(dc.get(0, 0), std::ldexp(1.0, -130));
+}
+
+// Halves of 4 bits: to the nearest, carries, infinities and NaN.
+
+TEST(CpuHalves, RoundToTwentyBits) {
+  Kernel kernel = compileText(R"(
+cce.kernel @k(%x: !cce.buffer<vocab x hidden x f32>, %upper: !cce.buffer<vocab x hidden x bf16>,
+              %lower: !cce.buffer<vocab x hidden x i4>, %y: !cce.buffer<vocab x hidden x f32>) {
+  cce.parallel %v, %d over vocab, hidden {
+    %t = cce.load %x[%v, %d] : !cce.buffer<vocab x hidden x f32>
+    cce.store_halves %t, %upper, %lower[%v, %d] : !cce.tile<vocab x hidden x f32>, !cce.buffer<vocab x hidden x bf16>, !cce.buffer<vocab x hidden x i4>
+  }
+})",
+                              "k");
+  const std::pair<uint32_t, uint32_t> cases[] = {
+      {0x3F800000, 0x3F800000}, {0x3F8007FF, 0x3F800000}, {0x3F800800, 0x3F801000},
+      {0x3F80F7FF, 0x3F80F000}, {0x3F80F800, 0x3F810000}, // a carry into the upper half
+      {0xBF80F800, 0xBF810000}, {0x3FFFF800, 0x40000000}, // and into the exponent
+      {0x7F7FFFFF, 0x7F800000}, {0x7F800000, 0x7F800000}, {0xFF800000, 0xFF800000},
+      {0x00000000, 0x00000000}, {0x80000000, 0x80000000}, {0x00000801, 0x00001000}};
+  const int64_t n = std::size(cases);
+  Matrix x(Type::F32, 1, n + 3), upper(Type::BF16, 1, n + 3), lower(Type::BF16, 1, n + 3);
+  auto fill = [&](int64_t i, uint32_t bits) { std::memcpy(x.at(0, i), &bits, 4); };
+  for (int64_t i = 0; i < n; ++i)
+    fill(i, cases[i].first);
+  // The canonical NaN of GPUs, one of the smallest payload, a negative one.
+  fill(n, 0x7FFFFFFF), fill(n + 1, 0x7F800001), fill(n + 2, 0xFFFFFFFF);
+  Call call{{{"x", &x}, {"upper", &upper}, {"lower", &lower}, {"y", &x}},
+            {},
+            {{"vocab", 1}, {"hidden", n + 3}},
+            {}};
+  run(kernel, call);
+  for (int64_t i = 0; i < n; ++i) {
+    const float got = float(joined(upper, lower, 0, 0, i, 4));
+    uint32_t bits;
+    std::memcpy(&bits, &got, 4);
+    EXPECT_EQ(bits, cases[i].second) << std::hex << cases[i].first;
+  }
+  for (int64_t i = n; i < n + 3; ++i)
+    EXPECT_TRUE(std::isnan(joined(upper, lower, 0, 0, i, 4))) << i;
 }
 
 // Structures that no kernel of ours has.

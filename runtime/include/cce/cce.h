@@ -24,9 +24,13 @@
  *     cce_forward          any number of times: loss and log-sum-exp
  *     cce_backward         any number of times: dE, dC, dbias, any subset
  *
- * After cce_plan_create nothing allocates and nothing synchronises: on a GPU
- * cce_forward and cce_backward only enqueue work on the caller's stream and can be
- * captured into a CUDA graph. Results are deterministic: same inputs, same bits.
+ * or, where the upstream gradient is known before the loss, which is faster,
+ *
+ *     cce_loss_and_gradients
+ *
+ * After cce_plan_create nothing allocates and nothing synchronises: on a GPU these
+ * calls only enqueue work on the caller's stream and can be captured into a CUDA
+ * graph. Results are deterministic: same inputs, same bits.
  *
  * Errors. Every function that can fail returns a cce_status. On failure nothing was
  * launched, and cce_last_error() tells this thread what was wrong, in words: the
@@ -181,7 +185,8 @@ typedef struct cce_problem {
    * dbias sums the derivative with respect to the product, which is that with respect to
    * the bias for every function of their sum. */
   const char *transform;
-  /* Limit for the workspace of cce_backward in bytes; more is faster, up to a point.
+  /* Limit for the workspace of cce_backward, and of cce_loss_and_gradients, in bytes; more is
+   * faster, up to a point.
    * 0 (default): 256 MiB. Too small for the smallest plan: CCE_RESOURCE_EXHAUSTED. */
   size_t workspace_limit;
   /* Checking mode: cce_forward waits for the device and returns CCE_INVALID_ARGUMENT
@@ -224,6 +229,10 @@ CCE_API void cce_plan_destroy(cce_plan *plan);
  * 256-byte aligned, contents need not be kept between calls. */
 CCE_API size_t cce_plan_forward_workspace(const cce_plan *plan);
 CCE_API size_t cce_plan_backward_workspace(const cce_plan *plan);
+
+/* The same for cce_loss_and_gradients: at most cce_problem::workspace_limit, or what cce_forward
+ * needs and 4 bytes a token if that is more. */
+CCE_API size_t cce_plan_gradients_workspace(const cce_plan *plan);
 
 /* Bytes of device memory, 256-byte aligned, that carry what the filter has found from
  * cce_forward to cce_backward; 0 if this plan has no filtered path. */
@@ -314,6 +323,53 @@ typedef struct cce_backward_args {
 
 CCE_API void cce_backward_args_init(cce_backward_args *args);
 CCE_API cce_status cce_backward(cce_plan *plan, const cce_backward_args *args, void *stream);
+
+/* ------------------------------------------------- loss and gradients at once */
+
+/* What cce_forward and cce_backward compute, in one call, with exact gradients whatever
+ * filter_eps is. The upstream gradient has to be known before the loss: usually it is 1, or the
+ * scale of the loss.
+ *
+ * Where that is possible, the tokens are taken in chunks as large as the workspace has room for:
+ * the logits of a chunk, in 16 bits each, are computed once and become its gradients, where a
+ * backward of its own would compute them again. dC is the sum over the chunks; between two of
+ * them it is rounded to 20 bits of an f32, of which 16 lie in dc and 4 in the workspace, which
+ * takes vocab x hidden / 2 bytes. So this call reads and writes dc as often as there are chunks.
+ * A chunk of n tokens takes about 2 n x vocab bytes of the workspace.
+ *
+ * The call is a forward and a backward, as those functions would run them, on the CPU, where
+ * dbias is wanted, with a transform or with bias and softcap together, where E or C have to be
+ * copied because of their strides, and where workspace_limit has no room for all tokens or for
+ * chunks of 512 of them; for more than one chunk hidden has to be a multiple of 64 and rows of dc
+ * have to be multiples of 16 bytes apart. cce_plan_describe tells which it is and why. */
+typedef struct cce_gradients_args {
+  size_t struct_size;     /* sizeof(cce_gradients_args) */
+  const void *e;          /* tokens x hidden, problem.dtype */
+  const void *c;          /* vocab x hidden, problem.dtype */
+  const void *bias;       /* vocab, problem.bias_dtype; NULL exactly if the problem has no bias */
+  const void *labels;     /* tokens, problem.label_dtype */
+  /* Upstream gradients, f32, known beforehand. dloss: tokens for CCE_REDUCTION_NONE, else 1;
+   * NULL: ones. dlse: tokens; NULL: zeros. */
+  const float *dloss;
+  const float *dlse;
+  /* Results. The loss is always wanted; of the others those that are NULL are not, and their
+   * work is then not done. Every element is written. */
+  float *loss;            /* tokens for CCE_REDUCTION_NONE, else 1 */
+  float *lse;             /* tokens, 0 where ignored */
+  int64_t *label_error;   /* 2 numbers: position and label of the first bad label, or {-1, 0} */
+  void *de;               /* tokens x hidden, problem.dtype */
+  void *dc;               /* vocab x hidden, problem.dtype */
+  void *dbias;            /* vocab, problem.bias_dtype */
+  void *workspace;
+  size_t workspace_bytes; /* at least cce_plan_gradients_workspace() */
+} cce_gradients_args;
+
+CCE_API void cce_gradients_args_init(cce_gradients_args *args);
+/* Errors as those of cce_forward and cce_backward, named by the members of args. With
+ * check_labels a bad label is reported after all has been enqueued, and the gradients are then
+ * those of the other tokens or have not been written. */
+CCE_API cce_status cce_loss_and_gradients(cce_plan *plan, const cce_gradients_args *args,
+                                          void *stream);
 
 /* "0.1.0" */
 CCE_API const char *cce_version(void);

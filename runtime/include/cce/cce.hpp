@@ -66,6 +66,10 @@ struct BackwardArgs : cce_backward_args {
   BackwardArgs() { cce_backward_args_init(this); }
 };
 
+struct GradientsArgs : cce_gradients_args {
+  GradientsArgs() { cce_gradients_args_init(this); }
+};
+
 /// Copies refer to the same context, which lives as long as any of them, or any plan or memory.
 class Context {
 public:
@@ -143,6 +147,7 @@ public:
   size_t workspace() const {
     return forwardWorkspace() > backwardWorkspace() ? forwardWorkspace() : backwardWorkspace();
   }
+  size_t gradientsWorkspace() const { return cce_plan_gradients_workspace(get()); }
   /// Of the memory for filter_state; 0: none is needed.
   size_t filterState() const { return cce_plan_filter_state(get()); }
   /// Of the memory for saved_logits; 0: none is needed.
@@ -156,6 +161,9 @@ public:
   }
   void backward(const cce_backward_args &args, void *stream = nullptr) const {
     check(cce_backward(get(), &args, stream));
+  }
+  void lossAndGradients(const cce_gradients_args &args, void *stream = nullptr) const {
+    check(cce_loss_and_gradients(get(), &args, stream));
   }
 
   /// `progress` may stop by returning false. It must not throw: it is called from C.

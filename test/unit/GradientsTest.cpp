@@ -1,0 +1,389 @@
+//===- GradientsTest.cpp - the launches of loss and gradients at once -----===//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//===----------------------------------------------------------------------===//
+#include "test/unit/LaunchFixture.h"
+
+#include <cmath>
+#include <set>
+
+namespace cce::rt::test {
+namespace {
+
+using testing::Contains;
+using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::Not;
+using Names = std::vector<std::string>;
+
+/// 1200 tokens, padded to 1280, and 1000 classes; room for two chunks.
+class GradientsTest : public LaunchFixture {
+protected:
+  void SetUp() override {
+    LaunchFixture::SetUp();
+    problem.tokens = 1200;
+    problem.workspace_limit = 2000000;
+    change = [](const KernelRequest &request, KernelCode &code) {
+      auto add = [&](ArgumentKind kind, const char *name) {
+        code.manifest.arguments.push_back({});
+        code.manifest.arguments.back().kind = kind;
+        code.manifest.arguments.back().name = name;
+      };
+      if (request.kernel == "finish_loss" || request.kernel == "token_weights") {
+        for (const char *name : {"rows", "count", "total"})
+          add(ArgumentKind::Pointer, name);
+        add(ArgumentKind::Scalar, "padded");
+      }
+      if (request.kernel == "finish_loss") {
+        for (const char *name : {"partial", "label_logit", "lse_or_null", "sum_or_null", "loss"})
+          add(ArgumentKind::Pointer, name);
+        add(ArgumentKind::Scalar, "splits");
+        add(ArgumentKind::Scalar, "has_sum");
+      }
+      if (request.kernel == "token_weights")
+        for (const char *name : {"lse", "lse_out", "alpha", "dloss_or_null", "dlse_or_null"})
+          add(ArgumentKind::Pointer, name);
+      if (request.kernel == "indexed_matmul")
+        add(ArgumentKind::Pointer, "label_logit");
+      if (request.kernel == "grad_embedding_halves") {
+        add(ArgumentKind::Scalar, "has_sum");
+        add(ArgumentKind::Pointer, "rows");
+        add(ArgumentKind::ExtentPointer, "tokens");
+      }
+    };
+  }
+
+  void makePlan() {
+    ASSERT_NO_FATAL_FAILURE(LaunchFixture::makePlan());
+    cce_gradients_args_init(&args);
+    args.e = forward.e;
+    args.c = forward.c;
+    args.labels = forward.labels;
+    args.loss = forward.loss;
+    args.lse = forward.lse;
+    args.de = backward.de;
+    args.dc = backward.dc;
+    args.workspace_bytes = cce_plan_gradients_workspace(plan);
+    args.workspace = allocate(args.workspace_bytes);
+    fakeDriver().log.clear();
+  }
+  Names run() {
+    launches.clear();
+    EXPECT_EQ(cce_loss_and_gradients(plan, &args, nullptr), CCE_OK) << cce_last_error();
+    return names();
+  }
+  std::string error() {
+    return cce_loss_and_gradients(plan, &args, nullptr) == CCE_OK ? "" : cce_last_error();
+  }
+  std::string described() {
+    cce_plan_destroy(plan);
+    plan = nullptr;
+    EXPECT_EQ(cce_plan_create(context.get(), &problem, &plan), CCE_OK) << cce_last_error();
+    const std::string text = cce_plan_describe(plan);
+    const size_t start = text.find("loss and gradients in one call");
+    return start == std::string::npos ? "" : text.substr(start, text.find('\n', start) - start);
+  }
+
+  const TokenChunks &chunks() const { return plan->plan->layoutOf().tokenChunks; }
+  char *at(const Slice &slice) const { return static_cast<char *>(args.workspace) + slice.offset; }
+
+  cce_gradients_args args;
+};
+
+const Names firstKernels = {"select_tokens_i64", "chunk_counts", "indexed_matmul"};
+const Names chunkKernels = {"lse_forward_save", "finish_loss", "token_weights",
+                            "grad_from_saved_bf16", "grad_embedding_halves"};
+const Names inTurn = {"select_tokens_i64", "indexed_matmul", "lse_forward", "finish_loss",
+                      "select_tokens_i64", "token_weights", "logit_grad", "grad_embedding_halves",
+                      "grad_classifier"};
+
+Names together(std::initializer_list<Names> lists) {
+  Names all;
+  for (const Names &each : lists)
+    all.insert(all.end(), each.begin(), each.end());
+  return all;
+}
+
+TEST_F(GradientsTest, twoChunks) {
+  ASSERT_NO_FATAL_FAILURE(makePlan());
+  EXPECT_EQ(chunks().size, 640);
+  EXPECT_EQ(chunks().count, 2);
+  EXPECT_LE(cce_plan_gradients_workspace(plan), problem.workspace_limit);
+  EXPECT_EQ(run(), together({firstKernels, chunkKernels, {"grad_classifier_halves_partial"},
+                             chunkKernels, {"grad_classifier_halves"}}));
+  const Layout &layout = plan->plan->layoutOf();
+  const NamedLaunch &counts = launch("chunk_counts");
+  EXPECT_EQ(counts.pointers.at("count"), at(layout.count));
+  EXPECT_EQ(counts.pointers.at("counts"), at(chunks().counts));
+  EXPECT_EQ(counts.integers.at("size"), 640);
+  EXPECT_EQ(counts.integers.at("chunks"), 2);
+  EXPECT_EQ(launch("indexed_matmul").pointers.at("label_logit"), at(chunks().labelLogit));
+  EXPECT_EQ(launch("indexed_matmul").pointers.at("count of tokens"), at(layout.count));
+  for (int i = 0; i < 2; ++i) {
+    SCOPED_TRACE(i);
+    char *count = at(chunks().counts) + 4 * i, *rows = at(layout.rows) + 4 * 640 * i;
+    const NamedLaunch &save = launch("lse_forward_save", i);
+    EXPECT_EQ(save.pointers.at("count of tokens"), count);
+    EXPECT_EQ(save.pointers.at("rows"), rows);
+    EXPECT_EQ(save.pointers.at("codes"), at(chunks().codes));
+    EXPECT_EQ(save.integers.at("stride codes"), 1024);
+    EXPECT_EQ(save.integers.at("stride maxima"), 640);
+    EXPECT_EQ(save.integers.at("stride partial"), 640);
+    EXPECT_EQ(save.integers.at("extent vocab"), 1000);
+    EXPECT_EQ(save.integers.at("extent splits"), 4);
+    const NamedLaunch &finish = launch("finish_loss", i);
+    EXPECT_EQ(finish.pointers.at("count"), count);
+    EXPECT_EQ(finish.pointers.at("total"), at(layout.count));
+    EXPECT_EQ(finish.pointers.at("rows"), rows);
+    EXPECT_EQ(finish.pointers.at("label_logit"), at(chunks().labelLogit) + 4 * 640 * i);
+    EXPECT_EQ(finish.pointers.at("lse_or_null"), static_cast<void *>(args.lse));
+    EXPECT_EQ(finish.pointers.at("sum_or_null"), at(chunks().lossSum));
+    EXPECT_EQ(finish.pointers.at("partial"), save.pointers.at("partial"));
+    EXPECT_EQ(finish.integers.at("has_sum"), i);
+    EXPECT_EQ(finish.integers.at("splits"), 4);
+    EXPECT_EQ(finish.integers.at("padded"), 640);
+    const NamedLaunch &weights = launch("token_weights", i);
+    EXPECT_EQ(weights.pointers.at("count"), count);
+    EXPECT_EQ(weights.pointers.at("total"), at(layout.count));
+    EXPECT_EQ(weights.pointers.at("lse"), static_cast<void *>(args.lse));
+    EXPECT_EQ(weights.integers.at("padded"), 640);
+    const NamedLaunch &grad = launch("grad_from_saved_bf16", i);
+    EXPECT_EQ(grad.pointers.at("saved"), at(chunks().codes));
+    EXPECT_EQ(grad.pointers.at("count"), count);
+    EXPECT_EQ(grad.pointers.at("labels"), at(layout.labels) + 4 * 640 * i);
+    EXPECT_EQ(grad.pointers.at("lse"), weights.pointers.at("lse_out"));
+    EXPECT_EQ(grad.integers.at("padded"), 640);
+    EXPECT_EQ(grad.integers.at("classes"), 1000);
+    const NamedLaunch &embedding = launch("grad_embedding_halves", i);
+    EXPECT_EQ(embedding.integers.at("has_sum"), 0);
+    EXPECT_EQ(embedding.pointers.at("rows"), rows);
+    EXPECT_EQ(embedding.pointers.at("count of tokens"), count);
+    EXPECT_EQ(embedding.maps.at("g").address, at(chunks().codes));
+    const NamedLaunch &classifier =
+        launch(i == 0 ? "grad_classifier_halves_partial" : "grad_classifier_halves");
+    EXPECT_EQ(classifier.integers.at("has_sum"), i);
+    EXPECT_EQ(classifier.pointers.at("sum_lower"), at(chunks().sumLower));
+    EXPECT_EQ(classifier.integers.at("stride sum_lower"), 64);
+    EXPECT_EQ(classifier.pointers.at("dc"), args.dc);
+    EXPECT_EQ(classifier.pointers.at("rows"), rows);
+    EXPECT_EQ(classifier.pointers.at("count of tokens"), count);
+    EXPECT_EQ(classifier.pointers.at("alpha"), weights.pointers.at("alpha"));
+    EXPECT_EQ(classifier.maps.at("g").sizes[1], 640u);
+    EXPECT_EQ(classifier.maps.at("g").stride, 2048u);
+    EXPECT_EQ(classifier.blocks, 4u);
+  }
+  EXPECT_EQ(chunks().sumLower.bytes, 1000 * 32);
+}
+
+TEST_F(GradientsTest, slicesDoNotOverlap) {
+  ASSERT_NO_FATAL_FAILURE(makePlan());
+  const Layout &layout = plan->plan->layoutOf();
+  const TokenChunks &c = chunks();
+  std::vector<Slice> slices = {layout.count, layout.error, layout.rows, layout.labels, c.counts,
+                               c.lossSum, c.labelLogit, c.lse, c.compactLse, c.probWeight,
+                               c.labelWeight, c.alpha, c.partial, c.maxima, c.codes, c.sumLower};
+  std::sort(slices.begin(), slices.end(),
+            [](const Slice &a, const Slice &b) { return a.offset < b.offset; });
+  for (size_t i = 1; i < slices.size(); ++i)
+    EXPECT_LE(slices[i - 1].offset + slices[i - 1].bytes, slices[i].offset);
+  EXPECT_LE(slices.back().offset + slices.back().bytes, c.bytes);
+  EXPECT_EQ(c.partial.bytes, 8 * 4 * 640);
+  EXPECT_EQ(c.maxima.bytes, 4 * 4 * 640);
+  EXPECT_EQ(c.codes.bytes, 2 * 640 * 1024);
+}
+
+TEST_F(GradientsTest, allTokensAtOnceIfThereIsRoom) {
+  problem.workspace_limit = 0;
+  ASSERT_NO_FATAL_FAILURE(makePlan());
+  EXPECT_EQ(chunks().count, 1);
+  EXPECT_EQ(chunks().sumLower.bytes, 0);
+  EXPECT_EQ(run(), together({firstKernels, chunkKernels, {"grad_classifier"}}));
+  EXPECT_EQ(manifests.count("grad_classifier_halves"), 0u);
+  EXPECT_THAT(described(), HasSubstr(", all tokens at once; nothing is computed twice"));
+}
+
+TEST_F(GradientsTest, theLogSumExpIsOptional) {
+  ASSERT_NO_FATAL_FAILURE(makePlan());
+  args.lse = nullptr;
+  run();
+  EXPECT_EQ(launch("finish_loss").pointers.at("lse_or_null"), at(chunks().lse));
+  EXPECT_EQ(launch("token_weights", 1).pointers.at("lse"), at(chunks().lse));
+}
+
+TEST_F(GradientsTest, onlyWhatIsWanted) {
+  ASSERT_NO_FATAL_FAILURE(makePlan());
+  args.de = nullptr;
+  EXPECT_THAT(run(), Not(Contains("grad_embedding_halves")));
+  args.de = backward.de;
+  args.dc = nullptr;
+  EXPECT_THAT(run(), Not(Contains("grad_classifier_halves")));
+  EXPECT_THAT(names(), Not(Contains("grad_classifier_halves_partial")));
+  args.de = nullptr;
+  EXPECT_THAT(run(),
+              ElementsAre("select_tokens_i64", "indexed_matmul", "lse_forward", "finish_loss"));
+  // And without a log-sum-exp: only the loss.
+  args.lse = nullptr;
+  run();
+  EXPECT_EQ(launch("finish_loss").pointers.at("lse_or_null"), nullptr);
+}
+
+TEST_F(GradientsTest, pairsOfTilesWhereTheyComeOutEven) {
+  problem.tokens = 2048;
+  problem.workspace_limit = 0;
+  ASSERT_NO_FATAL_FAILURE(makePlan());
+  EXPECT_EQ(chunks().size, 2048);
+  EXPECT_EQ(requests.at("lse_forward_save").config.at("cluster"), 2);
+}
+
+TEST_F(GradientsTest, noPairsWhereOneWouldLackATile) {
+  problem.tokens = 1280;
+  ASSERT_NO_FATAL_FAILURE(makePlan());
+  ASSERT_EQ(chunks().size, 640);
+  EXPECT_EQ(requests.at("lse_forward_save").config.count("cluster"), 0u);
+  EXPECT_EQ(requests.at("grad_embedding_halves").config.count("cluster"), 0u);
+  EXPECT_EQ(requests.at("grad_classifier_halves").config.at("cluster"), 2);
+  EXPECT_EQ(requests.at("grad_classifier_halves_partial").config,
+            requests.at("grad_classifier_halves").config);
+}
+
+TEST_F(GradientsTest, gradientsOfABiasTakeAForwardAndABackward) {
+  problem.bias_dtype = CCE_F32;
+  ASSERT_NO_FATAL_FAILURE(makePlan());
+  args.bias = allocate(4000);
+  EXPECT_THAT(run(), Contains("grad_classifier_halves"));
+  EXPECT_EQ(launch("lse_forward_save").pointers.at("bias"), args.bias);
+  args.dbias = allocate(4000);
+  const Names launched = run();
+  EXPECT_EQ(Names(launched.begin(), launched.begin() + 6), Names(inTurn.begin(), inTurn.begin() + 6));
+  EXPECT_THAT(launched, Contains("grad_bias"));
+  EXPECT_EQ(launch("token_weights").pointers.at("lse"), args.lse);
+  // The one between them lies behind what either needs at that time.
+  args.lse = nullptr;
+  run();
+  const Layout &layout = plan->plan->layoutOf();
+  EXPECT_EQ(launch("token_weights").pointers.at("lse"), at(layout.lseBetween));
+  EXPECT_EQ(launch("finish_loss").pointers.at("lse_or_null"), at(layout.lseBetween));
+  EXPECT_GE(layout.lseBetween.offset, layout.forwardBytes);
+  EXPECT_GE(layout.lseBetween.offset, layout.backward.alpha.offset + 4);
+  EXPECT_LE(layout.lseBetween.offset + 4 * 1200, layout.gradientsBytes);
+  EXPECT_LE(cce_plan_gradients_workspace(plan), problem.workspace_limit);
+  EXPECT_THAT(described(), HasSubstr("nothing is computed twice, unless for dbias"));
+}
+
+TEST_F(GradientsTest, descriptionTellsWhatAndWhy) {
+  ASSERT_NO_FATAL_FAILURE(makePlan());
+  EXPECT_EQ(described(), "loss and gradients in one call: workspace 1.3 MiB, tokens in 2 chunks of "
+                         "640, sums of dC in 0.0 MiB and dC; nothing is computed twice");
+  const std::string inTurnBecause = "a forward and an exact backward, because ";
+  problem.vocab = 4000;
+  EXPECT_THAT(described(),
+              HasSubstr(inTurnBecause + "chunks of 512 tokens need a workspace of 4448256 bytes"));
+  problem.vocab = 1000;
+  problem.hidden = 72;
+  EXPECT_THAT(described(),
+              HasSubstr(inTurnBecause + "chunks of 1280 tokens need a workspace of "));
+  problem.hidden = 64;
+  problem.softcap = 30;
+  EXPECT_THAT(described(), HasSubstr("in 2 chunks"));
+  problem.bias_dtype = CCE_F32;
+  EXPECT_THAT(described(), HasSubstr(inTurnBecause + "only of plain, biased or capped logits the "
+                                                     "gradient is known from their value"));
+  problem.softcap = INFINITY;
+  problem.bias_dtype = CCE_DTYPE_NONE;
+  problem.filter_eps = 0.25f; // which one call does not need
+  EXPECT_THAT(described(), HasSubstr("in 2 chunks"));
+  problem.filter_eps = 0;
+  problem.c_strides[0] = 65;
+  problem.c_strides[1] = 1;
+  EXPECT_THAT(described(),
+              HasSubstr(inTurnBecause + "E or C has to be copied to padded rows"));
+  problem.c_strides[0] = 64;
+  problem.tokens = 0;
+  EXPECT_THAT(described(), HasSubstr(inTurnBecause + "there are no tokens"));
+}
+
+TEST_F(GradientsTest, withoutChunksAForwardAndABackward) {
+  problem.vocab = 4000;
+  problem.reduction = CCE_REDUCTION_NONE;
+  ASSERT_NO_FATAL_FAILURE(makePlan());
+  args.loss = forward.lse;
+  EXPECT_EQ(manifests.count("chunk_counts"), 0u);
+  EXPECT_LE(cce_plan_gradients_workspace(plan), problem.workspace_limit);
+  args.dloss = forward.lse;
+  args.dlse = forward.lse;
+  const Names launched = run();
+  EXPECT_EQ(Names(launched.begin(), launched.begin() + 6), Names(inTurn.begin(), inTurn.begin() + 6));
+  EXPECT_EQ(launch("token_weights").pointers.at("dloss_or_null"), forward.lse);
+  EXPECT_EQ(launch("token_weights").pointers.at("dlse_or_null"), forward.lse);
+}
+
+TEST_F(GradientsTest, halfPrecisionHasItsKernels) {
+  problem.dtype = CCE_F16;
+  ASSERT_NO_FATAL_FAILURE(makePlan());
+  EXPECT_THAT(run(), Contains("grad_from_saved_f16"));
+  EXPECT_EQ(requests.at("grad_classifier_halves").dtype, CCE_F16);
+}
+
+TEST_F(GradientsTest, argumentsAreChecked) {
+  problem.bias_dtype = CCE_F32;
+  ASSERT_NO_FATAL_FAILURE(makePlan());
+  args.bias = allocate(4000);
+  const cce_gradients_args good = args;
+  auto errorOf = [&](auto spoil) {
+    args = good;
+    spoil();
+    return error();
+  };
+  EXPECT_EQ(errorOf([&] { args.struct_size = 8; }),
+            "args.struct_size: expected " + std::to_string(sizeof(cce_gradients_args)) +
+                " (call cce_gradients_args_init first), got 8");
+  EXPECT_EQ(errorOf([&] { args.workspace_bytes -= 1; }),
+            "args.workspace_bytes: expected at least " + std::to_string(good.workspace_bytes) +
+                ", got " + std::to_string(good.workspace_bytes - 1));
+  EXPECT_THAT(errorOf([&] { args.e = nullptr; }), HasSubstr("args.e: expected device memory"));
+  EXPECT_THAT(errorOf([&] { args.loss = nullptr; }), HasSubstr("args.loss: expected device memory"));
+  EXPECT_THAT(errorOf([&] { args.labels = nullptr; }), HasSubstr("args.labels: expected"));
+  EXPECT_THAT(errorOf([&] { args.bias = nullptr; }), HasSubstr("args.bias: expected memory"));
+  EXPECT_THAT(errorOf([&] { args.dc = static_cast<char *>(args.dc) + 8; }),
+              HasSubstr("args.dc: expected an address that is a multiple of 16"));
+  EXPECT_THAT(errorOf([&] { args.de = reinterpret_cast<void *>(uintptr_t(4096)); }),
+              HasSubstr("args.de: expected device memory"));
+  EXPECT_THAT(errorOf([&] { args.dloss = reinterpret_cast<float *>(uintptr_t(4096)); }),
+              HasSubstr("args.dloss: expected device memory"));
+  EXPECT_TRUE(fakeDriver().launches.empty());
+  EXPECT_EQ(cce_loss_and_gradients(nullptr, &args, nullptr), CCE_INVALID_ARGUMENT);
+  EXPECT_EQ(cce_loss_and_gradients(plan, nullptr, nullptr), CCE_INVALID_ARGUMENT);
+  EXPECT_EQ(cce_plan_gradients_workspace(nullptr), 0u);
+  cce_gradients_args_init(nullptr);
+}
+
+TEST_F(GradientsTest, badLabelsAreReportedBehindTheLastLaunch) {
+  problem.check_labels = 1;
+  ASSERT_NO_FATAL_FAILURE(makePlan());
+  fakeDriver().onLaunch = [&](const FakeLaunch &launch) {
+    note(launch);
+    auto *found = reinterpret_cast<int64_t *>(at(plan->plan->layoutOf().error));
+    found[0] = 7;
+    found[1] = 1000;
+  };
+  launches.clear();
+  EXPECT_EQ(error(), "args.labels: expected a class in [0, 1000) or ignore_index (-100) at "
+                     "position 7, got 1000");
+  EXPECT_EQ(launches.back().kernel, "grad_classifier_halves");
+}
+
+TEST_F(GradientsTest, onlyEnqueues) {
+  ASSERT_NO_FATAL_FAILURE(makePlan());
+  run();
+  std::set<std::string> calls(fakeDriver().log.begin(), fakeDriver().log.end());
+  EXPECT_THAT(calls, testing::UnorderedElementsAre("cuLaunchKernelEx", "cuTensorMapEncodeTiled",
+                                                   "cuMemsetD8Async"));
+}
+
+TEST_F(GradientsTest, withoutTokensTheGradientIsZero) {
+  problem.tokens = 0;
+  ASSERT_NO_FATAL_FAILURE(makePlan());
+  EXPECT_THAT(run(), ElementsAre("select_tokens_i64", "finish_loss"));
+}
+
+} // namespace
+} // namespace cce::rt::test
