@@ -3,8 +3,6 @@
 //===----------------------------------------------------------------------===//
 #include "runtime/plan/Plan.h"
 
-#include "runtime/plan/Rounds.h"
-
 #include <algorithm>
 #include <future>
 #include <numeric>
