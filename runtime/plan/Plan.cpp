@@ -375,6 +375,8 @@ bool Plan::gradientFollowsFromLogit() const {
 }
 
 std::string Plan::whyNoTokenChunks() const {
+  if (!problem.oneCall)
+    return "chunks of tokens were not asked for (problem.one_call)";
   if (backend->device() != CCE_DEVICE_CUDA)
     return "the CPU target keeps no logits";
   if (problem.tokens == 0)
