@@ -11,7 +11,8 @@ peaked and broad are trained-like (Zipf unigrams and contextual peaks, ids shuff
 of each kernel (torch.profiler). --tune tunes each plan first. --filter: a filtered backward, for which the forward finds out what is
 needed; kept is the part of tokens x classes that it looked at, dropped the probability that a token leaves out on average, st the memory
 between forward and backward. --save: the forward may keep logits for the backward, sv is the memory that they take; every backward then has a
-forward of its own before it. --one-call: cce_loss_and_gradients instead of both; its time is all, and that of the backward, bw MiB its workspace.
+forward of its own before it, and bw MiB is the workspace that it needs with them. --one-call: cce_loss_and_gradients instead of both, with a plan for
+it; its time is all, and that of the backward, bw MiB its workspace.
 """
 import argparse
 import ctypes as ct
@@ -141,7 +142,7 @@ def measure(library, context, name, data, e, c, y, a):
     if a.tune:
         library.check(library.lib.cce_plan_tune(plan.handle, None, None))
     row["plan_s"] = time.perf_counter() - start
-    row["forward_mib"], row["backward_mib"] = plan.fw_bytes / 2**20, plan.bw_bytes / 2**20
+    row["forward_mib"], row["backward_mib"] = plan.fw_bytes / 2**20, (plan.saved_bw_bytes if a.save else plan.bw_bytes) / 2**20
     plan.outputs()
     plain = product(e, c, a.threads)
     if a.one_call:

@@ -20,7 +20,8 @@ class Problem(ct.Structure):
         ("de_strides", ct.c_int64 * 2), ("dc_strides", ct.c_int64 * 2),
         ("reduction", ct.c_int), ("ignore_index", ct.c_int64), ("shift", ct.c_int64), ("sequence", ct.c_int64),
         ("softcap", ct.c_float), ("transform", ct.c_char_p), ("workspace_limit", ct.c_size_t), ("check_labels", ct.c_int32),
-        ("filter_eps", ct.c_float), ("filter_tail", ct.c_int), ("saved_logits_limit", ct.c_uint64)]
+        ("filter_eps", ct.c_float), ("filter_tail", ct.c_int), ("saved_logits_limit", ct.c_uint64),
+        ("one_call", ct.c_int32)]
 
 
 class ForwardArgs(ct.Structure):
@@ -54,7 +55,7 @@ class Library:
         lib.cce_context_description.restype = ct.c_char_p
         lib.cce_plan_describe.restype = ct.c_char_p
         for name in ("cce_plan_forward_workspace", "cce_plan_backward_workspace", "cce_plan_gradients_workspace", "cce_plan_filter_state",
-                     "cce_plan_saved_logits"):
+                     "cce_plan_saved_logits", "cce_plan_saved_backward_workspace"):
             getattr(lib, name).restype = ct.c_size_t
             getattr(lib, name).argtypes = [ct.c_void_p]
         lib.cce_context_description.argtypes = lib.cce_plan_describe.argtypes = [ct.c_void_p]
@@ -83,7 +84,8 @@ def pointer(tensor):
 class Plan:
     """A plan for given tensors; see cce.h for the options. filter_eps: a number, or "auto" for what is usual for the dtype. After backward,
     dropped_mass and kept_fraction tell what the filter has left out (None without a filter). saved_logits_limit: bytes that forward may fill
-    with logits; the first backward after it uses them up. one_call: step() is cce_loss_and_gradients, with a workspace for that."""
+    with logits; the first backward after it uses them up. one_call: a plan for cce_loss_and_gradients, which is
+    what step() calls, with a workspace for that."""
 
     def __init__(self, library, context, e, c, labels, bias=None, reduction="mean", softcap=None, ignore_index=-100,
                  shift=0, sequence=0, workspace_limit=0, transform=None, check_labels=0, filter_eps=0, filter_tail="correct", saved_logits_limit=0,
@@ -100,7 +102,7 @@ class Plan:
         p.workspace_limit, p.check_labels = workspace_limit, check_labels
         p.filter_eps = AUTO_EPS[e.dtype] if filter_eps == "auto" else filter_eps
         p.filter_tail = FILTER_TAILS[filter_tail]
-        p.saved_logits_limit = saved_logits_limit
+        p.saved_logits_limit, p.one_call = saved_logits_limit, one_call
         if softcap is not None:
             p.softcap = softcap
         if transform is not None:
@@ -112,6 +114,7 @@ class Plan:
         self.bw_bytes = self.lib.cce_plan_backward_workspace(self.handle)
         self.state_bytes = self.lib.cce_plan_filter_state(self.handle)
         self.saved_bytes = self.lib.cce_plan_saved_logits(self.handle)
+        self.saved_bw_bytes = self.lib.cce_plan_saved_backward_workspace(self.handle)
         self.one_call = one_call
         self.gradients_bytes = self.lib.cce_plan_gradients_workspace(self.handle)
         device = e.device
@@ -168,8 +171,8 @@ class Plan:
             setattr(a, name, pointer(getattr(self, name)))
         a.filter_state, a.dropped_mass, a.kept_fraction = pointer(self.filter_state), pointer(self.dropped_mass), pointer(self.kept_fraction)
         a.saved_logits = pointer(self.saved_logits) if self.saved_are_fresh else None
+        a.workspace, a.workspace_bytes = pointer(self.workspace), self.saved_bw_bytes if a.saved_logits else self.workspace.numel()
         self.saved_are_fresh = False
-        a.workspace, a.workspace_bytes = pointer(self.workspace), self.workspace.numel()
         self.library.check(self.lib.cce_backward(self.handle, ct.byref(a), self.stream()))
 
     def gradients(self, dloss=None, dlse=None, want=("lse", "de", "dc", "dbias")):

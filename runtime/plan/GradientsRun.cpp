@@ -1,7 +1,6 @@
 //===- GradientsRun.cpp - the launches of loss and gradients in one call --===//
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //===----------------------------------------------------------------------===//
-#include "runtime/plan/Rounds.h"
 #include "runtime/plan/RunSupport.h"
 
 #include <algorithm>
@@ -110,7 +109,7 @@ Status Plan::chunkOfTokens(const ChunkCall &call, int64_t index, void *stream) c
   void *partial = at<void>(workspace, chunks.partial), *codes = at<void>(workspace, chunks.codes);
   void *maxima = at<void>(workspace, chunks.maxima), *total = at<void>(workspace, layout.count);
   const int64_t classTiles = chunks.stride / savedTile;
-  const int64_t splits = chunkSplits(padded, classTiles, backend->parallelism());
+  const int64_t splits = isLast ? chunks.lastSplits : chunks.splits;
 
   Bindings bindings = common(tokens, problem.e(args.e));
   bindClasses(bindings, problem.c(args.c), bias, 0, problem.vocab);

@@ -3,7 +3,7 @@
 //===----------------------------------------------------------------------===//
 #include "runtime/plan/Layout.h"
 
-#include "runtime/plan/Rounds.h"
+#include "runtime/plan/TokenChunks.h"
 
 #include <algorithm>
 #include <cmath>
@@ -15,16 +15,6 @@ namespace cce::rt {
 namespace {
 
 constexpr int64_t sliceAlignment = 256;
-
-/// Partial states are 8 bytes a token and split, so this many are still small beside E.
-constexpr int64_t mostSplits = 64;
-
-/// lse_forward takes this many tiles of tokens at a time, so that their rows of E stay in the cache
-/// (LowerProduct.cpp); splits keep the other multiprocessors busy.
-constexpr int64_t concurrentTokenTiles = 32;
-
-/// What more splits have to gain.
-constexpr double clearlyLess = 0.97;
 
 /// Splits where the number of workers must not matter: results then have the same bits on any
 /// number of threads. Enough to keep 16 threads busy on one tile of tokens.
@@ -89,24 +79,12 @@ bool convertsBias(const Problem &problem) {
   return problem.hasBias() && problem.biasDtype != CCE_F32;
 }
 
-/// `splits`: set by the tuner, or 0. As few as keep the multiprocessors busy while so many tiles of tokens
-/// are at work, or more, if the rounds of (tile of tokens, split) then are clearly fuller: 34 tiles and 4
-/// splits would be a round of 132 and one of 4.
-int64_t chooseSplits(int64_t splits, int64_t multiprocessors, int64_t tokenTiles, int64_t classTiles) {
-  const int64_t most = std::min(classTiles, mostSplits);
-  if (splits == 0 && multiprocessors == 0)
-    splits = fixedSplits;
-  if (splits > 0)
-    return std::clamp<int64_t>(splits, 1, most);
-  auto cost = [&](int64_t count) {
-    return divideUp(tokenTiles * count, multiprocessors) * divideUp(classTiles, count);
-  };
-  const int64_t fewest = multiprocessors / std::min(tokenTiles, concurrentTokenTiles);
-  splits = std::clamp<int64_t>(fewest, 1, most);
-  for (int64_t more = splits + 1; more <= std::min(4 * fewest, most); ++more)
-    if (double(cost(more)) < clearlyLess * double(cost(splits)))
-      splits = more;
-  return splits;
+/// Of a forward over all tokens, for which the tuner may have set them.
+int64_t chooseSplits(const LayoutInputs &inputs, int64_t tokenTiles, int64_t classTiles) {
+  if (inputs.splits == 0 && inputs.multiprocessors > 0)
+    return forwardSplits(tokenTiles, classTiles, inputs.multiprocessors);
+  const int64_t splits = inputs.splits > 0 ? inputs.splits : fixedSplits;
+  return std::clamp<int64_t>(splits, 1, std::min(classTiles, mostSplits));
 }
 
 /// What both backwards use, from the end of what both directions use; returns its end.
@@ -244,15 +222,14 @@ void chooseSaved(Layout &layout, const Problem &problem, const LayoutInputs &inp
   fits(good);
   const int64_t others = problem.vocab - saved.classes;
   const int64_t tokenTiles = divideUp(layout.padded, inputs.forwardTokenTile);
-  saved.splits = chooseSplits(inputs.splits, inputs.multiprocessors, tokenTiles,
-                              divideUp(saved.classes, savedTile));
+  saved.splits = chooseSplits(inputs, tokenTiles, divideUp(saved.classes, savedTile));
   saved.others.count = 0;
   saved.others.first = problem.vocab;
   saved.backwardBytes = tokensEnd;
   if (others == 0)
     return;
-  saved.otherSplits = chooseSplits(inputs.splits, inputs.multiprocessors, tokenTiles,
-                                   divideUp(others, inputs.forwardVocabTile));
+  saved.otherSplits =
+      chooseSplits(inputs, tokenTiles, divideUp(others, inputs.forwardVocabTile));
   saved.others = chooseChunks(layout, problem, inputs, tokensEnd, saved.classes);
   saved.backwardBytes = saved.others.end;
   if (uint64_t(saved.others.end) > problem.workspaceLimit)
@@ -365,9 +342,12 @@ void placeTokenChunks(TokenChunks &chunks, const Layout &layout, const Problem &
     *slice = allocator.take({4, size});
   chunks.alpha = allocator.take({4});
   const int64_t last = layout.padded - (chunks.count - 1) * size;
-  const int64_t states = chunkSplits(size, tiles, inputs.multiprocessors) * size;
-  const int64_t lastStates = chunkSplits(last, tiles, inputs.multiprocessors) * last;
-  chunks.partial = allocator.take({8, std::max(states, lastStates)});
+  auto splits = [&](int64_t tokens) {
+    return forwardSplits(divideUp(tokens, tileTokens), tiles, inputs.multiprocessors);
+  };
+  chunks.splits = splits(size);
+  chunks.lastSplits = splits(last);
+  chunks.partial = allocator.takeEither({8, chunks.splits, size}, {8, chunks.lastSplits, last});
   chunks.maxima = allocator.take({4, tiles, size});
   chunks.codes = allocator.take({element, size, chunks.stride});
   const int64_t rowBytes = divideUp(problem.hidden, 2);
@@ -404,8 +384,7 @@ Expected<Layout> Layout::choose(const Problem &problem, const LayoutInputs &inpu
   // At least one tile, so that buffers and tensor maps are never empty.
   layout.padded = roundUp(std::max<int64_t>(problem.tokens, 1), inputs.tokenGranule);
   layout.packedStride = roundUp(problem.hidden, 16 / element);
-  layout.splits = chooseSplits(inputs.splits, inputs.multiprocessors,
-                               divideUp(layout.padded, inputs.forwardTokenTile),
+  layout.splits = chooseSplits(inputs, divideUp(layout.padded, inputs.forwardTokenTile),
                                divideUp(problem.vocab, inputs.forwardVocabTile));
 
   Allocator shared;

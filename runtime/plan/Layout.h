@@ -61,7 +61,7 @@ struct LayoutInputs {
   int64_t headClassTile = 1;
   /// Whether the forward may save logits.
   bool saves = false;
-  /// Whether loss and gradients may come chunk of tokens by chunk of tokens.
+  /// Whether loss and gradients shall and may come chunk of tokens by chunk of tokens.
   bool chunksTokens = false;
   /// Whether there may be more than one, with sums of dC between them.
   bool sumsClasses = false;
@@ -105,10 +105,12 @@ struct TokenChunks {
   /// Tokens of a chunk, whole tiles, and how many chunks; 0: there are none.
   int64_t size = 0;
   int64_t count = 0;
-  /// Why not, if there may be some.
+  /// Why not, if there shall be some.
   std::string whyNot;
   /// Elements between the rows of the codes, and of the G that takes their place.
   int64_t stride = 0;
+  /// Parts of the classes that work at the same time in the forward of a chunk, and of the last one.
+  int64_t splits = 0, lastSplits = 0;
   /// Tokens of each chunk, and of the loss the sum so far (f64).
   Slice counts, lossSum;
   /// Of all tokens. `lse` by position, where the caller does not want it.

@@ -3,8 +3,6 @@
 //===----------------------------------------------------------------------===//
 #include "runtime/plan/Plan.h"
 
-#include "runtime/plan/Rounds.h"
-
 #include <algorithm>
 #include <future>
 #include <numeric>
@@ -377,6 +375,8 @@ bool Plan::gradientFollowsFromLogit() const {
 }
 
 std::string Plan::whyNoTokenChunks() const {
+  if (!problem.oneCall)
+    return "chunks of tokens were not asked for (problem.one_call)";
   if (backend->device() != CCE_DEVICE_CUDA)
     return "the CPU target keeps no logits";
   if (problem.tokens == 0)

@@ -147,6 +147,7 @@ Expected<Problem> Problem::check(const cce_problem &from) {
     return wrong("filter_tail", "correct (0) or drop (1)", tail);
   to.filterTail = static_cast<cce_filter_tail>(tail);
   to.savedLogitsLimit = from.saved_logits_limit;
+  to.oneCall = from.one_call != 0;
   return to;
 }
 

@@ -37,6 +37,8 @@ struct Problem {
   cce_filter_tail filterTail = CCE_FILTER_TAIL_CORRECT;
   /// Bytes; 0: no logits are saved.
   uint64_t savedLogitsLimit = 0;
+  /// The plan is for cce_loss_and_gradients.
+  bool oneCall = false;
 
   bool hasBias() const { return biasDtype != CCE_DTYPE_NONE; }
 

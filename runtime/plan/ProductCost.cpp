@@ -22,6 +22,12 @@ static constexpr double narrowFactor = 1.05;
 static constexpr double bytesPerSecond = 2.5e12;
 static constexpr double exposedTraffic = 0.5;
 
+/// lse_forward takes this many tiles of tokens at a time, so that their rows of E stay in the cache
+/// (LowerProduct.cpp); splits keep the other multiprocessors busy.
+static constexpr int64_t concurrentTokenTiles = 32;
+/// What more splits have to gain.
+static constexpr double clearlyLess = 0.97;
+
 static int64_t divideUp(int64_t a, int64_t b) { return (a + b - 1) / b; }
 
 int64_t ProductTile::rounds(int64_t resultRows, int64_t resultColumns,
@@ -33,13 +39,40 @@ int64_t ProductTile::rounds(int64_t resultRows, int64_t resultColumns,
 
 double ProductTile::seconds(int64_t resultRows, int64_t resultColumns, int64_t depth,
                             int64_t multiprocessors) const {
-  const double product = 2.0 * double(rows * columns) * double(depth) / flopsPerSecond;
+  const double product = multiplySeconds(rows, columns, depth);
   return double(rounds(resultRows, resultColumns, multiprocessors)) *
          (product * (columns < fullColumns ? narrowFactor : 1) + tileSeconds);
 }
 
+double multiplySeconds(int64_t rows, int64_t columns, int64_t depth) {
+  return 2.0 * double(rows * columns) * double(depth) / flopsPerSecond;
+}
+
+double trafficSeconds(double bytes) { return bytes / bytesPerSecond * exposedTraffic; }
+
 double sumSeconds(int64_t rows, int64_t columns) {
-  return 2.0 * sizeof(float) * double(rows) * double(columns) / bytesPerSecond * exposedTraffic;
+  return trafficSeconds(2.0 * sizeof(float) * double(rows) * double(columns));
+}
+
+int64_t embeddingTile(int64_t tokens, int64_t hidden, int64_t multiprocessors) {
+  constexpr int64_t usualChunk = 4096; // others decide the same, but where it hardly matters
+  auto seconds = [&](int64_t width) {
+    return ProductTile{tileTokens, width}.seconds(tokens, hidden, usualChunk, multiprocessors);
+  };
+  return seconds(192) < seconds(256) ? 192 : 256;
+}
+
+int64_t forwardSplits(int64_t tokenTiles, int64_t classTiles, int64_t multiprocessors) {
+  const int64_t most = std::min(classTiles, mostSplits);
+  auto cost = [&](int64_t count) {
+    return divideUp(tokenTiles * count, multiprocessors) * divideUp(classTiles, count);
+  };
+  const int64_t fewest = multiprocessors / std::min(tokenTiles, concurrentTokenTiles);
+  int64_t splits = std::clamp<int64_t>(fewest, 1, most);
+  for (int64_t more = splits + 1; more <= std::min(4 * fewest, most); ++more)
+    if (double(cost(more)) < clearlyLess * double(cost(splits)))
+      splits = more;
+  return splits;
 }
 
 } // namespace cce::rt

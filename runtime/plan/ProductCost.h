@@ -8,6 +8,12 @@
 
 namespace cce::rt {
 
+/// Tokens of a tile of every product on a GPU.
+constexpr int64_t tileTokens = 128;
+
+/// Of the forward, at most. Partial states are 8 bytes a token and split, so this many are still small beside E.
+constexpr int64_t mostSplits = 64;
+
 /// Between two kernels that follow each other on a stream.
 constexpr double launchSeconds = 3e-6;
 
@@ -28,9 +34,25 @@ struct ProductTile {
                  int64_t multiprocessors) const;
 };
 
+/// Estimated seconds that one multiprocessor multiplies for a part of a result with sums over `depth`.
+double multiplySeconds(int64_t rows, int64_t columns, int64_t depth);
+
+/// Estimated seconds that so many bytes are read or written by kernels that are busy with a product anyway.
+double trafficSeconds(double bytes);
+
 /// Estimated seconds that it takes to read the f32 sums of a matrix and to write them again, as far
 /// as the kernel that does so is not busy with its product anyway.
 double sumSeconds(int64_t rows, int64_t columns);
+
+/// How wide grad_embedding's tiles of the hidden axis are best: those of 256 columns are the fastest for
+/// each, but there are few of them, and in the last round most multiprocessors may have none. Measured on
+/// an H100: Gemma 2 (9 tiles of 256 or 12 of 192) 0.93 of the time, GPT-2 (3 or 4) 0.75.
+int64_t embeddingTile(int64_t tokens, int64_t hidden, int64_t multiprocessors);
+
+/// Into how many splits the forward best cuts the vocabulary: as few as keep the multiprocessors busy while so many
+/// tiles of tokens are at work as are at a time, or more, if the rounds of (tile of tokens, split) then are clearly
+/// fuller: 34 tiles and 4 splits would be a round of 132 and one of 4.
+int64_t forwardSplits(int64_t tokenTiles, int64_t classTiles, int64_t multiprocessors);
 
 } // namespace cce::rt
 

@@ -60,8 +60,11 @@ Expected<std::unique_ptr<TuneBench>> TuneBench::create(std::shared_ptr<Backend> 
   // One number shows whether a forward is right, and no trial may wait or fail for labels.
   problem.reduction = CCE_REDUCTION_SUM;
   problem.checkLabels = false;
-  // The filter's kernels take the configurations of the exact ones.
+  // Kernels of the filter, for saved logits and for chunks of tokens take the configurations of the
+  // exact ones, so trials need not load them.
   problem.filterEps = 0;
+  problem.savedLogitsLimit = 0;
+  problem.oneCall = false;
   std::unique_ptr<TuneBench> bench(new TuneBench(std::move(backend), std::move(problem)));
   CCE_RETURN_IF_ERROR(bench->fill().annotate("memory for tuning"));
   return bench;

@@ -107,6 +107,7 @@ TEST(Api, defaults) {
   EXPECT_EQ(problem.filter_eps, 0);
   EXPECT_EQ(problem.filter_tail, CCE_FILTER_TAIL_CORRECT);
   EXPECT_EQ(problem.saved_logits_limit, 0u);
+  EXPECT_EQ(problem.one_call, 0);
   EXPECT_STREQ(cce_version(), "0.1.0");
 }
 

@@ -22,6 +22,7 @@ protected:
     LaunchFixture::SetUp();
     problem.tokens = 1200;
     problem.workspace_limit = 2000000;
+    problem.one_call = 1;
     change = [](const KernelRequest &request, KernelCode &code) {
       auto add = [&](ArgumentKind kind, const char *name) {
         code.manifest.arguments.push_back({});
@@ -95,6 +96,12 @@ const Names chunkKernels = {"lse_forward_save", "finish_loss", "token_weights",
 const Names inTurn = {"select_tokens_i64", "indexed_matmul", "lse_forward", "finish_loss",
                       "select_tokens_i64", "token_weights", "logit_grad", "grad_embedding_halves",
                       "grad_classifier"};
+
+/// In two chunks of classes.
+const Names twoCalls = {"select_tokens_i64", "indexed_matmul", "lse_forward", "finish_loss",
+                        "select_tokens_i64", "token_weights", "logit_grad",
+                        "grad_embedding_halves_partial", "grad_classifier", "logit_grad",
+                        "grad_embedding_halves", "grad_classifier"};
 
 Names together(std::initializer_list<Names> lists) {
   Names all;
@@ -172,6 +179,21 @@ TEST_F(GradientsTest, twoChunks) {
     EXPECT_EQ(classifier.blocks, 4u);
   }
   EXPECT_EQ(chunks().sumLower.bytes, 1000 * 32);
+}
+
+TEST_F(GradientsTest, theLastChunkHasSplitsOfItsOwn) {
+  problem.tokens = 1152;
+  problem.vocab = 10240;
+  problem.workspace_limit = 14000000;
+  ASSERT_NO_FATAL_FAILURE(makePlan());
+  ASSERT_EQ(chunks().size, 640);
+  ASSERT_EQ(chunks().count, 2);
+  run();
+  EXPECT_EQ(launch("lse_forward_save", 0).integers.at("extent splits"), 26); // 5 x 26 of 132
+  EXPECT_EQ(launch("lse_forward_save", 1).integers.at("extent splits"), 33); // 4 x 33
+  EXPECT_EQ(launch("finish_loss", 0).integers.at("splits"), 26);
+  EXPECT_EQ(launch("finish_loss", 1).integers.at("splits"), 33);
+  EXPECT_EQ(chunks().partial.bytes, 8 * std::max(26 * 640, 33 * 512));
 }
 
 TEST_F(GradientsTest, slicesDoNotOverlap) {
@@ -267,6 +289,62 @@ TEST_F(GradientsTest, gradientsOfABiasTakeAForwardAndABackward) {
   EXPECT_LE(layout.lseBetween.offset + 4 * 1200, layout.gradientsBytes);
   EXPECT_LE(cce_plan_gradients_workspace(plan), problem.workspace_limit);
   EXPECT_THAT(described(), HasSubstr("nothing is computed twice, unless for dbias"));
+}
+
+TEST_F(GradientsTest, chunksOnlyIfAskedFor) {
+  problem.one_call = 0;
+  ASSERT_NO_FATAL_FAILURE(makePlan());
+  for (const auto &[kernel, manifest] : manifests)
+    EXPECT_THAT(twoCalls, Contains(kernel));
+  EXPECT_EQ(chunks().size, 0);
+  EXPECT_LE(cce_plan_gradients_workspace(plan), problem.workspace_limit);
+  EXPECT_EQ(run(), twoCalls);
+  EXPECT_EQ(launch("token_weights").pointers.at("lse"), args.lse);
+  // All else is the same.
+  const Layout without = plan->plan->layoutOf();
+  const std::string description = cce_plan_describe(plan);
+  EXPECT_THAT(described(), HasSubstr("a forward and an exact backward, because chunks of tokens "
+                                     "were not asked for (problem.one_call)"));
+  problem.one_call = 1;
+  EXPECT_THAT(described(), HasSubstr("in 2 chunks"));
+  const Layout &with = plan->plan->layoutOf();
+  EXPECT_EQ(without.forwardBytes, with.forwardBytes);
+  EXPECT_EQ(without.backwardBytes, with.backwardBytes);
+  EXPECT_EQ(without.all.size, with.all.size);
+  const std::string other = cce_plan_describe(plan), line = "loss and gradients in one call";
+  EXPECT_EQ(description.substr(0, description.find(line)), other.substr(0, other.find(line)));
+}
+
+TEST_F(GradientsTest, aPlanForOneCallServesTwoCalls) {
+  ASSERT_NO_FATAL_FAILURE(makePlan());
+  ASSERT_GT(chunks().size, 0);
+  Names launched = runForward();
+  for (const std::string &kernel : runBackward())
+    launched.push_back(kernel);
+  EXPECT_EQ(launched, twoCalls);
+}
+
+TEST_F(GradientsTest, tuningTimesTheExactKernels) {
+  problem.saved_logits_limit = uint64_t(1) << 30;
+  int compiled = 0; // kernels that trials do not need
+  const auto before = change;
+  change = [&](const KernelRequest &request, KernelCode &code) {
+    before(request, code);
+    std::lock_guard lock(mutex);
+    for (const char *kernel : {"lse_forward_save", "chunk_counts", "grad_from_saved_bf16",
+                               "grad_classifier_halves", "grad_classifier_halves_partial"})
+      compiled += request.kernel == kernel;
+  };
+  ASSERT_NO_FATAL_FAILURE(makePlan());
+  EXPECT_GE(compiled, 5);
+  compiled = 0;
+  auto progress = [](int done, int, const char *, void *user) {
+    EXPECT_EQ(*static_cast<int *>(user), 0) << "after " << done << " trials";
+    return 0;
+  };
+  ASSERT_EQ(cce_plan_tune(plan, progress, &compiled), CCE_OK) << cce_last_error();
+  EXPECT_EQ(chunks().count, 2);
+  EXPECT_GT(cce_plan_saved_logits(plan), 0u);
 }
 
 TEST_F(GradientsTest, descriptionTellsWhatAndWhy) {

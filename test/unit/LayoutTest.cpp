@@ -180,32 +180,6 @@ TEST_F(LayoutTest, sumsOfMoreChunksMayTakeLongerThanPartsOfRounds) {
   EXPECT_EQ(choose().all.count, 72);
 }
 
-TEST(ProductTileTest, roundsOfTiles) {
-  const ProductTile tile{128, 256};
-  EXPECT_EQ(tile.rounds(5632, 768, 132), 1); // 44 x 3
-  EXPECT_EQ(tile.rounds(5633, 768, 132), 2);
-  EXPECT_EQ(tile.rounds(1, 1, 132), 1);
-  EXPECT_EQ(tile.rounds(8192, 2304, 132), 5); // 64 x 9
-  // Pairs of rows of tiles: 45 are 46, and 131 multiprocessors 65 pairs.
-  const ProductTile pairs{128, 256, 2};
-  EXPECT_EQ(pairs.rounds(43 * 128, 768, 132), 1);
-  EXPECT_EQ(pairs.rounds(44 * 128, 768, 131), 2);
-  EXPECT_EQ(pairs.rounds(45 * 128, 1, 46), 1);
-  EXPECT_EQ(pairs.rounds(45 * 128, 1, 45), 2);
-  EXPECT_EQ(pairs.rounds(256, 256, 1), 1);
-}
-
-TEST(ProductTileTest, secondsAreThoseOfRounds) {
-  const ProductTile tile{128, 256};
-  // 8192 x 8192 x 8192 in 15.5 rounds of 132, at 700 TFLOP/s and with results.
-  EXPECT_NEAR(tile.seconds(8192, 8192, 8192, 132), 16 * 103e-6, 16e-6);
-  EXPECT_EQ(tile.seconds(128, 256, 4096, 132), tile.seconds(128 * 132, 256, 4096, 132));
-  EXPECT_EQ(2 * tile.seconds(128, 256, 4096, 132), tile.seconds(128 * 133, 256, 4096, 132));
-  // A narrower tile takes more than its part of the time.
-  EXPECT_GT(4 * ProductTile({128, 192}).seconds(128, 192, 4096, 132),
-            3 * tile.seconds(128, 256, 4096, 132));
-}
-
 TEST_F(LayoutTest, sumsInHalvesLeaveRoomForG) {
   problem.workspaceLimit = size_t(128) << 20;
   inputs.hiddenGranule = 256;

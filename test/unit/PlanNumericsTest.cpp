@@ -208,6 +208,7 @@ TEST_P(PlanNumerics, agreesWithTheDefinition) {
   problem.shift = each.shift;
   problem.sequence = each.sequence;
   problem.workspace_limit = each.workspaceLimit;
+  problem.one_call = 1;
   for (auto [strides, matrix] :
        {std::pair(problem.e_strides, &e), std::pair(problem.c_strides, &c),
         std::pair(problem.de_strides, &de), std::pair(problem.dc_strides, &dc)}) {

@@ -263,6 +263,17 @@ TEST_F(PlanValidation, theCpuSavesNoLogits) {
   EXPECT_EQ(runBackward(), "");
 }
 
+TEST_F(PlanValidation, oneCallOnTheCpuIsAForwardAndABackward) {
+  const std::string inTurn = ", a forward and an exact backward, because ";
+  ASSERT_NO_FATAL_FAILURE(makePlan());
+  EXPECT_THAT(cce_plan_describe(plan), HasSubstr(inTurn + "chunks of tokens were not asked for "
+                                                          "(problem.one_call)\n"));
+  cce_plan_destroy(plan);
+  problem.one_call = 1;
+  ASSERT_NO_FATAL_FAILURE(makePlan());
+  EXPECT_THAT(cce_plan_describe(plan), HasSubstr(inTurn + "the CPU target keeps no logits\n"));
+}
+
 TEST_F(PlanValidation, theFilterOfTheCpuIsExact) {
   ASSERT_NO_FATAL_FAILURE(makePlan());
   EXPECT_EQ(runForward(), "");

@@ -54,6 +54,8 @@ TEST_F(SavedTest, nothingUnlessAskedFor) {
   problem.saved_logits_limit = 0;
   ASSERT_NO_FATAL_FAILURE(makePlan());
   EXPECT_EQ(cce_plan_saved_logits(plan), 0u);
+  EXPECT_EQ(manifests.count("lse_forward_save"), 0u);
+  EXPECT_EQ(manifests.count("grad_from_saved_bf16"), 0u);
   EXPECT_THAT(cce_plan_describe(plan), Not(HasSubstr("saved")));
   // Memory that is not needed is no mistake.
   forward.saved_logits = backward.saved_logits = forward.loss;

@@ -26,7 +26,7 @@
  *
  * or, where the upstream gradient is known before the loss, which is faster,
  *
- *     cce_loss_and_gradients
+ *     cce_loss_and_gradients   with a plan for it: cce_problem::one_call
  *
  * After cce_plan_create nothing allocates and nothing synchronises: on a GPU these
  * calls only enqueue work on the caller's stream and can be captured into a CUDA
@@ -213,6 +213,11 @@ typedef struct cce_problem {
    * with a transform or with bias and softcap together, and where E or C have to be copied
    * because of their strides; cce_plan_describe says so. */
   uint64_t saved_logits_limit;
+  /* Not 0: the plan is for cce_loss_and_gradients, and has the kernels that take the tokens in
+   * chunks, where that is possible. 0 (default): that call works too, as a forward and a backward,
+   * and cce_plan_describe says that chunks were not asked for. cce_forward and cce_backward do the
+   * same with either. */
+  int32_t one_call;
 } cce_problem;
 
 CCE_API void cce_problem_init(cce_problem *problem);
@@ -330,18 +335,19 @@ CCE_API cce_status cce_backward(cce_plan *plan, const cce_backward_args *args, v
  * filter_eps is. The upstream gradient has to be known before the loss: usually it is 1, or the
  * scale of the loss.
  *
- * Where that is possible, the tokens are taken in chunks as large as the workspace has room for:
- * the logits of a chunk, in 16 bits each, are computed once and become its gradients, where a
- * backward of its own would compute them again. dC is the sum over the chunks; between two of
- * them it is rounded to 20 bits of an f32, of which 16 lie in dc and 4 in the workspace, which
- * takes vocab x hidden / 2 bytes. So this call reads and writes dc as often as there are chunks.
- * A chunk of n tokens takes about 2 n x vocab bytes of the workspace.
+ * With cce_problem::one_call, and where that is possible, the tokens are taken in chunks as large
+ * as the workspace has room for: the logits of a chunk, in 16 bits each, are computed once and
+ * become its gradients, where a backward of its own would compute them again. dC is the sum over
+ * the chunks; between two of them it is rounded to 20 bits of an f32, of which 16 lie in dc and 4
+ * in the workspace, which takes vocab x hidden / 2 bytes. So this call reads and writes dc as
+ * often as there are chunks. A chunk of n tokens takes about 2 n x vocab bytes of the workspace.
  *
- * The call is a forward and a backward, as those functions would run them, on the CPU, where
- * dbias is wanted, with a transform or with bias and softcap together, where E or C have to be
- * copied because of their strides, and where workspace_limit has no room for all tokens or for
- * chunks of 512 of them; for more than one chunk hidden has to be a multiple of 64 and rows of dc
- * have to be multiples of 16 bytes apart. cce_plan_describe tells which it is and why. */
+ * The call is a forward and a backward, as those functions would run them, without one_call, on
+ * the CPU, where dbias is wanted, with a transform or with bias and softcap together, where E or
+ * C have to be copied because of their strides, and where workspace_limit has no room for all
+ * tokens or for chunks of 512 of them; for more than one chunk hidden has to be a multiple of 64
+ * and rows of dc have to be multiples of 16 bytes apart. cce_plan_describe tells which it is and
+ * why. */
 typedef struct cce_gradients_args {
   size_t struct_size;     /* sizeof(cce_gradients_args) */
   const void *e;          /* tokens x hidden, problem.dtype */

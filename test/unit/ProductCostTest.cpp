@@ -1,0 +1,64 @@
+//===- ProductCostTest.cpp - what a product on a GPU may cost -------------===//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//===----------------------------------------------------------------------===//
+#include "runtime/plan/ProductCost.h"
+
+#include <gtest/gtest.h>
+
+namespace cce::rt {
+namespace {
+
+constexpr int64_t h100 = 132;
+
+TEST(ProductCost, roundsOfTiles) {
+  const ProductTile tile{128, 256};
+  EXPECT_EQ(tile.rounds(5632, 768, h100), 1); // 44 x 3
+  EXPECT_EQ(tile.rounds(5633, 768, h100), 2);
+  EXPECT_EQ(tile.rounds(1, 1, h100), 1);
+  EXPECT_EQ(tile.rounds(8192, 2304, h100), 5); // 64 x 9
+  // Pairs of rows of tiles: 45 are 46, and 131 multiprocessors 65 pairs.
+  const ProductTile pairs{128, 256, 2};
+  EXPECT_EQ(pairs.rounds(43 * 128, 768, h100), 1);
+  EXPECT_EQ(pairs.rounds(44 * 128, 768, 131), 2);
+  EXPECT_EQ(pairs.rounds(45 * 128, 1, 46), 1);
+  EXPECT_EQ(pairs.rounds(45 * 128, 1, 45), 2);
+  EXPECT_EQ(pairs.rounds(256, 256, 1), 1);
+}
+
+TEST(ProductCost, secondsAreThoseOfRounds) {
+  const ProductTile tile{128, 256};
+  // 8192 x 8192 x 8192 in 15.5 rounds of 132, at 700 TFLOP/s and with results.
+  EXPECT_NEAR(tile.seconds(8192, 8192, 8192, h100), 16 * 103e-6, 16e-6);
+  EXPECT_EQ(tile.seconds(128, 256, 4096, h100), tile.seconds(128 * 132, 256, 4096, h100));
+  EXPECT_EQ(2 * tile.seconds(128, 256, 4096, h100), tile.seconds(128 * 133, 256, 4096, h100));
+  // A narrower tile takes more than its part of the time.
+  EXPECT_GT(4 * ProductTile({128, 192}).seconds(128, 192, 4096, h100),
+            3 * tile.seconds(128, 256, 4096, h100));
+}
+
+TEST(ProductCost, embeddingTilesAreNarrowWhereTheLastRoundWouldBeEmpty) {
+  EXPECT_EQ(embeddingTile(8192, 2304, h100), 192); // 64 x 12 tiles in 6 rounds instead of 64 x 9 in 5
+  EXPECT_EQ(embeddingTile(8192, 4096, h100), 256);
+  EXPECT_EQ(embeddingTile(1408, 2304, h100), 192); // one round, 11 x 12 tiles
+}
+
+TEST(ProductCost, splitsFillWhatTilesOfTokensLeave) {
+  EXPECT_EQ(forwardSplits(64, 1000, h100), 4);  // Gemma 2, 8192 tokens, 32 tiles of them at a time
+  EXPECT_EQ(forwardSplits(11, 1000, h100), 12); // 1408 tokens: 11 x 12 in one round
+  EXPECT_EQ(forwardSplits(24, 501, h100), 11);  // Llama 3, 3072 tokens: 24 x 11 in two
+  EXPECT_EQ(forwardSplits(64, 126, h100), 4);   // Phi 3.5
+  EXPECT_EQ(forwardSplits(34, 1000, h100), 11); // 34 x 11 in three, where 34 x 4 would be two
+  EXPECT_EQ(forwardSplits(1, 6400, h100), 64);  // no more
+  EXPECT_EQ(forwardSplits(1, 3, h100), 3);
+  EXPECT_EQ(forwardSplits(64, 1000, 1), 1);
+}
+
+TEST(ProductCost, oneMultiprocessorAndTheMemory) {
+  // Shares of 700 TFLOP/s, and half of what moves 2.5 TB/s.
+  EXPECT_NEAR(multiplySeconds(128, 256, 4096), 2 * 128.0 * 256 * 4096 * h100 / 700e12, 1e-6);
+  EXPECT_NEAR(trafficSeconds(5e12), 1, 0.01);
+  EXPECT_EQ(sumSeconds(8192, 2304), trafficSeconds(8.0 * 8192 * 2304));
+}
+
+} // namespace
+} // namespace cce::rt
