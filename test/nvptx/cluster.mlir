@@ -1,17 +1,22 @@
 // RUN: cce-opt %s --cce-to-nvvm --split-input-file --verify-diagnostics | FileCheck %s --enable-var-scope
 
 // A cluster of two: both blocks wait for each other's barriers, half of the second operand's tile goes to both, and a stage is
-// released in both.
+// released in both: that of the block before in the loop, the last one behind it.
 
 // CHECK-LABEL: llvm.func @pair
 // CHECK: nvvm.cluster.arrive
 // CHECK: nvvm.cluster.wait
-// CHECK: nvvm.cp.async.bulk.tensor.shared.cluster.global {{.*}} box[{{.*}}] : !llvm.ptr<7>
-// CHECK: nvvm.cp.async.bulk.tensor.shared.cluster.global {{.*}}multicast_mask = %{{.*}}
+// CHECK: nvvm.cp.async.bulk.tensor.shared.cluster.global {{.*}} box[{{.*}}] l2_cache_hint = %{{[^ ]*}} : !llvm.ptr<7>
+// CHECK: nvvm.cp.async.bulk.tensor.shared.cluster.global {{.*}}multicast_mask = %{{[^ ]*}} : !llvm.ptr<7>
+// CHECK: nvvm.wgmma.wait.group.sync.aligned 1
 // The arrival has not the cluster scope (an attribute), whose release waits for all earlier stores of the block, every stage: products
 // have read the stage, and those were waited for.
 // CHECK: %[[THERE:.*]] = nvvm.mapa
 // CHECK-NEXT: nvvm.mbarrier.arrive %[[THERE]] : !llvm.ptr<7>{{$}}
+// CHECK: "wgmma.wait_group.sync.aligned 0;"
+// CHECK: %[[LAST:.*]] = nvvm.mapa
+// CHECK-NEXT: nvvm.mbarrier.arrive %[[LAST]] : !llvm.ptr<7>{{$}}
+// CHECK-NOT: nvvm.mapa
 // CHECK: nvvm.cluster.arrive
 // CHECK: nvvm.cluster.wait
 // CHECK-NEXT: llvm.return

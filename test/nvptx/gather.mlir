@@ -9,12 +9,19 @@
 // CHECK-SAME: {axis = "vocab", kind = "extent"}, {axis = "hidden", kind = "extent"}, {buffer = "rows", kind = "pointer"}
 // CHECK-SAME: {box = [128, 64], buffer = "e", kind = "tensor_map", swizzle = 128 : i64}
 // CHECK-SAME: {buffer = "e", kind = "pointer"}, {buffer = "e", dimension = 0 : i64, kind = "stride"}
+// 49152 + 2 x 2 x 8 + 2 x 8 + 2 x 4: behind the barriers a word for each stage, which says whether threads have copied to it.
+// CHECK-SAME: shared_bytes = 49208 : i64
+// CHECK: %[[BARRIERS:.*]] = llvm.getelementptr %{{.*}}[49152]
+// CHECK-NEXT: %[[EMPTY:.*]] = llvm.getelementptr %[[BARRIERS]][16]
+// CHECK-NEXT: %[[TURNS:.*]] = llvm.getelementptr %[[EMPTY]][16]
+// CHECK-NEXT: %[[WORDS:.*]] = llvm.getelementptr %[[TURNS]][16]
 // A stage is full when its bytes have come, which a thread announces, and when 128 threads have said so.
 // CHECK: %[[LEADER:.*]] = arith.cmpi eq, %[[THREAD:.*]], %c0_i32
 // CHECK-NEXT: scf.if %[[LEADER]] {
 // CHECK-NEXT: nvvm.mbarrier.init %{{.*}}, %c129_i32
 // CHECK: nvvm.mbarrier.init %{{.*}}, %c2_i32
-// CHECK: nvvm.setmaxregister decrease
+// CHECK: nvvm.setmaxregister decrease 40
+// CHECK-NEXT: %[[POLICY:.*]] = llvm.inline_asm has_side_effects {{.*}}"createpolicy.fractional.L2::evict_last.b64 $0, 1.0;"
 // 4 entries a lane, once for all steps of the contraction.
 // CHECK: scf.for
 // CHECK-COUNT-4: llvm.load %{{.*}} {alignment = 4 : i64} : !llvm.ptr<1> -> i32
@@ -23,16 +30,23 @@
 // CHECK: arith.cmpi sge, %[[FIRST]], %c0_i32
 // CHECK: %[[CONSECUTIVE:.*]] = nvvm.vote.sync all %c-1_i32
 // CHECK: scf.for
-// CHECK: scf.for
+// CHECK: scf.for {{.*}} iter_args(%[[STAGE:.*]] = %{{.*}}, %{{.*}} = %{{.*}}) ->
 // CHECK: nvvm.mbarrier.try_wait
 // Of A only boxes count as bytes: 128 x 64 and 64 x 64 elements.
 // CHECK: %[[BYTES_A:.*]] = arith.select %[[CONSECUTIVE]], %c16384_i32, %c0_i32
 // CHECK-NEXT: %[[BYTES:.*]] = arith.addi %[[BYTES_A]], %c8192_i32
+// CHECK-NEXT: %[[ALL_BOXES:.*]] = arith.cmpi eq, %[[BYTES]], %c24576_i32
 // CHECK-NEXT: scf.if %[[LEADER]] {
+// The stage's word is written before the bytes are announced, so that whoever finds the stage full finds the word.
+// CHECK-NEXT: %[[NOT_ALL:.*]] = arith.cmpi ne, %[[BYTES]], %c24576_i32
+// CHECK-NEXT: %[[COPIED:.*]] = arith.extui %[[NOT_ALL]] : i1 to i32
+// CHECK-NEXT: %[[PLACE:.*]] = arith.muli %[[STAGE]], %c4_i32
+// CHECK-NEXT: %[[WORD:.*]] = llvm.getelementptr %[[WORDS]][%[[PLACE]]]
+// CHECK-NEXT: llvm.store %[[COPIED]], %[[WORD]] {alignment = 4 : i64} : i32, !llvm.ptr<3>
 // CHECK-NEXT: nvvm.mbarrier.arrive.expect_tx %[[FULL:.*]], %[[BYTES]]
 // CHECK: scf.if %[[CONSECUTIVE]] {
 // CHECK-NEXT: scf.if %[[LEADER]] {
-// CHECK: nvvm.cp.async.bulk.tensor.shared.cluster.global %{{.*}}, %[[MAP]], %[[FULL]], box[%{{.*}}, %[[FIRST]]]
+// CHECK: nvvm.cp.async.bulk.tensor.shared.cluster.global %{{.*}}, %[[MAP]], %[[FULL]], box[%{{.*}}, %[[FIRST]]] l2_cache_hint = %[[POLICY]] :
 // CHECK: } else {
 // 16 bytes of a row: thread % 8, and where they go is permuted by the row, as the tensor copy engine does.
 // CHECK: %[[PIECE:.*]] = arith.andi %[[THREAD]], %c7_i32
@@ -69,20 +83,32 @@
 // CHECK-NOT: nvvm.cp.async.shared.global
 // B has no list.
 // CHECK: scf.if %[[LEADER]] {
-// CHECK: nvvm.cp.async.bulk.tensor
+// CHECK: nvvm.cp.async.bulk.tensor{{.*}} box[%{{.*}}, %{{.*}}] :
 // Without copies of their own one thread arrives for all; else each arrives when its copies have come, and is one of those the
 // barrier counts ("noinc").
-// CHECK: %[[ALL_BOXES:.*]] = arith.cmpi eq, %[[BYTES]], %c24576_i32
 // CHECK: scf.if %[[ALL_BOXES]] {
 // CHECK-NEXT: scf.if %[[LEADER]] {
 // CHECK-NEXT: nvvm.mbarrier.arrive %[[FULL]], %c128_i32
 // CHECK: } else {
 // CHECK-NEXT: nvvm.cp.async.mbarrier.arrive %[[FULL]] {noinc = true}
-// What threads have copied, the tensor cores, another proxy, see behind a fence.
-// CHECK: nvvm.setmaxregister increase
+// What threads have copied, the tensor cores, another proxy, see behind a fence, which is spared where the stage's word is 0.
+// CHECK: nvvm.setmaxregister increase 232
+// CHECK: scf.for %{{.*}} = %c0_i32 to %{{.*}} iter_args(%[[STAGE:.*]] = %{{.*}}, %{{.*}} = %{{.*}}, %{{.*}} = %{{.*}}) ->
+// CHECK-NOT: {{fence|llvm.load}}
 // CHECK: nvvm.mbarrier.try_wait
-// CHECK: nvvm.fence.proxy {kind = #nvvm.proxy_kind<async.shared>, space = #nvvm.shared_space<cta>}
+// CHECK: } do {
+// CHECK-NEXT: scf.yield
+// CHECK-NEXT: }
+// CHECK-NEXT: %[[PLACE:.*]] = arith.muli %[[STAGE]], %c4_i32
+// CHECK-NEXT: %[[WORD:.*]] = llvm.getelementptr %[[WORDS]][%[[PLACE]]]
+// CHECK-NEXT: %[[COPIED:.*]] = llvm.load %[[WORD]] {alignment = 4 : i64} : !llvm.ptr<3> -> i32
+// CHECK-NEXT: %[[ANY:.*]] = arith.cmpi ne, %[[COPIED]], %c0_i32
+// CHECK-NEXT: scf.if %[[ANY]] {
+// CHECK-NEXT: nvvm.fence.proxy {kind = #nvvm.proxy_kind<async.shared>, space = #nvvm.shared_space<cta>}
+// CHECK-NEXT: }
+// CHECK-NOT: nvvm.fence.proxy
 // CHECK: nvvm.wgmma.fence.aligned
+// CHECK-NOT: nvvm.fence.proxy
 // CHECK: nvvm.wgmma.mma_async
 cce.kernel @rows_of_the_tile(%e: !cce.buffer<positions x hidden x bf16>, %rows: !cce.buffer<tokens x i32>,
                              %c: !cce.buffer<vocab x hidden x bf16>, %z: !cce.buffer<tokens x vocab x f32>)
@@ -112,6 +138,12 @@ cce.kernel @rows_of_the_tile(%e: !cce.buffer<positions x hidden x bf16>, %rows: 
 // CHECK: %[[FIRST:.*]] = nvvm.shfl.sync idx
 // CHECK: %[[CONSECUTIVE:.*]] = nvvm.vote.sync all
 // CHECK: nvvm.mbarrier.try_wait
+// CHECK: %[[BYTES_B:.*]] = arith.select %[[CONSECUTIVE]], %c16384_i32, %c0_i32
+// CHECK-NEXT: %[[BYTES:.*]] = arith.addi %[[BYTES_B]], %c16384_i32
+// CHECK: %[[NOT_ALL:.*]] = arith.cmpi ne, %[[BYTES]], %c32768_i32
+// CHECK-NEXT: %[[COPIED:.*]] = arith.extui %[[NOT_ALL]] : i1 to i32
+// CHECK: llvm.store %[[COPIED]], %{{.*}} {alignment = 4 : i64} : i32, !llvm.ptr<3>
+// CHECK-NEXT: nvvm.mbarrier.arrive.expect_tx %{{.*}}, %[[BYTES]]
 // A is 2 boxes.
 // CHECK-COUNT-2: nvvm.cp.async.bulk.tensor
 // CHECK: scf.if %[[CONSECUTIVE]] {
@@ -125,6 +157,11 @@ cce.kernel @rows_of_the_tile(%e: !cce.buffer<positions x hidden x bf16>, %rows: 
 // CHECK: nvvm.setmaxregister increase
 // CHECK: %[[SAME:.*]] = arith.select %{{.*}}, %{{.*}}, %c0_i32
 // CHECK: scf.for %{{.*}} to %[[SAME]] step
+// CHECK: %[[COPIED:.*]] = llvm.load %{{.*}} {alignment = 4 : i64} : !llvm.ptr<3> -> i32
+// CHECK-NEXT: %[[ANY:.*]] = arith.cmpi ne, %[[COPIED]], %c0_i32
+// CHECK-NEXT: scf.if %[[ANY]] {
+// CHECK-NEXT: nvvm.fence.proxy {kind = #nvvm.proxy_kind<async.shared>, space = #nvvm.shared_space<cta>}
+// CHECK-NEXT: }
 cce.kernel @rows_of_the_contraction(%g: !cce.buffer<tokens x vocab x bf16>, %e: !cce.buffer<positions x hidden x bf16>,
                                     %rows: !cce.buffer<tokens x i32>, %dc: !cce.buffer<vocab x hidden x f32>)
     attributes {config = #cce.config<tile_m = 128, tile_n = 128, tile_k = 64, stages = 2>} {
@@ -157,7 +194,9 @@ cce.kernel @rows_of_the_contraction(%g: !cce.buffer<tokens x vocab x bf16>, %e: 
 // CHECK-NOT: llvm.load
 // CHECK: scf.for
 // CHECK-NOT: llvm.load
-// CHECK: nvvm.mbarrier.arrive.expect_tx %{{.*}}, %c16384_i32
+// The consumers always have a fence, since threads copy to every stage.
+// CHECK: llvm.store %c1_i32, %{{.*}} {alignment = 4 : i64} : i32, !llvm.ptr<3>
+// CHECK-NEXT: nvvm.mbarrier.arrive.expect_tx %{{.*}}, %c16384_i32
 // CHECK: nvvm.cp.async.bulk.tensor
 // CHECK-NOT: nvvm.cp.async.bulk.tensor
 // CHECK-NOT: llvm.load

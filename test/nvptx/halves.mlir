@@ -5,7 +5,7 @@
 // CHECK-LABEL: llvm.func @partial(
 // CHECK-SAME: {buffer = "low", kind = "pointer"}
 // No shared memory beside the ring and the barriers.
-// CHECK-SAME: shared_bytes = 65584 : i64
+// CHECK-SAME: shared_bytes = 65592 : i64
 // CHECK: nvvm.setmaxregister increase
 // A tile has them in the order of the threads if all its columns exist and rows of dE start at multiples of 16 bytes.
 // CHECK: %[[HERE:.*]] = llvm.inline_asm {{.*}} "mov.b32 $0, $1;"
@@ -76,8 +76,8 @@ cce.kernel @partial(%g: !cce.buffer<tokens x vocab x bf16>, %c: !cce.buffer<voca
 // The last chunk: the rounded sum takes the place of the upper halves, which other lanes have read before: their matrices
 // depend on it, and are seen by all before anything is stored.
 // CHECK-LABEL: llvm.func @final(
-// 49152 + 8 x 2048 + 2 x 2 x 8
-// CHECK-SAME: shared_bytes = 65584 : i64
+// 49152 + 8 x 2048 + 2 x 2 x 8 + 2 x 8 + 2 x 4
+// CHECK-SAME: shared_bytes = 65592 : i64
 // CHECK-COUNT-8: @$5 ld.global.v4.b32
 // CHECK: nvvm.wgmma.mma_async
 // CHECK-NOT: ld.global.v4

@@ -9,6 +9,8 @@
 // CHECK-SAME: {buffer = "lists", dimension = 0 : i64, kind = "stride"}, {buffer = "lists", kind = "pointer"}
 // CHECK-NOT: buffer = "c", kind = "tensor_map"
 // CHECK: nvvm.setmaxregister decrease 56
+// All groups are at work, so there is no part of E that the L2 should keep.
+// CHECK-NOT: {{createpolicy|l2_cache_hint}}
 // CHECK: %[[ITEMS:.*]] = arith.muli %[[TILES:.*]], %{{.*}} : i32
 // CHECK: scf.for %[[INDEX:.*]] = %{{.*}} to %[[ITEMS]] step
 // As many tiles of rows at a time as there are.
@@ -30,6 +32,8 @@
 // CHECK: scf.for %{{.*}} = %[[COLUMN]] to %[[END]] step
 // The list of this group.
 // CHECK: arith.muli %[[GROUP]], %[[STRIDE:arg[0-9]+]]
+// CHECK: nvvm.cp.async.bulk.tensor
+// CHECK-NOT: l2_cache_hint
 // CHECK-COUNT-4: nvvm.cp.async.shared.global
 // CHECK: nvvm.setmaxregister increase 224
 // CHECK: %[[GROUP:.*]] = arith.extsi %{{.*}} : i32 to i64
@@ -107,6 +111,12 @@ cce.kernel @columns(%e: !cce.buffer<tokens x hidden x bf16>, %c: !cce.buffer<voc
 // CHECK: scf.for
 // CHECK: scf.for %{{.*}} = %c0_i32 to %[[STEPS]] step
 // CHECK: nvvm.wgmma.mma_async
+// A group of no classes has no last stage that could be released.
+// CHECK: "wgmma.wait_group.sync.aligned 0;"
+// CHECK-NEXT: %[[ANY:.*]] = arith.cmpi ne, %[[STEPS]], %c0_i32
+// CHECK-NEXT: scf.if %[[ANY]] {
+// CHECK-NOT: }
+// CHECK: nvvm.mbarrier.arrive
 cce.kernel @contraction(%g: !cce.buffer<tokens x slots x bf16>, %c: !cce.buffer<vocab x hidden x bf16>, %lists: !cce.buffer<groups x slots x i32>,
                         %de: !cce.buffer<tokens x hidden x f32>)
     attributes {config = #cce.config<tile_m = 128, tile_n = 64, tile_k = 64, stages = 2>} {

@@ -36,21 +36,25 @@
 // CHECK-NEXT: %[[B:.*]] = arith.constant 8192 : i32
 // CHECK-NEXT: %[[BYTES:.*]] = arith.addi %[[A]], %[[B]] : i32
 // CHECK: nvvm.mbarrier.arrive.expect_tx %[[FULL:.*]], %[[BYTES]]
-// CHECK: nvvm.cp.async.bulk.tensor.shared.cluster.global %{{.*}}, %{{.*}}, %[[FULL]], box[%[[K:.*]], %{{.*}}]
-// CHECK: nvvm.cp.async.bulk.tensor.shared.cluster.global %{{.*}}, %{{.*}}, %[[FULL]], box[%[[K]], %{{.*}}]
+// CHECK: nvvm.cp.async.bulk.tensor.shared.cluster.global %{{.*}}, %{{.*}}, %[[FULL]], box[%[[K:.*]], %{{.*}}] l2_cache_hint
+// CHECK: nvvm.cp.async.bulk.tensor.shared.cluster.global %{{.*}}, %{{.*}}, %[[FULL]], box[%[[K]], %{{.*}}] :
 // CHECK-NOT: nvvm.cp.async.bulk
-// The consumers: 'row' for A and 'col' for B mean K-major; the accumulators have come out of the asm that waits for them when the
-// stage is given back.
+// The consumers: 'row' for A and 'col' for B mean K-major; the first instruction is a group of its own, behind which the stage of the
+// block before is given back (loop.mlir); the accumulators come out of the asm that waits for them behind the loop.
 // CHECK: else
 // CHECK: nvvm.setmaxregister increase
 // CHECK: nvvm.mbarrier.try_wait
 // What TMA has written needs no fence.
 // CHECK-NOT: nvvm.fence.proxy
 // CHECK: nvvm.wgmma.fence.aligned
-// CHECK-COUNT-4: nvvm.wgmma.mma_async {{.*}} <m = 64, n = 64, k = 16>, D[<f32>, <one>], A[<bf16>, <one>, <row>], B[<bf16>, <one>, <col>]
+// CHECK: nvvm.wgmma.mma_async {{.*}} <m = 64, n = 64, k = 16>, D[<f32>, <one>], A[<bf16>, <one>, <row>], B[<bf16>, <one>, <col>]
+// CHECK: nvvm.wgmma.commit.group.sync.aligned
+// CHECK: nvvm.wgmma.wait.group.sync.aligned 1
+// CHECK: nvvm.mbarrier.arrive
+// CHECK-COUNT-3: nvvm.wgmma.mma_async {{.*}} <m = 64, n = 64, k = 16>, D[<f32>, <one>], A[<bf16>, <one>, <row>], B[<bf16>, <one>, <col>]
 // CHECK-NOT: nvvm.wgmma.mma_async
 // CHECK: nvvm.wgmma.commit.group.sync.aligned
-// CHECK: llvm.inline_asm has_side_effects {{.*}}"wgmma.wait_group.sync.aligned
+// CHECK: llvm.inline_asm has_side_effects {{.*}}"wgmma.wait_group.sync.aligned 0;"
 // CHECK: nvvm.mbarrier.arrive
 // CHECK: llvm.store
 cce.kernel @k_major(%a: !cce.buffer<tokens x hidden x bf16>, %b: !cce.buffer<vocab x hidden x bf16>, %z: !cce.buffer<tokens x vocab x f32>)
@@ -69,7 +73,9 @@ cce.kernel @k_major(%a: !cce.buffer<tokens x hidden x bf16>, %b: !cce.buffer<voc
 // CHECK-LABEL: llvm.func @mn_major(
 // CHECK-SAME: {box = [64, 64], buffer = "a", kind = "tensor_map", swizzle = 128 : i64}
 // CHECK-SAME: {box = [64, 64], buffer = "b", kind = "tensor_map", swizzle = 128 : i64}
-// CHECK-COUNT-3: nvvm.cp.async.bulk.tensor.shared.cluster.global
+// Both boxes of E, of one transposed as it is here, too, are to stay in the L2.
+// CHECK-COUNT-2: nvvm.cp.async.bulk.tensor.shared.cluster.global {{.*}} l2_cache_hint
+// CHECK: nvvm.cp.async.bulk.tensor.shared.cluster.global %{{.*}}, %{{.*}}, %{{.*}}, box[%{{.*}}, %{{.*}}] :
 // CHECK-NOT: nvvm.cp.async.bulk
 // (1 << 62) | (64 << 32) | (512 << 16)
 // CHECK: arith.constant 4611686293338849280 : i64

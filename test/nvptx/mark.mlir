@@ -98,12 +98,13 @@ cce.kernel @mark(%e: !cce.buffer<tokens x hidden x bf16>, %c: !cce.buffer<vocab 
 // CHECK-NEXT: %[[FIRST:.*]] = arith.muli %[[LANE4]], %c2_i32
 // CHECK-NEXT: %[[COLUMN:.*]] = arith.addi %[[TILE_COLUMN]], %[[FIRST]]
 // CHECK: nvvm.wgmma.mma_async
+// CHECK: %[[SUMS:.*]] = llvm.inline_asm {{.*}}"wgmma.wait_group.sync.aligned 0;"
 // CHECK: nvvm.mbarrier.try_wait
 // CHECK-NOT: nvvm.vote.sync
 // CHECK-NOT: nvvm.redux.sync
-// CHECK: %[[Z0:.*]] = llvm.extractvalue %{{.*}}#2[0]
-// CHECK: %[[Z1:.*]] = llvm.extractvalue %{{.*}}#2[1]
-// CHECK: %[[Z2:.*]] = llvm.extractvalue %{{.*}}#2[2]
+// CHECK: %[[Z0:.*]] = llvm.extractvalue %[[SUMS]][0]
+// CHECK: %[[Z1:.*]] = llvm.extractvalue %[[SUMS]][1]
+// CHECK: %[[Z2:.*]] = llvm.extractvalue %[[SUMS]][2]
 // The word: 32 columns, in the row of words of the token's group.
 // CHECK: %[[GROUP:.*]] = arith.extsi %[[GROUP0]]
 // CHECK-NEXT: %[[ROW:.*]] = arith.muli %[[GROUP]], %[[STRIDE]]

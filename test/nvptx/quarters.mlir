@@ -4,7 +4,7 @@
 // 4-bit parts and two pieces of 16 bytes, which lie 64 bytes apart.
 // CHECK-LABEL: llvm.func @partial(
 // CHECK-SAME: {buffer = "low", dimension = 0 : i64, kind = "stride"}
-// CHECK-SAME: shared_bytes = 65584 : i64
+// CHECK-SAME: shared_bytes = 65592 : i64
 // CHECK: nvvm.setmaxregister increase
 // CHECK: %[[HERE:.*]] = llvm.inline_asm {{.*}} "mov.b32 $0, $1;"
 // CHECK-NEXT: %[[QUARTER:.*]] = arith.subi %[[HERE]], %[[TILE:.*]] : i32

@@ -4,8 +4,8 @@
 // and cut off at 65535. Rows go out in pieces of 16 bytes through shared memory behind the ring (2 x 24576 bytes), 2048 bytes a warp.
 // CHECK-LABEL: llvm.func @save(
 // CHECK-SAME: %[[MAXIMA_STRIDE:[a-z0-9]+]]: i64, %[[MAXIMA:[a-z0-9]+]]: !llvm.ptr<1>, %[[STRIDE:[a-z0-9]+]]: i64, %[[CODES:[a-z0-9]+]]: !llvm.ptr<1>, %{{[a-z0-9]+}}: i64, %{{[a-z0-9]+}}: !llvm.ptr<1>) attributes
-// 49152 + 8 x 2048 + 2 x 2 x 8 + 2 x 8
-// CHECK-SAME: shared_bytes = 65584 : i64
+// 49152 + 8 x 2048 + 2 x 2 x 8 + 2 x 8 + 2 x 4
+// CHECK-SAME: shared_bytes = 65592 : i64
 // CHECK-DAG: %[[LIMIT:.*]] = arith.constant 0x4B00FFFF : f32
 // CHECK-DAG: %[[MAGIC:.*]] = arith.constant 0x4B000000 : f32
 // CHECK-DAG: %[[STEPS:.*]] = arith.constant 2.048000e+03 : f32

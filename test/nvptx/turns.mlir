@@ -3,7 +3,7 @@
 // The two consumers take turns with what follows the product of a tile, so that the tensor cores belong to the other one meanwhile. Behind
 // the barriers of the ring each has one more, on which the other arrives when it is done, one thread for all.
 // CHECK-LABEL: llvm.func @stores(
-// CHECK-SAME: shared_bytes = 49200 : i64
+// CHECK-SAME: shared_bytes = 49208 : i64
 // 2 stages of 24576 bytes, then 2 barriers for full stages, 2 for empty ones.
 // CHECK: %[[FULL:.*]] = llvm.getelementptr %{{.*}}[49152]
 // CHECK-NEXT: %[[EMPTY:.*]] = llvm.getelementptr %[[FULL]][16]
@@ -23,6 +23,10 @@
 // CHECK: scf.for {{.*}} iter_args(%{{.*}} = %{{.*}}, %{{.*}} = %{{.*}}, %[[TURN:.*]] = %[[OF_ITEM]])
 // CHECK: nvvm.wgmma.mma_async
 // CHECK: scf.yield
+// What the producer waits for does not wait for a turn.
+// CHECK: "wgmma.wait_group.sync.aligned 0;"
+// CHECK: nvvm.mbarrier.arrive
+// CHECK-NOT: nvvm.mbarrier
 // Consumer 0 waits for what consumer 1 did with the tile before: for parity 1, which a new barrier has behind it. Consumer 1 waits for
 // what consumer 0 does with this one: for parity 0.
 // CHECK: %[[OTHER:.*]] = arith.xori %[[CONSUMER]], %c1_i32
@@ -57,6 +61,9 @@ cce.kernel @stores(%a: !cce.buffer<tokens x hidden x bf16>, %b: !cce.buffer<voca
 // CHECK: nvvm.wgmma.mma_async
 // CHECK: nvvm.mbarrier.arrive
 // CHECK: scf.yield
+// CHECK: "wgmma.wait_group.sync.aligned 0;"
+// CHECK: nvvm.mbarrier.arrive
+// CHECK-NOT: nvvm.mbarrier
 // CHECK: nvvm.mbarrier.try_wait
 // CHECK-NOT: nvvm.mbarrier
 // CHECK: llvm.nvvm.ex2.approx
