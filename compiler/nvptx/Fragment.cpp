@@ -488,39 +488,7 @@ Value FragmentEvaluator::panelExists(const HalfRows &halves, int half, int panel
 void FragmentEvaluator::prefetchHalves() {
   if (!product.halvesLoad)
     return;
-  requestHalves();
   loadHalves(0);
-}
-
-/// Half of a warp's lanes ask for the upper halves of its 16 rows, the others for the lower ones.
-void FragmentEvaluator::requestHalves() {
-  Value lane = b.andi(b.threadId(), 31);
-  auto knownRows = rowValues;
-  Value thread = rows[0];
-  rowValues.clear();
-  rows[0] = b.add(warpRow, b.andi(lane, StagedStore::rows - 1));
-  auto [row, exists] = bufferRow(product.upperHalves, 0);
-  if (!exists && !isTokens(product.mAxis))
-    exists = b.lt(row, arguments.extent(product.mAxis));
-  Value columns = b.c32(product.tileN);
-  if (product.hasQuarters())
-    columns = b.mins(columns, b.sub(arguments.extent(product.nAxis), tileColumn));
-  auto place = [&](Value matrix, Value row) -> std::pair<Value, Value> {
-    Value index = b.add(b.mul(b.sext64(row), arguments.stride(matrix)), b.sext64(tileColumn));
-    const bool isQuarter = bitsPerElement(matrix) == 4;
-    Value bytes = isQuarter ? arith::ShRUIOp::create(b, index, b.c64(1)) : b.mul(index, b.c64(2));
-    return {b.offset(arguments.pointer(matrix), bytes),
-            isQuarter ? b.shr(columns, 1) : b.mul(columns, 2)};
-  };
-  auto [upper, upperBytes] = place(product.upperHalves, row);
-  auto [lower, lowerBytes] = place(product.lowerHalves, rows[0]);
-  Value isUpper = b.lt(lane, b.c32(StagedStore::rows));
-  // Rows of pieces start at multiples of 16 bytes, as what is asked for has to.
-  b.ifThen(b.andi(wantsHalves(exists), inPieces()), [&] {
-    b.prefetch(b.select(isUpper, upper, lower), b.select(isUpper, upperBytes, lowerBytes));
-  });
-  rows[0] = thread;
-  rowValues = knownRows;
 }
 
 Value FragmentEvaluator::wantsHalves(Value exists) {

@@ -110,8 +110,6 @@ private:
   Value bitsOf(Value value);
   /// Loads the panel that starts at this group, if there is one.
   void loadHalves(int panel);
-  /// Has the L2 read the tile's halves from memory: panel by panel that would take a microsecond each.
-  void requestHalves();
   /// Makes tile values of what was loaded.
   void joinHalves(int panel);
   /// Upper halves of a piece, where they lie element by element.

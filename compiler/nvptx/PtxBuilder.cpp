@@ -197,10 +197,6 @@ void PtxBuilder::barrierWait(Value address, Value parity) {
   scf::YieldOp::create(*this);
 }
 
-void PtxBuilder::prefetch(Value address, Value bytes) {
-  NVVM::CpAsyncBulkPrefetchOp::create(*this, address, bytes, Value());
-}
-
 Value PtxBuilder::keepInCache() {
   return assembly(i64(), {}, "createpolicy.fractional.L2::evict_last.b64 $0, 1.0;", "=l");
 }

@@ -185,9 +185,6 @@ public:
   /// completes on the barrier of each. A policy: how long the L2 keeps what is read.
   void tmaLoad(Value destination, Value map, Value column, Value row, Value barrier,
                Value multicastMask = {}, Value policy = {});
-  /// Starts to read global memory into the L2; the address and the number of bytes are multiples of 16
-  /// (cp.async.bulk.prefetch.L2, §9.7.9.25.4.3).
-  void prefetch(Value address, Value bytes);
   /// The policy for what is read again and again (createpolicy, §9.7.9.18): other lines leave first.
   Value keepInCache();
 };
