@@ -115,6 +115,9 @@ private:
   bool gathers() const { return product.lhs.gather || product.rhs.gather; }
   void fenceCopies(Value stage);
   void release(Value stage, Value threadInGroup);
+  /// Not where sums are loaded: what follows the products then waits for memory most of the time, and
+  /// two that wait at once wait half as long. Measured on an H100, sums of dC of Gemma 2: 0.92 of the time.
+  bool takesTurns() const { return !product.halvesLoad; }
   void takeTurn(Value consumer, Value turn);
   void passTurn(Value consumer, Value threadInGroup);
 
@@ -583,7 +586,8 @@ void ProductLowering::emitConsumer() {
                                return {next.stage, next.parity, sums};
                              });
           Value sums = finish(loop[2], loop[0], item.kBlocks, threadInGroup);
-          takeTurn(consumer, outer[2]);
+          if (takesTurns())
+            takeTurn(consumer, outer[2]);
           SmallVector<Value> next{loop[0], loop[1], b.xori(outer[2], b.c32(1))};
           if (product.reduce) {
             lse.setState(outer.drop_front(3));
@@ -592,7 +596,8 @@ void ProductLowering::emitConsumer() {
           } else {
             emitTile(n, tileColumn, sums, nullptr);
           }
-          passTurn(consumer, threadInGroup);
+          if (takesTurns())
+            passTurn(consumer, threadInGroup);
           return next;
         });
     if (product.reduce) {
