@@ -18,7 +18,7 @@ namespace {
 
 /// The filtered path is taken if it looks at no more than this many tenths of all tokens x classes:
 /// beyond, gathering costs more than it saves.
-constexpr int64_t mostKeptTenths = 3;
+constexpr int64_t mostKeptTenths = 4;
 
 /// ... and if the token's label and the classes that many tokens have as theirs have at least this
 /// part of the probability, on average: with less, what is left out has no common direction.
