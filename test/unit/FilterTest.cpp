@@ -280,7 +280,7 @@ TEST_F(FilterTest, backwardRunsBothPathsOneOfThemOnNothing) {
   EXPECT_EQ(choice.pointers.at("missed_count"), inState(filter().missedCount));
   EXPECT_EQ(choice.integers.at("missed_capacity"), 128);
   EXPECT_EQ(choice.pointers.at("lse"), inWorkspace(plan->plan->layoutOf().backward.lse));
-  EXPECT_EQ(choice.integers.at("limit"), 3 * 1000 * 3 / 10);
+  EXPECT_EQ(choice.integers.at("limit"), 3 * 1000 * 4 / 10);
   EXPECT_FLOAT_EQ(choice.floats.at("least_head_mass"), 0.35f);
 
   // The sample stands in for all tokens.
@@ -359,7 +359,7 @@ TEST_F(FilterTest, largeVocabulariesAreSampled) {
   runBackward();
   EXPECT_EQ(launch("weighted_rows_bf16").integers.at("every"), 2);
   EXPECT_EQ(launch("weighted_rows_bf16", 1).integers.at("every"), 1);
-  EXPECT_EQ(launch("choose_path").integers.at("limit"), 3 * 70000 * 3 / 10);
+  EXPECT_EQ(launch("choose_path").integers.at("limit"), 3 * 70000 * 4 / 10);
   // Entries of G have the slope of the cap in them, which epsilon knows nothing of.
   EXPECT_EQ(launch("mark_entries_bf16").floats.at("limit"), 0x1p-14f);
 }
