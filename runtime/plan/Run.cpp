@@ -436,16 +436,18 @@ Status Plan::backwardChunk(const BackwardCall &call, const Tokens &tokens, const
                            tilesOf(*kernel, axis0, extent0) * tilesOf(*kernel, axis1, extent1),
                            stream);
   };
-  const SavedLayout &saved = layout.saved;
-  auto *memory = static_cast<char *>(args.saved_logits);
-  const SavedLogits logits{chunk.g.base, saved.stride, at<void>(memory, saved.maxima),
-                           at<void>(memory, saved.labelLogit), saved.classes};
-  const TokenWeights weights{
-      at<void>(workspace, slices.lse), at<void>(workspace, slices.probWeight),
-      at<void>(workspace, slices.labelWeight), at<void>(workspace, slices.alpha)};
-  CCE_RETURN_IF_ERROR(chunk.isSaved
-                          ? gradFromSaved(logits, weights, tokens, stream)
-                          : run(logitGrad, "tokens", layout.padded, "vocab", classes));
+  auto fromSaved = [&] {
+    const SavedLayout &saved = layout.saved;
+    auto *memory = static_cast<char *>(args.saved_logits);
+    const SavedLogits logits{chunk.g.base, saved.stride, at<void>(memory, saved.maxima),
+                             at<void>(memory, saved.labelLogit), saved.classes};
+    const TokenWeights weights{
+        at<void>(workspace, slices.lse), at<void>(workspace, slices.probWeight),
+        at<void>(workspace, slices.labelWeight), at<void>(workspace, slices.alpha)};
+    return gradFromSaved(logits, weights, tokens, stream);
+  };
+  CCE_RETURN_IF_ERROR(
+      chunk.isSaved ? fromSaved() : run(logitGrad, "tokens", layout.padded, "vocab", classes));
   if (args.de)
     CCE_RETURN_IF_ERROR(run(chunk.isLast ? gradEmbedding : gradEmbeddingPartial, "tokens",
                             layout.padded, "hidden", problem.hidden));
