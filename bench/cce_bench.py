@@ -29,7 +29,7 @@ import numpy as np
 import torch
 
 from cce_ctypes import Library, Plan
-from check_gradients import reference
+from gradient_reference import reference
 
 SHAPES = {  # tokens, hidden, vocab
     "gemma2-2b": (8192, 2304, 256000), "llama3-8b": (8192, 4096, 128256), "qwen2.5-7b": (8192, 3584, 152064),
