@@ -61,15 +61,17 @@ Status Plan::lossAndGradients(const cce_gradients_args &args, void *stream) cons
 
   if (byChunks)
     return gradientsByChunks(args, stream);
-  CCE_RETURN_IF_ERROR(forward(forwardArgs, stream));
-  return anyGradient ? backward(backwardArgs, stream) : Status();
+  CCE_RETURN_IF_ERROR(enqueueForward(forwardArgs, {}, stream));
+  if (anyGradient)
+    CCE_RETURN_IF_ERROR(enqueueBackward(backwardArgs, {}, stream));
+  return checkLabels(labelError(args.label_error, args.workspace), stream);
 }
 
 Status Plan::gradientsByChunks(const cce_gradients_args &args, void *stream) const {
   const TokenChunks &chunks = layout.tokenChunks;
   auto *workspace = static_cast<char *>(args.workspace);
   const bool perToken = problem.reduction == CCE_REDUCTION_NONE;
-  auto *error = args.label_error ? args.label_error : at<int64_t>(workspace, layout.error);
+  int64_t *error = labelError(args.label_error, workspace);
   float *lse = args.lse ? args.lse : at<float>(workspace, chunks.lse);
   const void *bias = args.bias;
   CCE_RETURN_IF_ERROR(
@@ -105,7 +107,7 @@ Status Plan::chunkOfTokens(const ChunkCall &call, int64_t index, void *stream) c
   auto ofChunk = [&](const Slice &slice) { return at<int32_t>(workspace, slice) + first; };
   const Tokens tokens{ofChunk(layout.rows), ofChunk(layout.labels),
                       at<int32_t>(workspace, chunks.counts) + index, padded};
-  const void *labelLogit = ofChunk(chunks.labelLogit); // 4 bytes each, too
+  void *labelLogit = ofChunk(chunks.labelLogit); // 4 bytes each, too
   void *partial = at<void>(workspace, chunks.partial), *codes = at<void>(workspace, chunks.codes);
   void *maxima = at<void>(workspace, chunks.maxima), *total = at<void>(workspace, layout.count);
   const int64_t classTiles = chunks.stride / savedTile;

@@ -76,6 +76,8 @@ private:
   /// All arguments but the workspace.
   Status checkForward(const cce_forward_args &args) const;
   Status checkBackward(const cce_backward_args &args) const;
+  /// Where the first bad label is noted, if the caller does not want to know.
+  int64_t *labelError(int64_t *wanted, void *workspace) const;
   Status checkLabels(const int64_t *error, void *stream) const;
   Status checkOperand(const char *name, const BufferBinding &matrix, bool packed) const;
 
@@ -93,18 +95,27 @@ private:
   void bindClasses(Bindings &bindings, const BufferBinding &c, const float *bias, int64_t origin,
                    int64_t classes) const;
 
+  /// Logits in 16 bits, and what the gradients out of them need beside.
+  struct SavedLogits;
+  /// Those of the first classes and all tokens, which a forward saves and a backward uses up.
+  struct SavedClasses;
+  SavedClasses savedByCaller(void *memory, char *workspace) const;
+
+  /// All launches of a forward and of a backward, whose arguments are known to be good.
+  Status enqueueForward(const cce_forward_args &args, const SavedClasses &saved,
+                        void *stream) const;
+  Status enqueueBackward(const cce_backward_args &args, const SavedClasses &saved,
+                         void *stream) const;
+
   /// The log-sum-exp of all classes; the states of those that are saved, then those of the others.
-  Status forwardSaving(char *memory, const Tokens &tokens, const BufferBinding &e,
-                       const BufferBinding &c, const float *bias, float *partial,
-                       void *stream) const;
+  Status forwardSaving(const SavedClasses &saved, const Tokens &tokens, const BufferBinding &e,
+                       const BufferBinding &c, const float *bias, void *stream) const;
 
   struct BackwardCall;
   /// Classes whose part of the gradients is computed at a time.
   struct Chunk;
   Status backwardChunk(const BackwardCall &call, const Tokens &tokens, const Chunk &chunk,
                        void *stream) const;
-  /// Logits in 16 bits, and what the gradients out of them need beside.
-  struct SavedLogits;
   struct TokenWeights;
   /// G in the place of the saved logits.
   Status gradFromSaved(const SavedLogits &saved, const TokenWeights &weights, const Tokens &tokens,

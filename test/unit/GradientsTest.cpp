@@ -84,6 +84,21 @@ protected:
     return start == std::string::npos ? "" : text.substr(start, text.find('\n', start) - start);
   }
 
+  void expectBadLabelBehind(const std::string &lastKernel) {
+    problem.check_labels = 1;
+    ASSERT_NO_FATAL_FAILURE(makePlan());
+    fakeDriver().onLaunch = [&](const FakeLaunch &launch) {
+      note(launch);
+      auto *found = reinterpret_cast<int64_t *>(at(plan->plan->layoutOf().error));
+      found[0] = 7;
+      found[1] = 1000;
+    };
+    launches.clear();
+    EXPECT_EQ(error(), "args.labels: expected a class in [0, 1000) or ignore_index (-100) at "
+                       "position 7, got 1000");
+    EXPECT_EQ(launches.back().kernel, lastKernel);
+  }
+
   const TokenChunks &chunks() const { return plan->plan->layoutOf().tokenChunks; }
   char *at(const Slice &slice) const { return static_cast<char *>(args.workspace) + slice.offset; }
 
@@ -435,18 +450,12 @@ TEST_F(GradientsTest, argumentsAreChecked) {
 }
 
 TEST_F(GradientsTest, badLabelsAreReportedBehindTheLastLaunch) {
-  problem.check_labels = 1;
-  ASSERT_NO_FATAL_FAILURE(makePlan());
-  fakeDriver().onLaunch = [&](const FakeLaunch &launch) {
-    note(launch);
-    auto *found = reinterpret_cast<int64_t *>(at(plan->plan->layoutOf().error));
-    found[0] = 7;
-    found[1] = 1000;
-  };
-  launches.clear();
-  EXPECT_EQ(error(), "args.labels: expected a class in [0, 1000) or ignore_index (-100) at "
-                     "position 7, got 1000");
-  EXPECT_EQ(launches.back().kernel, "grad_classifier_halves");
+  expectBadLabelBehind("grad_classifier_halves");
+}
+
+TEST_F(GradientsTest, badLabelsAreReportedBehindABackward) {
+  problem.one_call = 0;
+  expectBadLabelBehind("grad_classifier");
 }
 
 TEST_F(GradientsTest, onlyEnqueues) {

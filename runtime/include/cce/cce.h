@@ -373,7 +373,7 @@ typedef struct cce_gradients_args {
 CCE_API void cce_gradients_args_init(cce_gradients_args *args);
 /* Errors as those of cce_forward and cce_backward, named by the members of args. With
  * check_labels a bad label is reported after all has been enqueued, and the gradients are then
- * those of the other tokens or have not been written. */
+ * those of the other tokens. */
 CCE_API cce_status cce_loss_and_gradients(cce_plan *plan, const cce_gradients_args *args,
                                           void *stream);
 
