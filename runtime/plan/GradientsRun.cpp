@@ -61,10 +61,23 @@ Status Plan::lossAndGradients(const cce_gradients_args &args, void *stream) cons
 
   if (byChunks)
     return gradientsByChunks(args, stream);
-  CCE_RETURN_IF_ERROR(enqueueForward(forwardArgs, {}, stream));
+  const SavedClasses saved = savedInDc(args.dc, static_cast<char *>(args.workspace));
+  CCE_RETURN_IF_ERROR(enqueueForward(forwardArgs, saved, stream));
   if (anyGradient)
-    CCE_RETURN_IF_ERROR(enqueueBackward(backwardArgs, {}, stream));
+    CCE_RETURN_IF_ERROR(enqueueBackward(backwardArgs, saved, stream));
   return checkLabels(labelError(args.label_error, args.workspace), stream);
+}
+
+Plan::SavedClasses Plan::savedInDc(void *dc, char *workspace) const {
+  const SavedLayout &saved = layout.savedInDc;
+  if (!dc || saved.classes == 0)
+    return {};
+  char *codes = at<char>(static_cast<char *>(dc), saved.codes);
+  codes += -reinterpret_cast<uintptr_t>(codes) % savedAlignment;
+  return {&saved,
+          {codes, saved.stride, at<void>(workspace, saved.maxima),
+           at<void>(workspace, saved.labelLogit), saved.classes},
+          at<float>(workspace, saved.partial)};
 }
 
 Status Plan::gradientsByChunks(const cce_gradients_args &args, void *stream) const {

@@ -33,6 +33,8 @@ public:
   size_t savedLogits() const { return size_t(layout.saved.bytes); }
   /// Of a backward that gets the saved logits.
   size_t savedBackwardWorkspace() const { return size_t(backwardBytes(true)); }
+  /// Classes whose logits one call keeps in dC.
+  int64_t classesSavedInDc() const { return layout.savedInDc.classes; }
   const std::string &describe() const { return description; }
 
   Backend &device() const { return *backend; }
@@ -52,12 +54,16 @@ private:
   KernelRequest requestFor(const std::string &kernel, int64_t tokens, bool inPairs) const;
   Expected<KernelPtr> loadKernel(KernelRequest request) const;
   Status loadChunkKernels();
+  Status loadSavingKernels();
   /// Why there is no filtered path; empty if there is, or if the layout has yet to decide.
   std::string whyNoFilter() const;
   /// Why no logits are saved, likewise.
   std::string whyNothingSaved() const;
-  /// Why loss and gradients in one call are a forward and a backward, likewise.
+  /// Why loss and gradients in one call are a forward and a backward, likewise; and why logits do not stay in dC between them. First what
+  /// both depend on.
+  std::string whyNotInOneCall() const;
   std::string whyNoTokenChunks() const;
+  std::string whyNothingInDc() const;
   /// Whether the gradient of a logit is known from its value.
   bool gradientFollowsFromLogit() const;
   std::string describeInWords() const;
@@ -100,6 +106,7 @@ private:
   /// Those of the first classes and all tokens, which a forward saves and a backward uses up.
   struct SavedClasses;
   SavedClasses savedByCaller(void *memory, char *workspace) const;
+  SavedClasses savedInDc(void *dc, char *workspace) const;
 
   /// All launches of a forward and of a backward, whose arguments are known to be good.
   Status enqueueForward(const cce_forward_args &args, const SavedClasses &saved,

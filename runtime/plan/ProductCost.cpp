@@ -22,6 +22,8 @@ static constexpr double narrowFactor = 1.05;
 static constexpr double bytesPerSecond = 2.5e12;
 static constexpr double exposedTraffic = 0.5;
 
+/// Classes of a tile of the forward.
+static constexpr int64_t tileClasses = 256;
 /// lse_forward takes this many tiles of tokens at a time, so that their rows of E stay in the cache
 /// (LowerProduct.cpp); splits keep the other multiprocessors busy.
 static constexpr int64_t concurrentTokenTiles = 32;
@@ -46,6 +48,19 @@ double ProductTile::seconds(int64_t resultRows, int64_t resultColumns, int64_t d
 
 double multiplySeconds(int64_t rows, int64_t columns, int64_t depth) {
   return 2.0 * double(rows * columns) * double(depth) / flopsPerSecond;
+}
+
+double forwardSeconds(int64_t tokens, int64_t classes, int64_t hidden, int64_t multiprocessors) {
+  const int64_t tokenTiles = divideUp(tokens, tileTokens);
+  const int64_t classTiles = divideUp(classes, tileClasses);
+  const int64_t splits = forwardSplits(tokenTiles, classTiles, multiprocessors);
+  const int64_t rounds = divideUp(tokenTiles * splits, multiprocessors);
+  const int64_t tiles = rounds * (divideUp(classTiles, splits) + 1);
+  return multiplySeconds(tileTokens, tiles * tileClasses, hidden);
+}
+
+double fromSavedSeconds(int64_t tokens, int64_t classes) {
+  return 2.0 * sizeof(uint16_t) * double(tokens) * double(classes) / bytesPerSecond;
 }
 
 double trafficSeconds(double bytes) { return bytes / bytesPerSecond * exposedTraffic; }

@@ -11,7 +11,6 @@ namespace {
 
 constexpr size_t workspaceAlignment = 256;
 constexpr size_t filterStateAlignment = 256;
-constexpr size_t savedLogitsAlignment = 256;
 
 /// Items of grad_from_saved.
 constexpr int64_t savedTokensAnItem = 8;
@@ -129,7 +128,7 @@ Status Plan::checkForward(const cce_forward_args &args) const {
   const bool saves = args.saved_logits && layout.saved.classes > 0 && problem.tokens > 0;
   if (saves)
     CCE_RETURN_IF_ERROR(
-        backend->checkPointer("args.saved_logits", args.saved_logits, savedLogitsAlignment));
+        backend->checkPointer("args.saved_logits", args.saved_logits, size_t(savedAlignment)));
   const BufferBinding e = problem.e(args.e), c = problem.c(args.c);
   if (problem.tokens > 0) {
     CCE_RETURN_IF_ERROR(
@@ -312,7 +311,7 @@ Status Plan::checkBackward(const cce_backward_args &args) const {
   const bool isSaved = args.saved_logits && layout.saved.classes > 0 && anyTokens;
   if (isSaved)
     CCE_RETURN_IF_ERROR(
-        backend->checkPointer("args.saved_logits", args.saved_logits, savedLogitsAlignment));
+        backend->checkPointer("args.saved_logits", args.saved_logits, size_t(savedAlignment)));
   if (args.dropped_mass && anyTokens)
     CCE_RETURN_IF_ERROR(
         backend->checkPointer("args.dropped_mass", args.dropped_mass, sizeof(float)));
