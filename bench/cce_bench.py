@@ -12,7 +12,8 @@ of each kernel (torch.profiler). --tune tunes each plan first. --filter: a filte
 needed; kept is the part of tokens x classes that it looked at, dropped the probability that a token leaves out on average, st the memory
 between forward and backward. --save: the forward may keep logits for the backward, sv is the memory that they take; every backward then has a
 forward of its own before it, and bw MiB is the workspace that it needs with them. --one-call: cce_loss_and_gradients instead of both, with a plan for
-it; its time is all, and that of the backward, bw MiB its workspace.
+it; its time is all, and that of the backward, bw MiB its workspace, chunks how many chunks of tokens it takes, and in dC of how many classes it
+keeps the logits there instead.
 """
 import argparse
 import ctypes as ct
@@ -152,6 +153,7 @@ def measure(library, context, name, data, e, c, y, a):
     plain = product(e, c, a.threads)
     if a.one_call:
         row["forward_mib"], row["backward_mib"], row["forward_ms"] = 0.0, plan.gradients_bytes / 2**20, 0.0
+        row["token_chunks"], row["classes_in_dc"] = plan.token_chunks(), plan.classes_in_dc
         row["product_ms"], row["backward_ms"] = medians(timer, [plain, plan.gradients], a.iterations, a.interleave)
     else:
         row["product_ms"], row["forward_ms"], row["backward_ms"] = medians(timer, [plain, plan.forward, plan.backward], a.iterations,
@@ -226,7 +228,8 @@ def main():
     result = dict(conditions=conditions(a, description), rows=[])
     print(json.dumps(result["conditions"], indent=1))
     print(f"{'shape':12} {'data':7} {'G ms':>8} {'TFLOP/s':>8} {'fw ms':>8} {'fw/G':>6} {'bw ms':>8} {'all/G':>6} {'fw MiB':>7} {'bw MiB':>7} "
-          f"{'lse err':>8} {'dE err':>8} {'dC err':>8}" + (f" {'kept':>8} {'dropped':>8} {'st MiB':>7}" if a.filter else "") + (f" {'sv MiB':>7}" if a.save else ""))
+          f"{'lse err':>8} {'dE err':>8} {'dC err':>8}" + (f" {'kept':>8} {'dropped':>8} {'st MiB':>7}" if a.filter else "") + (f" {'sv MiB':>7}" if a.save else "") +
+          (f" {'chunks':>6} {'in dC':>7}" if a.one_call else ""))
     jobs = [(s, SHAPES[s], data) for s in a.shapes.split(",") if s for data in a.data.split(",")]
     if a.size:
         jobs += [(a.size, tuple(map(int, a.size.split("x"))), data) for data in a.data.split(",")]
@@ -242,7 +245,8 @@ def main():
               f"{row['backward_ms']:8.2f} {row['total_g']:6.2f} {row['forward_mib']:7.1f} {row['backward_mib']:7.1f} "
               f"{g('lse_error')} {g('de_error')} {g('dc_error')}" +
               (f" {row['kept_fraction']:8.4f} {g('dropped_mass')} {row['filter_state_mib']:7.1f}" if a.filter else "") +
-              (f" {row['saved_mib']:7.1f}" if a.save else ""), flush=True)
+              (f" {row['saved_mib']:7.1f}" if a.save else "") +
+              (f" {row['token_chunks']:6} {row['classes_in_dc']:7}" if a.one_call else ""), flush=True)
         for kernel, ms in row.get("kernels_ms", {}).items():
             print(f"    {kernel:32} {ms:8.3f} ms")
         if a.json:  # after every row: an interrupted run loses nothing
