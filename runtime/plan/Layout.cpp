@@ -139,9 +139,7 @@ double secondsOfChunk(const Layout &layout, const Problem &problem, const Layout
 int64_t microsecondsOfChunks(const Layout &layout, const Problem &problem,
                              const LayoutInputs &inputs, int64_t classes, int64_t size) {
   const int64_t tokens = layout.padded, hidden = problem.hidden;
-  auto chunk = [&](int64_t width) {
-    return secondsOfChunk(layout, problem, inputs, width, false);
-  };
+  auto chunk = [&](int64_t width) { return secondsOfChunk(layout, problem, inputs, width, false); };
   const int64_t full = (classes - 1) / size;
   const double seconds = double(full) * (chunk(size) + sumSeconds(tokens, hidden));
   return std::llround(1e6 * (seconds + chunk(classes - full * size)));
@@ -274,10 +272,11 @@ double secondsInTurn(const Layout &layout, const Problem &problem, const LayoutI
 }
 
 /// Decides how many classes are saved in dC: about as many as there is room for behind their own rows, which are written
-/// while their logits are still there.
+/// before anything else of dC, while the products still read what their logits have become.
 void chooseSavedInDc(Layout &layout, const Problem &problem, const LayoutInputs &inputs,
                      int64_t tokensEnd, int64_t start) {
-  const int64_t granule = std::lcm(inputs.vocabGranule, savedTile), element = dtypeSize(problem.dtype);
+  const int64_t granule = std::lcm(inputs.vocabGranule, savedTile);
+  const int64_t element = dtypeSize(problem.dtype);
   const int64_t rowBytes = element * problem.hidden, codeBytes = element * layout.padded;
   auto place = [&](int64_t granules) {
     SavedLayout saved;
@@ -299,8 +298,9 @@ void chooseSavedInDc(Layout &layout, const Problem &problem, const LayoutInputs 
   }
   // Those of fewer classes need less of the workspace.
   double least = 0;
-  for (int64_t from = most; from > 0 && best.classes == 0; from /= 2)
-    for (int64_t granules = from; granules > std::max<int64_t>(from - comparedGranules, 0); --granules) {
+  for (int64_t from = most; from > 0 && best.classes == 0; from /= 2) {
+    const int64_t to = std::max<int64_t>(from - comparedGranules, 0);
+    for (int64_t granules = from; granules > to; --granules) {
       const SavedLayout saved = place(granules);
       const double seconds = secondsInTurn(layout, problem, inputs, saved);
       if (uint64_t(saved.backwardBytes) <= problem.workspaceLimit &&
@@ -309,6 +309,7 @@ void chooseSavedInDc(Layout &layout, const Problem &problem, const LayoutInputs 
         least = seconds;
       }
     }
+  }
   if (best.classes == 0)
     best.whyNot = "they need a workspace of at least " + std::to_string(place(1).backwardBytes) +
                   " bytes";

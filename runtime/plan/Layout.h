@@ -101,7 +101,7 @@ struct SavedLayout {
   /// other classes, which comes later; then also the states of the forward.
   Slice codes, maxima, labelLogit, partial;
   int64_t bytes = 0;
-  /// Of the workspace of a backward that gets them.
+  /// Of the workspace of a backward that gets them; in one call of all of it.
   int64_t backwardBytes = 0;
   /// The other classes.
   Chunks others;

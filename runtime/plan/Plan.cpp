@@ -477,7 +477,8 @@ std::string Plan::describeInWords() const {
     out << ", a forward and an exact backward, because " << whyNoTokenChunks();
     if (const SavedLayout &saved = layout.savedInDc; saved.classes > 0)
       out << "; the logits of " << saved.classes << " of " << problem.vocab
-          << " classes stay in dC, if it is wanted, until it is written, the others are computed again in "
+          << " classes stay in dC, if it is wanted, until it is written, the others are computed "
+             "again in "
           << saved.others.count << (saved.others.count == 1 ? " chunk" : " chunks");
     else if (whyNotInOneCall().empty())
       out << "; no logits stay in dC, because " << whyNothingInDc();

@@ -214,9 +214,9 @@ typedef struct cce_problem {
    * because of their strides; cce_plan_describe says so. */
   uint64_t saved_logits_limit;
   /* Not 0: the plan is for cce_loss_and_gradients, and has the kernels that take the tokens in
-   * chunks, where that is possible. 0 (default): that call works too, as a forward and a backward,
-   * and cce_plan_describe says that chunks were not asked for. cce_forward and cce_backward do the
-   * same with either. */
+   * chunks, or keep logits in dc, where that is possible. 0 (default): that call works too, as a
+   * forward and a backward, and cce_plan_describe says that chunks were not asked for. cce_forward
+   * and cce_backward do the same with either. */
   int32_t one_call;
 } cce_problem;
 
