@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //===----------------------------------------------------------------------===//
 #include "compiler/nvptx/Lowerings.h"
+#include "compiler/nvptx/Pace.h"
 #include "compiler/nvptx/Passes.h"
 #include "mlir/Dialect/GPU/IR/GPUDialect.h"
 #include "mlir/IR/BuiltinOps.h"
@@ -67,6 +68,7 @@ public:
     auto module = gpu::GPUModuleOp::create(builder, getOperation().getLoc(), "kernels");
     builder.setInsertionPointToStart(module.getBody());
     declareSharedMemory(builder, module.getLoc());
+    Pace::declare(builder, module.getLoc());
     for (KernelOp kernel : kernels) {
       PtxBuilder body(kernel.getLoc(), &getContext());
       body.setInsertionPointToEnd(module.getBody());

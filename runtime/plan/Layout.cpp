@@ -83,9 +83,9 @@ bool convertsBias(const Problem &problem) {
 }
 
 /// Of a forward over all tokens, for which the tuner may have set them.
-int64_t chooseSplits(const LayoutInputs &inputs, int64_t tokenTiles, int64_t classTiles) {
+int64_t chooseSplits(const LayoutInputs &inputs, int64_t tokenTiles, int64_t classTiles, int64_t hidden) {
   if (inputs.splits == 0 && inputs.multiprocessors > 0)
-    return forwardSplits(tokenTiles, classTiles, inputs.multiprocessors);
+    return forwardSplits(tokenTiles, classTiles, hidden, inputs.multiprocessors);
   const int64_t splits = inputs.splits > 0 ? inputs.splits : fixedSplits;
   return std::clamp<int64_t>(splits, 1, std::min(classTiles, mostSplits));
 }
@@ -211,7 +211,7 @@ void placeOthers(SavedLayout &saved, const Layout &layout, const Problem &proble
                  const LayoutInputs &inputs, int64_t tokensEnd) {
   const int64_t others = problem.vocab - saved.classes;
   const int64_t tokenTiles = divideUp(layout.padded, inputs.forwardTokenTile);
-  saved.splits = chooseSplits(inputs, tokenTiles, divideUp(saved.classes, savedTile));
+  saved.splits = chooseSplits(inputs, tokenTiles, divideUp(saved.classes, savedTile), problem.hidden);
   saved.otherSplits = 0;
   saved.others = {};
   saved.others.count = 0;
@@ -220,7 +220,7 @@ void placeOthers(SavedLayout &saved, const Layout &layout, const Problem &proble
   if (others == 0)
     return;
   saved.otherSplits =
-      chooseSplits(inputs, tokenTiles, divideUp(others, inputs.forwardVocabTile));
+      chooseSplits(inputs, tokenTiles, divideUp(others, inputs.forwardVocabTile), problem.hidden);
   saved.others = chooseChunks(layout, problem, inputs, tokensEnd, saved.classes);
   saved.backwardBytes = saved.others.end;
 }
@@ -421,7 +421,7 @@ void placeTokenChunks(TokenChunks &chunks, const Layout &layout, const Problem &
   chunks.alpha = allocator.take({4});
   const int64_t last = layout.padded - (chunks.count - 1) * size;
   auto splits = [&](int64_t tokens) {
-    return forwardSplits(divideUp(tokens, tileTokens), tiles, inputs.multiprocessors);
+    return forwardSplits(divideUp(tokens, tileTokens), tiles, problem.hidden, inputs.multiprocessors);
   };
   chunks.splits = splits(size);
   chunks.lastSplits = splits(last);
@@ -500,7 +500,7 @@ Expected<Layout> Layout::choose(const Problem &problem, const LayoutInputs &inpu
   layout.padded = roundUp(std::max<int64_t>(problem.tokens, 1), inputs.tokenGranule);
   layout.packedStride = roundUp(problem.hidden, 16 / element);
   layout.splits = chooseSplits(inputs, divideUp(layout.padded, inputs.forwardTokenTile),
-                               divideUp(problem.vocab, inputs.forwardVocabTile));
+                               divideUp(problem.vocab, inputs.forwardVocabTile), problem.hidden);
 
   Allocator shared;
   layout.count = shared.take({4});

@@ -62,7 +62,7 @@ int64_t embeddingTile(int64_t tokens, int64_t hidden, int64_t multiprocessors);
 /// Into how many splits the forward best cuts the vocabulary: as few as keep the multiprocessors busy while so many
 /// tiles of tokens are at work as are at a time, or more, if the rounds of (tile of tokens, split) then are clearly
 /// fuller: 34 tiles and 4 splits would be a round of 132 and one of 4.
-int64_t forwardSplits(int64_t tokenTiles, int64_t classTiles, int64_t multiprocessors);
+int64_t forwardSplits(int64_t tokenTiles, int64_t classTiles, int64_t hidden, int64_t multiprocessors);
 
 } // namespace cce::rt
 
