@@ -180,14 +180,13 @@ Status Plan::forward(const cce_forward_args &args, void *stream) const {
     bindings.extent("splits", layout.splits)
         .vector("label_logit", labelLogit, CCE_F32, layout.padded)
         .matrix("partial", partial, CCE_I64, layout.splits, layout.padded, layout.padded);
-    CCE_RETURN_IF_ERROR(backend->launch(*indexedMatmul, bindings,
-                                        tilesOf(*indexedMatmul, "tokens", layout.padded), stream));
     if (filtered)
       CCE_RETURN_IF_ERROR(beginFilter(workspace, static_cast<char *>(args.filter_state), eIn, cIn,
                                       biasIn, bindings, stream));
     const Kernel &lse = filtered ? *filterKernels.lseForward : *lseForward;
     if (saves)
-      CCE_RETURN_IF_ERROR(forwardSaving(savedMemory, tokens, eIn, cIn, biasIn, partial, stream));
+      CCE_RETURN_IF_ERROR(forwardSaving(savedMemory, tokens, eIn, cIn, biasIn, labelLogit, partial,
+                                        stream));
     else
       CCE_RETURN_IF_ERROR(backend->launch(
           lse, bindings, tilesOf(lse, "tokens", layout.padded) * layout.splits, stream));
@@ -228,14 +227,15 @@ Status Plan::checkLabels(const int64_t *error, void *stream) const {
 }
 
 Status Plan::forwardSaving(char *memory, const Tokens &tokens, const BufferBinding &e,
-                           const BufferBinding &c, const float *bias, float *partial,
-                           void *stream) const {
+                           const BufferBinding &c, const float *bias, float *labelLogit,
+                           float *partial, void *stream) const {
   const SavedLayout &saved = layout.saved;
   auto launch = [&](const Kernel &kernel, int64_t first, int64_t classes, int64_t firstSplit,
                     int64_t splits) {
     Bindings bindings = common(tokens, e);
     bindClasses(bindings, rowsOf(c, first, classes), bias ? bias + first : nullptr, first, classes);
     bindings.extent("splits", splits)
+        .vector("label_logit", labelLogit, CCE_F32, layout.padded)
         .matrix("partial", partial + 2 * firstSplit * layout.padded, CCE_I64, splits, layout.padded,
                 layout.padded)
         .matrix("codes", at<void>(memory, saved.codes), problem.dtype, layout.padded, saved.stride,
