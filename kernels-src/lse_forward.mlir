@@ -1,5 +1,6 @@
 // Algorithm 2: the log-sum-exp over the vocabulary, online. The tile of logits %z never leaves the chip. The vocabulary is
-// cut into `splits` parts that run at the same time; the states of the parts are merged afterwards.
+// cut into `splits` parts that run at the same time; the states of the parts are merged afterwards. On the way the part that comes
+// across the class of a token's label keeps its logit, which is all of Algorithm 1.
 
 cce.transform private @logit(%x: f32, %bias: f32, %param: f32) -> f32
 

@@ -1,4 +1,4 @@
-// Algorithm 2, and the logits in 16 bits each for a backward that then need not compute them again: grad_from_saved makes the
+// Algorithms 1 and 2 as in lse_forward, and the logits in 16 bits each for a backward that then need not compute them again: grad_from_saved makes the
 // gradients of the logits out of them, in their place.
 
 cce.transform private @logit(%x: f32, %bias: f32, %param: f32) -> f32
