@@ -38,7 +38,7 @@ LogicalResult mlir::cce::pickLabels(PtxBuilder &b, FragmentEvaluator &fragment, 
     places[half] = b.sub(label, start);
     here[half] = b.cmp(arith::CmpIPredicate::ult, places[half], width);
   }
-  // The same for all lanes, so that nothing behind it runs for some lanes apart from the others.
+  // One answer for the warp, which mostly goes on at once.
   Value any = b.xori(b.all(b.xori(b.ori(here[0], here[1]), b.ctrue())), b.ctrue());
   b.ifThen(any, [&] {
     Value ownColumn = b.sub(fragment.getColumn(0, 0), tileColumn);
