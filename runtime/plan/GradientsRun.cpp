@@ -98,12 +98,6 @@ Status Plan::gradientsByChunks(const cce_gradients_args &args, void *stream) con
       .vector("counts", at<void>(workspace, chunks.counts), CCE_I32, chunks.count);
   CCE_RETURN_IF_ERROR(backend->launch(*chunkKernels.counts, counting, 1, stream));
 
-  Bindings labels =
-      common(allTokens(workspace, at<int32_t>(workspace, layout.count)), problem.e(args.e));
-  bindClasses(labels, problem.c(args.c), call.bias, 0, problem.vocab);
-  labels.vector("label_logit", at<void>(workspace, chunks.labelLogit), CCE_F32, layout.padded);
-  CCE_RETURN_IF_ERROR(backend->launch(*indexedMatmul, labels,
-                                      tilesOf(*indexedMatmul, "tokens", layout.padded), stream));
   // Kernels write only the rows of tokens that take part.
   if (args.de)
     CCE_RETURN_IF_ERROR(backend->zero(problem.de(args.de), stream));
@@ -120,7 +114,7 @@ Status Plan::chunkOfTokens(const ChunkCall &call, int64_t index, void *stream) c
   auto ofChunk = [&](const Slice &slice) { return at<int32_t>(workspace, slice) + first; };
   const Tokens tokens{ofChunk(layout.rows), ofChunk(layout.labels),
                       at<int32_t>(workspace, chunks.counts) + index, padded};
-  void *labelLogit = ofChunk(chunks.labelLogit); // 4 bytes each, too
+  void *labelLogit = at<void>(workspace, chunks.labelLogit);
   void *partial = at<void>(workspace, chunks.partial), *codes = at<void>(workspace, chunks.codes);
   void *maxima = at<void>(workspace, chunks.maxima), *total = at<void>(workspace, layout.count);
   const int64_t classTiles = chunks.stride / savedTile;
@@ -129,6 +123,7 @@ Status Plan::chunkOfTokens(const ChunkCall &call, int64_t index, void *stream) c
   Bindings bindings = common(tokens, problem.e(args.e));
   bindClasses(bindings, problem.c(args.c), bias, 0, problem.vocab);
   bindings.extent("splits", splits)
+      .vector("label_logit", labelLogit, CCE_F32, padded)
       .matrix("partial", partial, CCE_I64, splits, padded, padded)
       .matrix("codes", codes, problem.dtype, padded, chunks.stride, chunks.stride)
       .matrix("maxima", maxima, CCE_F32, classTiles, padded, padded);

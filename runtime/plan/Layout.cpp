@@ -414,9 +414,9 @@ void placeTokenChunks(TokenChunks &chunks, const Layout &layout, const Problem &
   Allocator allocator(start);
   chunks.counts = allocator.take({4, chunks.count});
   chunks.lossSum = allocator.take({8});
-  chunks.labelLogit = allocator.take({4, layout.padded});
   chunks.lse = allocator.take({4, problem.tokens});
-  for (Slice *slice : {&chunks.compactLse, &chunks.probWeight, &chunks.labelWeight})
+  for (Slice *slice :
+       {&chunks.labelLogit, &chunks.compactLse, &chunks.probWeight, &chunks.labelWeight})
     *slice = allocator.take({4, size});
   chunks.alpha = allocator.take({4});
   const int64_t last = layout.padded - (chunks.count - 1) * size;

@@ -121,10 +121,10 @@ struct TokenChunks {
   int64_t splits = 0, lastSplits = 0;
   /// Tokens of each chunk, and of the loss the sum so far (f64).
   Slice counts, lossSum;
-  /// Of all tokens. `lse` by position, where the caller does not want it.
-  Slice labelLogit, lse;
+  /// Of all tokens, by position, where the caller does not want it.
+  Slice lse;
   /// Of one chunk.
-  Slice compactLse, probWeight, labelWeight, alpha, partial, maxima, codes;
+  Slice labelLogit, compactLse, probWeight, labelWeight, alpha, partial, maxima, codes;
   /// Of the sums of dC over chunks what does not lie in dC: 4 bits an element.
   Slice sumLower;
   int64_t bytes = 0;

@@ -180,7 +180,6 @@ Status Plan::loadAll(const std::vector<std::pair<KernelRequest, KernelPtr *>> &k
 Status Plan::build() {
   std::vector<std::pair<std::string, KernelPtr *>> kernels = {
       {problem.labelDtype == CCE_I32 ? "select_tokens_i32" : "select_tokens_i64", &selectTokens},
-      {"indexed_matmul", &indexedMatmul},
       {"lse_forward", &lseForward},
       {"finish_loss", &finishLoss},
       {"token_weights", &tokenWeights},
@@ -201,7 +200,8 @@ Status Plan::build() {
   if (filter) {
     const std::string type = dtypeName(problem.dtype);
     auto &k = filterKernels;
-    kernels.insert(kernels.end(), {{"count_labels", &k.countLabels},
+    kernels.insert(kernels.end(), {{"indexed_matmul", &k.indexedMatmul},
+                                   {"count_labels", &k.countLabels},
                                    {"head_classes", &k.headClasses},
                                    {"lse_forward_classes", &k.lseForwardClasses},
                                    {"filter_threshold", &k.threshold},
@@ -243,7 +243,7 @@ Status Plan::build() {
 
   // A transform of the user's may ask for a bias that the problem has not got.
   const bool ownTransform = problem.transform.find("cce.transform") != std::string::npos;
-  for (const KernelPtr *kernel : {&indexedMatmul, &lseForward, &logitGrad})
+  for (const KernelPtr *kernel : {&lseForward, &logitGrad})
     for (const ManifestArgument &argument : (*kernel)->manifest().arguments)
       if (ownTransform && !problem.hasBias() && argument.kind == ArgumentKind::Pointer &&
           argument.name == "bias")
@@ -255,8 +255,8 @@ Status Plan::build() {
   LayoutInputs inputs;
   inputs.tokenGranule = onGpu ? tileTokens : 1;
   for (const KernelPtr *kernel :
-       {&indexedMatmul, &lseForward, &lseForwardSave, &logitGrad, &gradEmbedding, &gradClassifier,
-        &gradBias, &filterKernels.lseForwardClasses, &filterKernels.lseForward,
+       {&lseForward, &lseForwardSave, &logitGrad, &gradEmbedding, &gradClassifier, &gradBias,
+        &filterKernels.indexedMatmul, &filterKernels.lseForwardClasses, &filterKernels.lseForward,
         &filterKernels.markMissed, &filterKernels.logitGrad, &filterKernels.gradEmbedding,
         &filterKernels.gradClassifier})
     if (*kernel) {
@@ -440,7 +440,6 @@ std::string Plan::describeInWords() const {
   };
   out << "forward: workspace " << megabytes(layout.forwardBytes) << ", vocabulary in "
       << layout.splits << " splits\n";
-  line("indexed_matmul", indexedMatmul);
   line("lse_forward", lseForward);
   out << "backward: workspace " << megabytes(layout.backwardBytes) << " of at most "
       << megabytes(int64_t(problem.workspaceLimit)) << ", vocabulary in " << layout.all.count
@@ -509,6 +508,7 @@ std::string Plan::describeInWords() const {
           << filter.slots << " classes for " << filterGroup << " tokens in "
           << megabytes(filter.bytes) << "; exact where more are needed"
           << (problem.hasBias() ? " or for dbias" : "") << "\n";
+      line("indexed_matmul", filterKernels.indexedMatmul);
       line("lse_forward_classes", filterKernels.lseForwardClasses);
       line("lse_forward_filter", filterKernels.lseForward);
       line("mark_missed", filterKernels.markMissed);

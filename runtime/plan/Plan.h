@@ -114,7 +114,7 @@ private:
   Status enqueueBackward(const cce_backward_args &args, const SavedClasses &saved,
                          void *stream) const;
 
-  /// The log-sum-exp of all classes; the states of those that are saved, then those of the others.
+  /// The label's logit and the log-sum-exp of all classes; the states of those that are saved, then those of the others.
   Status forwardSaving(const SavedClasses &saved, const Tokens &tokens, const BufferBinding &e,
                        const BufferBinding &c, const float *bias, void *stream) const;
 
@@ -133,8 +133,8 @@ private:
   struct ChunkCall;
   Status chunkOfTokens(const ChunkCall &call, int64_t index, void *stream) const;
 
-  /// FilteredRun.cpp. Before lse_forward_filter: estimates log-sum-exps, and `bindings`, which has
-  /// all else for it, gets its thresholds and the bitmaps that it fills.
+  /// FilteredRun.cpp. Before lse_forward_filter: computes the labels' logits and estimates log-sum-exps;
+  /// `bindings`, which has all else for it, gets its thresholds and the bitmaps that it fills.
   Status beginFilter(char *workspace, char *state, const BufferBinding &e, const BufferBinding &c,
                      const float *bias, Bindings &bindings, void *stream) const;
   /// Behind it: marks for tokens whose threshold was too high.
@@ -157,7 +157,7 @@ private:
   bool packC = false;
   std::string description;
 
-  KernelPtr selectTokens, indexedMatmul, lseForward, finishLoss;
+  KernelPtr selectTokens, lseForward, finishLoss;
   KernelPtr tokenWeights, logitGrad, gradEmbeddingPartial, gradEmbedding, gradClassifier, gradBias;
   /// Null if not needed.
   KernelPtr biasToFloat, floatToBias, packRows;
@@ -169,8 +169,8 @@ private:
   } chunkKernels;
   /// Null if there is no filtered path.
   struct {
-    KernelPtr countLabels, headClasses, lseForwardClasses, threshold, lseForward, missedTokens,
-        markMissed;
+    KernelPtr indexedMatmul, countLabels, headClasses, lseForwardClasses, threshold, lseForward,
+        missedTokens, markMissed;
     KernelPtr heavyClasses, listClasses, choosePath, markEntries;
     KernelPtr sampleTokens, sampleGrad, tailDirection, weightedRows, sumParts;
     KernelPtr logitGrad, droppedMass, gradEmbedding, gradClassifier, gradClasses;

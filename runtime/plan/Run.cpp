@@ -195,8 +195,6 @@ Status Plan::enqueueForward(const cce_forward_args &args, const SavedClasses &sa
     bindings.extent("splits", layout.splits)
         .vector("label_logit", labelLogit, CCE_F32, layout.padded)
         .matrix("partial", partial, CCE_I64, layout.splits, layout.padded, layout.padded);
-    CCE_RETURN_IF_ERROR(backend->launch(*indexedMatmul, bindings,
-                                        tilesOf(*indexedMatmul, "tokens", layout.padded), stream));
     if (filtered)
       CCE_RETURN_IF_ERROR(beginFilter(workspace, static_cast<char *>(args.filter_state), eIn, cIn,
                                       biasIn, bindings, stream));
@@ -254,6 +252,7 @@ Status Plan::forwardSaving(const SavedClasses &classes, const Tokens &tokens,
     Bindings bindings = common(tokens, e);
     bindClasses(bindings, rowsOf(c, first, classes), bias ? bias + first : nullptr, first, classes);
     bindings.extent("splits", splits)
+        .vector("label_logit", logits.labelLogit, CCE_F32, layout.padded)
         .matrix("partial", partial + 2 * firstSplit * layout.padded, CCE_I64, splits, layout.padded,
                 layout.padded)
         .matrix("codes", logits.codes, problem.dtype, layout.padded, saved.stride, saved.stride)

@@ -14,15 +14,15 @@ using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::Not;
 
-const Names firstKernels = {"select_tokens_i64", "chunk_counts", "indexed_matmul"};
+const Names firstKernels = {"select_tokens_i64", "chunk_counts"};
 const Names chunkKernels = {"lse_forward_save", "finish_loss", "token_weights",
                             "grad_from_saved_bf16", "grad_embedding_halves"};
-const Names inTurn = {"select_tokens_i64", "indexed_matmul", "lse_forward", "finish_loss",
+const Names inTurn = {"select_tokens_i64", "lse_forward", "finish_loss",
                       "select_tokens_i64", "token_weights", "logit_grad", "grad_embedding_halves",
                       "grad_classifier"};
 
 /// In two chunks of classes.
-const Names twoCalls = {"select_tokens_i64", "indexed_matmul", "lse_forward", "finish_loss",
+const Names twoCalls = {"select_tokens_i64", "lse_forward", "finish_loss",
                         "select_tokens_i64", "token_weights", "logit_grad",
                         "grad_embedding_halves_partial", "grad_classifier", "logit_grad",
                         "grad_embedding_halves", "grad_classifier"};
@@ -40,14 +40,15 @@ TEST_F(GradientsTest, twoChunks) {
   EXPECT_EQ(counts.pointers.at("counts"), at(chunks().counts));
   EXPECT_EQ(counts.integers.at("size"), 640);
   EXPECT_EQ(counts.integers.at("chunks"), 2);
-  EXPECT_EQ(launch("indexed_matmul").pointers.at("label_logit"), at(chunks().labelLogit));
-  EXPECT_EQ(launch("indexed_matmul").pointers.at("count of tokens"), at(layout.count));
   for (int i = 0; i < 2; ++i) {
     SCOPED_TRACE(i);
     char *count = at(chunks().counts) + 4 * i, *rows = at(layout.rows) + 4 * 640 * i;
     const NamedLaunch &save = launch("lse_forward_save", i);
     EXPECT_EQ(save.pointers.at("count of tokens"), count);
     EXPECT_EQ(save.pointers.at("rows"), rows);
+    EXPECT_EQ(save.pointers.at("labels"), at(layout.labels) + 4 * 640 * i);
+    EXPECT_EQ(save.pointers.at("label_logit"), at(chunks().labelLogit));
+    EXPECT_EQ(save.integers.at("origin vocab"), 0);
     EXPECT_EQ(save.pointers.at("codes"), at(chunks().codes));
     EXPECT_EQ(save.integers.at("stride codes"), 1024);
     EXPECT_EQ(save.integers.at("stride maxima"), 640);
@@ -58,7 +59,7 @@ TEST_F(GradientsTest, twoChunks) {
     EXPECT_EQ(finish.pointers.at("count"), count);
     EXPECT_EQ(finish.pointers.at("total"), at(layout.count));
     EXPECT_EQ(finish.pointers.at("rows"), rows);
-    EXPECT_EQ(finish.pointers.at("label_logit"), at(chunks().labelLogit) + 4 * 640 * i);
+    EXPECT_EQ(finish.pointers.at("label_logit"), at(chunks().labelLogit));
     EXPECT_EQ(finish.pointers.at("lse_or_null"), static_cast<void *>(args.lse));
     EXPECT_EQ(finish.pointers.at("sum_or_null"), at(chunks().lossSum));
     EXPECT_EQ(finish.pointers.at("partial"), save.pointers.at("partial"));
@@ -74,6 +75,7 @@ TEST_F(GradientsTest, twoChunks) {
     EXPECT_EQ(grad.pointers.at("saved"), at(chunks().codes));
     EXPECT_EQ(grad.pointers.at("count"), count);
     EXPECT_EQ(grad.pointers.at("labels"), at(layout.labels) + 4 * 640 * i);
+    EXPECT_EQ(grad.pointers.at("label_logit"), at(chunks().labelLogit));
     EXPECT_EQ(grad.pointers.at("lse"), weights.pointers.at("lse_out"));
     EXPECT_EQ(grad.integers.at("padded"), 640);
     EXPECT_EQ(grad.integers.at("classes"), 1000);
@@ -125,6 +127,7 @@ TEST_F(GradientsTest, slicesDoNotOverlap) {
   for (size_t i = 1; i < slices.size(); ++i)
     EXPECT_LE(slices[i - 1].offset + slices[i - 1].bytes, slices[i].offset);
   EXPECT_LE(slices.back().offset + slices.back().bytes, c.bytes);
+  EXPECT_EQ(c.labelLogit.bytes, 4 * 640);
   EXPECT_EQ(c.partial.bytes, 8 * 4 * 640);
   EXPECT_EQ(c.maxima.bytes, 4 * 4 * 640);
   EXPECT_EQ(c.codes.bytes, 2 * 640 * 1024);
@@ -157,8 +160,7 @@ TEST_F(GradientsTest, onlyWhatIsWanted) {
   EXPECT_THAT(run(), Not(Contains("grad_classifier_halves")));
   EXPECT_THAT(names(), Not(Contains("grad_classifier_halves_partial")));
   args.de = nullptr;
-  EXPECT_THAT(run(),
-              ElementsAre("select_tokens_i64", "indexed_matmul", "lse_forward", "finish_loss"));
+  EXPECT_THAT(run(), ElementsAre("select_tokens_i64", "lse_forward", "finish_loss"));
   // And without a log-sum-exp: only the loss.
   args.lse = nullptr;
   run();
@@ -271,7 +273,7 @@ TEST_F(GradientsTest, descriptionTellsWhatAndWhy) {
   const std::string inTurnBecause = "a forward and an exact backward, because ";
   problem.vocab = 4000;
   EXPECT_THAT(described(),
-              HasSubstr(inTurnBecause + "chunks of 512 tokens need a workspace of 4448256 bytes"));
+              HasSubstr(inTurnBecause + "chunks of 512 tokens need a workspace of 4445184 bytes"));
   problem.vocab = 1000;
   problem.hidden = 72;
   EXPECT_THAT(described(),
