@@ -19,6 +19,7 @@ import argparse
 import ctypes as ct
 import datetime
 import glob
+import itertools
 import json
 import os
 import statistics
@@ -97,11 +98,22 @@ class CudaTimer:
         return start.elapsed_time(stop)
 
 
-def medians(timer, works, iterations, interleave):
-    """Milliseconds of each, the first two calls left out: one after the other, or in turns, so that all meet a device of the same heat."""
-    rounds = iterations + 2
-    turns = [[timer(work) for work in works] for _ in range(rounds)] if interleave else zip(*([timer(work) for _ in range(rounds)] for work in works))
-    return [statistics.median(times[2:]) for times in zip(*turns)]
+def medians(timer, works, iterations, interleave, paired=False):
+    """Milliseconds of each: one after the other, or in turns, so that all meet a device of the same heat. What ran just before counts as well, so turns
+    have every order equally often (paired: only those in which the last comes right behind the one before). The first turns are left out, and there are as many as
+    fill a second."""
+    orders = list(itertools.permutations(range(len(works))))
+    if paired:
+        orders = [order for order in orders if (order.index(len(works) - 1) - order.index(len(works) - 2)) == 1]
+    if not interleave:
+        return [statistics.median([timer(work) for _ in range(iterations + 2)][2:]) for work in works]
+    times = [[] for _ in works]
+    start, turn, first = time.perf_counter(), 0, 2 * len(orders)
+    while turn < first + iterations or turn % len(orders) or time.perf_counter() - start < 1:
+        for i in orders[turn % len(orders)]:
+            times[i].append(timer(works[i]))
+        turn += 1
+    return [statistics.median(each[first:]) for each in times]
 
 
 def product(e, c, threads):
@@ -157,7 +169,7 @@ def measure(library, context, name, data, e, c, y, a):
         row["product_ms"], row["backward_ms"] = medians(timer, [plain, plan.gradients], a.iterations, a.interleave)
     else:
         row["product_ms"], row["forward_ms"], row["backward_ms"] = medians(timer, [plain, plan.forward, plan.backward], a.iterations,
-                                                                           a.interleave or plan.saved_bytes > 0)
+                                                                           a.interleave or plan.saved_bytes > 0, plan.saved_bytes > 0)
     del plain
     row["product_tflops"] = 2e-9 * n * d * v / row["product_ms"]
     total = row["forward_ms"] + row["backward_ms"]

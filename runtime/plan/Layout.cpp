@@ -41,6 +41,9 @@ constexpr int64_t headParts = 2;
 /// The estimate may be too high for one token in so many; else the backward is exact.
 constexpr int64_t missedShare = 8;
 
+/// What chunks of tokens may take longer than computing all again, in seconds, by an estimate that is not good to launches.
+constexpr double clearlyLonger = 0.5e-3;
+
 /// Of smaller chunks each would read and write the sums of dC for too little.
 constexpr int64_t leastTokensInChunk = 512;
 
@@ -476,14 +479,19 @@ double secondsInTokenChunks(const Layout &layout, const Problem &problem,
 void chooseOneCall(Layout &layout, const Problem &problem, const LayoutInputs &inputs) {
   TokenChunks &chunks = layout.tokenChunks;
   SavedLayout &saved = layout.savedInDc;
-  if (saved.classes == 0)
+  if (chunks.size == 0 && saved.classes == 0)
     return;
   auto drop = [](auto &choice, const char *why) {
     choice = {};
     choice.whyNot = why;
   };
+  const double plain = secondsInTurn(layout, problem, inputs, {});
+  if (chunks.size > 0 && secondsInTokenChunks(layout, problem, inputs) > plain + clearlyLonger)
+    drop(chunks, "chunks of tokens would take longer");
+  if (saved.classes == 0)
+    return;
   const double inTurn = secondsInTurn(layout, problem, inputs, saved);
-  if (secondsInTurn(layout, problem, inputs, {}) <= inTurn)
+  if (plain <= inTurn)
     drop(saved, "computing all again takes no longer");
   else if (chunks.size > 0 && secondsInTokenChunks(layout, problem, inputs) <= inTurn)
     drop(saved, "chunks of tokens take less time");
