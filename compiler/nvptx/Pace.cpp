@@ -14,8 +14,9 @@ static constexpr int64_t stepsBegun = 0, blocksLeft = 128, counterBytes = 256;
 /// Stands for all the steps that a block which has left would have begun. 1024 of them fit into 31 bits.
 static constexpr int64_t manySteps = 1 << 20;
 
-/// How often a block looks for the others, some 0.7 us each time: as long as several steps.
-static constexpr int64_t looks = 32;
+/// How often a block looks for the others, some 0.7 us each time. They come within a step, some 4 us, if they
+/// come at all.
+static constexpr int64_t looks = 256;
 
 void Pace::declare(OpBuilder &builder, Location location) {
   auto type = LLVM::LLVMArrayType::get(builder.getI32Type(), counterBytes / 4);

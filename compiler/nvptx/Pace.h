@@ -17,8 +17,8 @@ namespace mlir::cce {
 
 class Pace {
 public:
-  /// Blocks of contraction elements between two steps. Measured on an H100, the forward of Gemma 2: 13.5 GB read
-  /// from memory without a pace, 4.5 with 16 blocks, 3.7 with 8 and with 4 (docs/performance.md).
+  /// Blocks of contraction elements between two steps. Measured on an H100, the forward of Gemma 2 in 4 splits: 13.5 GB
+  /// read from memory without a pace, 4.5 with 16 blocks, 3.7 with 8 and with 4 (docs/performance.md).
   static constexpr int64_t blocksPerStep = 8;
 
   /// Declares the counters of a module. They are zero between two launches.

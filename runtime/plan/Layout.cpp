@@ -87,8 +87,11 @@ bool convertsBias(const Problem &problem) {
 
 /// Of a forward over all tokens, for which the tuner may have set them.
 int64_t chooseSplits(const LayoutInputs &inputs, int64_t tokenTiles, int64_t classTiles, int64_t hidden) {
-  if (inputs.splits == 0 && inputs.multiprocessors > 0)
-    return forwardSplits(tokenTiles, classTiles, hidden, inputs.multiprocessors);
+  if (inputs.splits == 0 && inputs.multiprocessors > 0) {
+    const bool isFew = inputs.filter && tokenTiles >= manyTokenTiles;
+    return forwardSplits(tokenTiles, classTiles, hidden, inputs.multiprocessors,
+                         isFew ? mostSplitsBesideFilter : mostSplits);
+  }
   const int64_t splits = inputs.splits > 0 ? inputs.splits : fixedSplits;
   return std::clamp<int64_t>(splits, 1, std::min(classTiles, mostSplits));
 }

@@ -27,8 +27,8 @@ static constexpr int64_t tileClasses = 256;
 /// lse_forward takes this many tiles of tokens at a time, fewer where rows are wide, so that their rows of E
 /// stay in the cache (LowerProduct.cpp); splits keep the other multiprocessors busy.
 static constexpr int64_t concurrentTokenTiles = 32, wideHidden = 3072, concurrentWideTiles = 16;
-/// What more splits have to gain.
-static constexpr double clearlyLess = 0.97;
+/// What it takes to begin and to end a split, in tiles of classes, and what more splits have to gain.
+static constexpr double tilesOfASplit = 0.3, clearlyLess = 0.99;
 
 static int64_t divideUp(int64_t a, int64_t b) { return (a + b - 1) / b; }
 
@@ -77,16 +77,19 @@ int64_t embeddingTile(int64_t tokens, int64_t hidden, int64_t multiprocessors) {
   return seconds(192) < seconds(256) ? 192 : 256;
 }
 
-int64_t forwardSplits(int64_t tokenTiles, int64_t classTiles, int64_t hidden, int64_t multiprocessors) {
-  const int64_t most = std::min(classTiles, mostSplits);
+int64_t forwardSplits(int64_t tokenTiles, int64_t classTiles, int64_t hidden, int64_t multiprocessors,
+                      int64_t most) {
+  most = std::min(classTiles, most);
+  // Tiles of classes that the busiest multiprocessor goes through.
   auto cost = [&](int64_t count) {
-    return divideUp(tokenTiles * count, multiprocessors) * divideUp(classTiles, count);
+    const int64_t rounds = divideUp(tokenTiles * count, multiprocessors);
+    return double(divideUp(rounds * classTiles, count)) + double(rounds) * tilesOfASplit;
   };
   const int64_t concurrent = hidden > wideHidden ? concurrentWideTiles : concurrentTokenTiles;
   const int64_t fewest = multiprocessors / std::min(tokenTiles, concurrent);
   int64_t splits = std::clamp<int64_t>(fewest, 1, most);
-  for (int64_t more = splits + 1; more <= std::min(4 * fewest, most); ++more)
-    if (double(cost(more)) < clearlyLess * double(cost(splits)))
+  for (int64_t more = splits + 1; more <= most; ++more)
+    if (cost(more) < clearlyLess * cost(splits))
       splits = more;
   return splits;
 }

@@ -14,6 +14,9 @@ constexpr int64_t tileTokens = 128;
 /// Of the forward, at most. Partial states are 8 bytes a token and split, so this many are still small beside E.
 constexpr int64_t mostSplits = 64;
 
+/// The same beside what a filter needs, from this many tiles of tokens on.
+constexpr int64_t mostSplitsBesideFilter = 12, manyTokenTiles = 16;
+
 /// Between two kernels that follow each other on a stream.
 constexpr double launchSeconds = 3e-6;
 
@@ -59,10 +62,12 @@ double sumSeconds(int64_t rows, int64_t columns);
 /// an H100: Gemma 2 (9 tiles of 256 or 12 of 192) 0.93 of the time, GPT-2 (3 or 4) 0.75.
 int64_t embeddingTile(int64_t tokens, int64_t hidden, int64_t multiprocessors);
 
-/// Into how many splits the forward best cuts the vocabulary: as few as keep the multiprocessors busy while so many
-/// tiles of tokens are at work as are at a time, or more, if the rounds of (tile of tokens, split) then are clearly
-/// fuller: 34 tiles and 4 splits would be a round of 132 and one of 4.
-int64_t forwardSplits(int64_t tokenTiles, int64_t classTiles, int64_t hidden, int64_t multiprocessors);
+/// Into how many splits the forward best cuts the vocabulary, at most `most`: as few as keep the multiprocessors busy while
+/// so many tiles of tokens are at work as are at a time, or more, if the rounds of (tile of tokens, split) then are
+/// fuller. 34 tiles and 4 splits would be a round of 132 and one of 4; 64 tiles and 4 splits are two of 128, but 33 splits
+/// are 16 of 132: on an H100 0.98 of the time.
+int64_t forwardSplits(int64_t tokenTiles, int64_t classTiles, int64_t hidden, int64_t multiprocessors,
+                      int64_t most = mostSplits);
 
 } // namespace cce::rt
 

@@ -267,9 +267,9 @@ TEST_F(CudaRunTest, clustersAndFullGrids) {
   ASSERT_EQ(cce_forward(plan, &forward, nullptr), CCE_OK) << cce_last_error();
   const FakeLaunch &lse = fakeDriver().launches[1];
   EXPECT_EQ(lse.cluster, 16u);
-  // 64 tiles and 5 splits are 20 clusters of items, 3 rounds of the 9 that fit, and so of 7 of them.
-  EXPECT_EQ(plan->plan->layoutOf().splits, 5);
-  EXPECT_EQ(lse.config.gridDimX, 7u * 16u);
+  // 64 tiles and 4 splits are 16 clusters of items, 2 rounds of the 9 that fit, and so of 8 of them.
+  EXPECT_EQ(plan->plan->layoutOf().splits, 4);
+  EXPECT_EQ(lse.config.gridDimX, 8u * 16u);
   EXPECT_EQ(fakeDriver().attributesSet[FunctionAttribute::NonPortableClusterSizeAllowed], 1);
 }
 
