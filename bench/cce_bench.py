@@ -12,12 +12,14 @@ of each kernel (torch.profiler). --tune tunes each plan first. --filter: a filte
 needed; kept is the part of tokens x classes that it looked at, dropped the probability that a token leaves out on average, st the memory
 between forward and backward. --save: the forward may keep logits for the backward, sv is the memory that they take; every backward then has a
 forward of its own before it, and bw MiB is the workspace that it needs with them. --one-call: cce_loss_and_gradients instead of both, with a plan for
-it; its time is all, and that of the backward, bw MiB its workspace.
+it; its time is all, and that of the backward, bw MiB its workspace, chunks how many chunks of tokens it takes, and in dC of how many classes it
+keeps the logits there instead.
 """
 import argparse
 import ctypes as ct
 import datetime
 import glob
+import itertools
 import json
 import os
 import statistics
@@ -96,11 +98,22 @@ class CudaTimer:
         return start.elapsed_time(stop)
 
 
-def medians(timer, works, iterations, interleave):
-    """Milliseconds of each, the first two calls left out: one after the other, or in turns, so that all meet a device of the same heat."""
-    rounds = iterations + 2
-    turns = [[timer(work) for work in works] for _ in range(rounds)] if interleave else zip(*([timer(work) for _ in range(rounds)] for work in works))
-    return [statistics.median(times[2:]) for times in zip(*turns)]
+def medians(timer, works, iterations, interleave, paired=False):
+    """Milliseconds of each: one after the other, or in turns, so that all meet a device of the same heat. What ran just before counts as well, so turns
+    have every order equally often (paired: only those in which the last comes right behind the one before). The first turns are left out, and there are as many as
+    fill a second."""
+    orders = list(itertools.permutations(range(len(works))))
+    if paired:
+        orders = [order for order in orders if (order.index(len(works) - 1) - order.index(len(works) - 2)) == 1]
+    if not interleave:
+        return [statistics.median([timer(work) for _ in range(iterations + 2)][2:]) for work in works]
+    times = [[] for _ in works]
+    start, turn, first = time.perf_counter(), 0, 2 * len(orders)
+    while turn < first + iterations or turn % len(orders) or time.perf_counter() - start < 1:
+        for i in orders[turn % len(orders)]:
+            times[i].append(timer(works[i]))
+        turn += 1
+    return [statistics.median(each[first:]) for each in times]
 
 
 def product(e, c, threads):
@@ -152,10 +165,11 @@ def measure(library, context, name, data, e, c, y, a):
     plain = product(e, c, a.threads)
     if a.one_call:
         row["forward_mib"], row["backward_mib"], row["forward_ms"] = 0.0, plan.gradients_bytes / 2**20, 0.0
+        row["token_chunks"], row["classes_in_dc"] = plan.token_chunks(), plan.classes_in_dc
         row["product_ms"], row["backward_ms"] = medians(timer, [plain, plan.gradients], a.iterations, a.interleave)
     else:
         row["product_ms"], row["forward_ms"], row["backward_ms"] = medians(timer, [plain, plan.forward, plan.backward], a.iterations,
-                                                                           a.interleave or plan.saved_bytes > 0)
+                                                                           a.interleave or plan.saved_bytes > 0, plan.saved_bytes > 0)
     del plain
     row["product_tflops"] = 2e-9 * n * d * v / row["product_ms"]
     total = row["forward_ms"] + row["backward_ms"]
@@ -226,7 +240,8 @@ def main():
     result = dict(conditions=conditions(a, description), rows=[])
     print(json.dumps(result["conditions"], indent=1))
     print(f"{'shape':12} {'data':7} {'G ms':>8} {'TFLOP/s':>8} {'fw ms':>8} {'fw/G':>6} {'bw ms':>8} {'all/G':>6} {'fw MiB':>7} {'bw MiB':>7} "
-          f"{'lse err':>8} {'dE err':>8} {'dC err':>8}" + (f" {'kept':>8} {'dropped':>8} {'st MiB':>7}" if a.filter else "") + (f" {'sv MiB':>7}" if a.save else ""))
+          f"{'lse err':>8} {'dE err':>8} {'dC err':>8}" + (f" {'kept':>8} {'dropped':>8} {'st MiB':>7}" if a.filter else "") + (f" {'sv MiB':>7}" if a.save else "") +
+          (f" {'chunks':>6} {'in dC':>7}" if a.one_call else ""))
     jobs = [(s, SHAPES[s], data) for s in a.shapes.split(",") if s for data in a.data.split(",")]
     if a.size:
         jobs += [(a.size, tuple(map(int, a.size.split("x"))), data) for data in a.data.split(",")]
@@ -242,7 +257,8 @@ def main():
               f"{row['backward_ms']:8.2f} {row['total_g']:6.2f} {row['forward_mib']:7.1f} {row['backward_mib']:7.1f} "
               f"{g('lse_error')} {g('de_error')} {g('dc_error')}" +
               (f" {row['kept_fraction']:8.4f} {g('dropped_mass')} {row['filter_state_mib']:7.1f}" if a.filter else "") +
-              (f" {row['saved_mib']:7.1f}" if a.save else ""), flush=True)
+              (f" {row['saved_mib']:7.1f}" if a.save else "") +
+              (f" {row['token_chunks']:6} {row['classes_in_dc']:7}" if a.one_call else ""), flush=True)
         for kernel, ms in row.get("kernels_ms", {}).items():
             print(f"    {kernel:32} {ms:8.3f} ms")
         if a.json:  # after every row: an interrupted run loses nothing

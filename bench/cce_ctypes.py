@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 import ctypes as ct
 import os
+import re
 
 import torch
 
@@ -58,6 +59,8 @@ class Library:
                      "cce_plan_saved_logits", "cce_plan_saved_backward_workspace"):
             getattr(lib, name).restype = ct.c_size_t
             getattr(lib, name).argtypes = [ct.c_void_p]
+        lib.cce_plan_classes_saved_in_dc.restype = ct.c_int64
+        lib.cce_plan_classes_saved_in_dc.argtypes = [ct.c_void_p]
         lib.cce_context_description.argtypes = lib.cce_plan_describe.argtypes = [ct.c_void_p]
         for name in ("cce_plan_destroy", "cce_context_destroy"):
             getattr(lib, name).argtypes = [ct.c_void_p]
@@ -117,6 +120,7 @@ class Plan:
         self.saved_bw_bytes = self.lib.cce_plan_saved_backward_workspace(self.handle)
         self.one_call = one_call
         self.gradients_bytes = self.lib.cce_plan_gradients_workspace(self.handle)
+        self.classes_in_dc = self.lib.cce_plan_classes_saved_in_dc(self.handle)
         device = e.device
         self.workspace = self.memory(max(self.gradients_bytes, 1) if one_call else max(self.fw_bytes, self.bw_bytes, 1))
         self.filter_state = self.memory(self.state_bytes) if self.state_bytes else None
@@ -137,6 +141,12 @@ class Plan:
 
     def describe(self):
         return self.lib.cce_plan_describe(self.handle).decode()
+
+    def token_chunks(self):
+        """In how many chunks of tokens one call goes; 0: it is a forward and a backward."""
+        told = re.search(r"loss and gradients in one call: .*", self.describe())[0]
+        found = re.search(r"tokens in (\d+) chunks", told)
+        return int(found[1]) if found else int("all tokens at once" in told)
 
     def stream(self):
         return ct.c_void_p(torch.cuda.current_stream().cuda_stream if self.e.is_cuda else 0)

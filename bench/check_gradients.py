@@ -5,7 +5,8 @@
 --quick: fewer sizes. --large: planes and matrices of more than 2^31 elements. --sanitize: a handful of cases with the workspace left uninitialised, to run under compute-sanitizer.
 --filter: filtered backwards instead of exact ones, with --sanitize a handful of them.
 --saved: with logits saved by the forward, of all classes and of some, where the library saves any.
---one-call: loss and gradients in one call, with all tokens at once and in chunks of them, where the library can, and where it can not.
+--one-call: loss and gradients in one call, with all tokens at once and in chunks of them, where the library can, and where it can not, also with
+logits that stay in dC.
 
 Bounds. Loss and lse per token: |d| <= 2e-6 (1 + |e_i| max |c_v|). Gradients: equal to float64 up to the rounding of G and of the
 result to the dtype, u each, and to what f32 costs on the way, so for every element |d| <= 1.02 (u |x| + u sum |G||c| + f). Where
@@ -18,7 +19,7 @@ by all of it 32 below the largest of its tile; relative errors have to be as wit
 bits of a plan that saves none.
 
 In one call every element may be off by what saved logits may cost, and those of dC by 2^-12 of the sum of magnitudes for each rounding of a
-sum between two chunks of tokens.
+sum between two chunks of tokens. Where logits stay in dC, nothing around it may be written, and its address must not matter.
 
 With a filter: no entry of epsilon or more and no label may be missing among the classes that the forward has marked; gradients obey the
 bounds above against float64 gradients that leave out what is not marked (and have the same correction, within the rounding of its
@@ -121,12 +122,16 @@ def check(library, context, name, e, c, labels, failures, results, dloss=None, d
 
 def check_one_call(library, context, name, e, c, labels, failures, results, dloss=None, dlse=None, poison=True, noise=True, chunks="all",
                    want=("lse", "de", "dc", "dbias"), **options):
-    """chunks: "all" tokens at once, "some" at a time, or as the options have it (None)."""
+    """chunks: "all" tokens at once, "some" at a time, "none", with logits of some classes in dC, or as the options have it (None)."""
     make_plan = lambda **limits: Plan(library, context, e, c, labels, one_call=True, **(limits | options))
-    plan = make_plan(workspace_limit=1 << 40 if e.is_cuda else 0)
-    told = lambda: re.search(r"loss and gradients in one call: .*", plan.describe())[0]
+    if chunks == "none":
+        plan = make_plan(workspace_limit=little_workspace(make_plan))
+        if not plan.classes_in_dc:
+            return plan.close()
+    else:
+        plan = make_plan(workspace_limit=1 << 40 if e.is_cuda else 0)
     if chunks == "some":
-        if "all tokens at once" not in told():
+        if plan.token_chunks() != 1:
             return plan.close()
         # Room for two fifths of the tokens and for the sums of dC.
         limit = plan.gradients_bytes * 2 // 5 + c.numel() // 2
@@ -135,23 +140,25 @@ def check_one_call(library, context, name, e, c, labels, failures, results, dlos
             plan = make_plan(workspace_limit=limit)
         except RuntimeError:  # a backward of its own would not fit
             return
-    found = re.search(r"tokens in (\d+) chunks", told())
-    count = int(found[1]) if found else 1
-    if chunks == "some" and not found:
+    count = plan.token_chunks()
+    if chunks == "some" and count < 2:
         return plan.close()
-    by_chunks = "nothing is computed twice" in told() and not (plan.bias is not None and "dbias" in want)
-    name = f"{name}, one call, {f'{count} chunks' if by_chunks else 'in turn'}"
-    runs = []
-    for _ in range(2):
+    by_chunks = count > 0 and not (plan.bias is not None and "dbias" in want)
+    in_dc = plan.classes_in_dc if "dc" in want else 0
+    name = f"{name}, one call, {f'{count} chunks' if by_chunks else f'{in_dc} classes in dC' if in_dc else 'in turn'}"
+    runs, untouched = [], True
+    for shifted in (False, True):
         if poison:
             plan.workspace.fill_(0xff)
         plan.outputs()
+        around = shift_dc(plan) if shifted else None
         plan.gradients(dloss, dlse, want)
         synchronize()
         runs.append([t.clone() for t in (plan.loss, plan.lse, plan.de, plan.dc)])
-    same = all(torch.equal(a.view(torch.uint8), b.view(torch.uint8)) for a, b in zip(*runs))
+        untouched = around is None or bool((around[:SHIFT] == 7).all() and (around[SHIFT + c.numel():] == 7).all())
+    same = untouched and all(torch.equal(a.view(torch.uint8), b.view(torch.uint8)) for a, b in zip(*runs))
     keys = ("bias", "softcap", "ignore_index", "reduction", "shift", "sequence")
-    ref = reference(e, c, labels, dloss=dloss, dlse=dlse, noise=noise, saved=c.shape[0] if by_chunks else 0,
+    ref = reference(e, c, labels, dloss=dloss, dlse=dlse, noise=noise, saved=c.shape[0] if by_chunks else in_dc,
                     **{k: v for k, v in options.items() if k in keys})
     if noise and by_chunks:
         ref["dc_s"] = ref["dc_s"] + (count - 1) * 2.0**-12 / UNIT[e.dtype] * ref["dc_u"]
@@ -165,32 +172,58 @@ def check_one_call(library, context, name, e, c, labels, failures, results, dlos
     nothing = (0.0, 0.0, 0.0, True)
     de, de_row, de_element, de_ok = grad_errors(plan.de, ref, "de", averages) if "de" in want else nothing
     dc, dc_row, dc_element, dc_ok = grad_errors(plan.dc, ref, "dc", averages) if "dc" in want else nothing
+    db, db_ok = 0.0, True
+    if plan.dbias is not None and "dbias" in want:
+        db = relative_error(plan.dbias, ref["dbias"])
+        db_ok = db <= max(BOUNDS[e.dtype], BOUNDS[plan.dbias.dtype])
     ignored_zero = "de" not in want or bool((plan.de[~ref["valid"]] == 0).all())
-    ok = loss_error <= 2e-6 and lse_error <= 2e-6 and de_ok and dc_ok and same and ignored_zero
+    ok = loss_error <= 2e-6 and lse_error <= 2e-6 and de_ok and dc_ok and db_ok and same and ignored_zero
     if not averages:
         de = dc = de_row = dc_row = 0.0
-    results.append(dict(name=name, ok=ok, loss=loss_error, lse=lse_error, de=de, dc=dc, dbias=0.0, de_row=de_row, dc_row=dc_row,
+    results.append(dict(name=name, ok=ok, loss=loss_error, lse=lse_error, de=de, dc=dc, dbias=db, de_row=de_row, dc_row=dc_row,
                         de_element=de_element, dc_element=dc_element))
     if not ok:
         failures.append(name)
         print(f"FAILED {name}: loss {loss_error:.1e} lse {lse_error:.1e} dE {de:.1e} (row/4 {de_row:.1e}, element/bound {de_element:.2f}) dC {dc:.1e} "
-              f"(row/4 {dc_row:.1e}, {dc_element:.2f}) same bits {same} ignored zero {ignored_zero}", flush=True)
+              f"(row/4 {dc_row:.1e}, {dc_element:.2f}) db {db:.1e} same bits, and none around dC, {same} ignored zero {ignored_zero}", flush=True)
     plan.close()
+
+
+def little_workspace(make_plan):
+    """What the library says that a backward needs at least, and an eighth: with more it may not be worth its traffic to save anything."""
+    try:
+        make_plan(workspace_limit=1).close()
+    except RuntimeError as error:
+        return int(re.search(r"needs at least (\d+) bytes", str(error))[1]) * 9 // 8
+    raise AssertionError("a workspace of one byte")
+
+
+SHIFT = 8  # elements: 16 bytes are all that the address of dC has to be a multiple of
+
+
+def shift_dc(plan):
+    """Puts dC between two margins of sevens, which are returned with it."""
+    size = plan.c.numel()
+    around = torch.full((SHIFT + size + 128,), 7, dtype=plan.c.dtype, device=plan.c.device)
+    plan.dc = around[SHIFT:SHIFT + size].view(plan.c.shape)
+    plan.dc.fill_(float("nan"))
+    return around
 
 
 def one_call_cases(library, context, failures, results, generator, dtypes, a):
     run = lambda *case, **options: [check_one_call(library, context, *case, failures, results, poison=not a.sanitize, chunks=chunks, **options)
-                                    for chunks in ("all", "some")]
-    sizes = [(1, 64, 2), (129, 256, 600), (1300, 192, 3001), (1300, 123, 1000), (2100, 320, 1000), (2500, 64, 257)]
+                                    for chunks in ("all", "some", "none")]
+    sizes = [(1, 64, 2), (1, 64, 1000), (129, 256, 600), (129, 512, 3001), (300, 768, 5003), (1300, 192, 3001), (1300, 123, 1000), (2100, 320, 1000), (2500, 64, 257)]
     if a.sanitize:
-        sizes = [(1300, 64, 600)]
+        sizes = [(1300, 64, 600), (300, 136, 3001)]
     elif not a.quick:
-        sizes += [(1000, 768, 50257), (3000, 896, 10000), (4096, 2304, 20000)]
+        sizes += [(1000, 768, 50257), (1300, 1024, 6000), (3000, 896, 10000), (4096, 2304, 20000)]
     if a.large:
         sizes = []
-        for n, d, v in ((8192, 64, 300000), (1000000, 2200, 512), (16384, 2304, 256000)):
+        # The last of them with logits in dC.
+        for n, d, v, limit in ((8192, 64, 300000, 1 << 30), (1000000, 2200, 512, 1 << 30), (16384, 2304, 256000, 1 << 30), (8192, 2304, 256000, 1 << 28)):
             e, c, y = make(n, d, v, torch.bfloat16, "flat", generator)
-            check_one_call(library, context, f"N{n} D{d} V{v}", e, c, y, failures, results, noise=False, chunks=None, workspace_limit=1 << 30)
+            check_one_call(library, context, f"N{n} D{d} V{v}", e, c, y, failures, results, noise=False, chunks=None, workspace_limit=limit)
             print(results[-1], flush=True)
             torch.cuda.empty_cache()
         return
@@ -202,18 +235,22 @@ def one_call_cases(library, context, failures, results, generator, dtypes, a):
         print(f"{dtype}: {len(results)} cases, {len(failures)} failed", flush=True)
     edge_cases(library, context, failures, results, generator, one_call=True)
     if a.device == "cuda":
+        edge_cases(library, context, failures, results, generator, vocab=3001, in_dc=True, one_call=True)
         graph(library, context, failures, results, generator, one_call=True)
-    n, d, v = 1300, 128, 1500
+        graph(library, context, failures, results, generator, in_dc=True, one_call=True)
     rnd = lambda *s: torch.randn(*s, generator=generator, device=a.device)
-    for dtype in dtypes:
+    # The second size for logits in dC.
+    for dtype, (n, d, v) in ((dtype, size) for dtype in dtypes for size in ((1300, 128, 1500), (300, 768, 5003))):
         e, c, y = make(n, d, v, dtype, "peaked", generator)
         position = torch.arange(n, device=a.device)
         yi = torch.where(torch.rand(n, generator=generator, device=a.device) < 0.3, -100, y)
         bias = rnd(v)
+        masked = bias.clone()
+        masked[256:768] = float("-inf")
         cases = {
             "mean": {}, "ignored": dict(y=yi), "int32 labels": dict(y=yi.int()),
             # Chunks without a token, in front of others and behind.
-            "all but one ignored": dict(y=torch.where(position == 1200, y, -100)),
+            "all but one ignored": dict(y=torch.where(position == n - 100, y, -100)),
             "tail ignored": dict(y=torch.where(position < 256, y, -100)), "some of the second chunk": dict(y=torch.where(position < 700, y, -100)),
             "sum": dict(y=yi, reduction="sum", dloss=rnd(1)), "none": dict(y=yi, reduction="none", dloss=rnd(n)),
             # Weights of very different size in different chunks.
@@ -222,6 +259,7 @@ def one_call_cases(library, context, failures, results, generator, dtypes, a):
             "lse gradient": dict(y=yi, dloss=rnd(1), dlse=rnd(n) / n), "softcap": dict(y=yi, softcap=5.0),
             "bias": dict(y=yi, bias=bias, want=("lse", "de", "dc")), "bias gradient": dict(y=yi, bias=bias),
             "bf16 bias": dict(y=yi, bias=bias.bfloat16(), want=("lse", "de", "dc")), "bias and softcap": dict(y=yi, bias=bias, softcap=20.0),
+            "masked classes": dict(y=torch.where((y >= 256) & (y < 768), 5, y), bias=masked, want=("lse", "de", "dc")),
             "shift": dict(y=yi, shift=1, sequence=100), "no lse": dict(y=yi, want=("de", "dc", "dbias")),
             "no lse, bias gradient": dict(y=yi, bias=bias, want=("de", "dc", "dbias")),
             "dE only": dict(y=yi, want=("lse", "de")), "dC only": dict(y=yi, want=("lse", "dc")), "loss only": dict(y=yi, want=()),
@@ -229,7 +267,7 @@ def one_call_cases(library, context, failures, results, generator, dtypes, a):
         }
         for name, options in cases.items():
             options = dict(options)
-            run(f"{dtype} {name}", options.pop("e", e), options.pop("c", c), options.pop("y", y), **options)
+            run(f"{dtype} N{n} {name}", options.pop("e", e), options.pop("c", c), options.pop("y", y), **options)
 
 
 def same_without(library, context, plan, e, c, labels, dloss, dlse, options):
@@ -589,8 +627,8 @@ def expect(name, ok, failures, results):
         print("FAILED", name)
 
 
-def edge_cases(library, context, failures, results, generator, **options):
-    """No token takes part; an empty batch; labels that are no class."""
+def edge_cases(library, context, failures, results, generator, vocab=1001, in_dc=False, **options):
+    """No token takes part; an empty batch; labels that are no class. in_dc: with a workspace so small that one call keeps logits in dC."""
 
     def run(e, c, y, reduction):
         plan = Plan(library, context, e, c, y, reduction=reduction, **options)
@@ -599,7 +637,9 @@ def edge_cases(library, context, failures, results, generator, **options):
         synchronize()
         return plan
 
-    e, c, y = make(300, 136, 1001, torch.bfloat16, "peaked", generator)
+    e, c, y = make(300, 136, vocab, torch.bfloat16, "peaked", generator)
+    if in_dc:
+        options["workspace_limit"] = little_workspace(lambda **limit: Plan(library, context, e, c, y, **(options | limit)))
     nan = lambda t: bool(torch.isnan(t).all())
     for n, labels in ((300, torch.full_like(y, -100)), (0, y[:0])):
         for reduction in ("mean", "sum", "none"):
@@ -609,7 +649,8 @@ def edge_cases(library, context, failures, results, generator, **options):
             expect(f"{n} ignored tokens, {reduction}", loss_ok and zeros, failures, results)
             plan.close()
     good = run(e, c, torch.where(torch.arange(300, device=y.device) % 100 == 42, -100, y), "none")
-    for bad in (1001, -5, 2**40):
+    expect(f"classes in dC: {good.classes_in_dc}", (good.classes_in_dc > 0) == in_dc, failures, results)
+    for bad in (vocab, -5, 2**40):
         labels = torch.where(torch.arange(300, device=y.device) % 100 == 42, bad, y)
         plan = run(e, c, labels, "none")
         is_bad = labels == bad
@@ -631,11 +672,13 @@ def edge_cases(library, context, failures, results, generator, **options):
     good.close()
 
 
-def graph(library, context, failures, results, generator, **options):
+def graph(library, context, failures, results, generator, in_dc=False, **options):
     """Forward and backward captured into a CUDA graph give the bits of the plain calls, also on new data, which takes another path if
     there is a filter."""
     make_first = make_sharp if "filter_eps" in options else lambda *size: make(*size[:4], "peaked", size[4])
     e, c, y = make_first(500, 256, 3000, torch.bfloat16, generator)
+    if in_dc:
+        options["workspace_limit"] = little_workspace(lambda **limit: Plan(library, context, e, c, y, **(options | limit)))
     plan = Plan(library, context, e, c, y, **options)
     plan.outputs()
     plan.step()
@@ -652,7 +695,7 @@ def graph(library, context, failures, results, generator, **options):
     recorded.replay()
     synchronize()
     ok = all(torch.equal(x.view(torch.uint8), t.view(torch.uint8)) for x, t in zip(expected, (plan.loss, plan.lse, plan.de, plan.dc)))
-    expect("CUDA graph", ok, failures, results)
+    expect(f"CUDA graph, {plan.classes_in_dc} classes in dC", ok and (plan.classes_in_dc > 0) == in_dc, failures, results)
     plan.close()
 
 

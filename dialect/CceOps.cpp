@@ -136,6 +136,26 @@ LogicalResult MarkOp::verify() {
 }
 
 //===----------------------------------------------------------------------===//
+// PickOp
+//===----------------------------------------------------------------------===//
+
+LogicalResult PickOp::verify() {
+  // pick_c1
+  TileType value = getValue().getType(), labels = getLabels().getType();
+  if (value.getRank() != 2 || !value.getElementType().isF32())
+    return emitOpError("expected a value of rank 2 and f32, got ") << value;
+  StringAttr rows = value.getAxes()[0];
+  // pick_c2
+  if (labels != TileType::get(getContext(), rows, IntegerType::get(getContext(), 32)))
+    return emitOpError("expected labels of i32 over '") << rows.getValue() << "', got " << labels;
+  // pick_c3
+  BufferType target = getTarget().getType();
+  if (target != BufferType::get(getContext(), rows, value.getElementType()))
+    return emitOpError("expected a target of f32 over '") << rows.getValue() << "', got " << target;
+  return success();
+}
+
+//===----------------------------------------------------------------------===//
 // SaveOp
 //===----------------------------------------------------------------------===//
 

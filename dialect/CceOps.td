@@ -275,6 +275,35 @@ def Cce_MarkOp : Cce_Op<"mark"> {
   let hasVerifier = 1;
 }
 
+def Cce_PickOp : Cce_Op<"pick"> {
+  let summary = "keeps of every row the entry that its label names";
+  let description = [{
+    target[a] = value[a, labels[a]], where labels count from the start of the whole axis, as those of
+    `cce.onehot` do. Of the tiles of an axis, also where several kernels have a chunk of it each, one has
+    the label's entry, and that one stores it; a label that is no entry of the axis, -1, say, stores
+    nothing. So the indexed matmul of Algorithm 1 comes out of the tiles that Algorithm 2 goes through.
+
+    C1. the value is a tile of f32 of rank 2.   C2. labels are a tile of i32 over the value's first axis.
+    C3. the target is f32 over that axis.
+
+    Example:
+    ```mlir
+    cce.kernel @label_logits(%z: !cce.buffer<tokens x vocab x f32>, %labels: !cce.buffer<tokens x i32>,
+                             %label_logit: !cce.buffer<tokens x f32>) {
+      cce.parallel %i, %v over tokens, vocab {
+        %x = cce.load %z[%i, %v] : !cce.buffer<tokens x vocab x f32>
+        %y = cce.load %labels[%i] : !cce.buffer<tokens x i32>
+        cce.pick %x, %y, %label_logit : !cce.tile<tokens x vocab x f32>, !cce.tile<tokens x i32>, !cce.buffer<tokens x f32>
+      }
+    }
+    ```
+  }];
+  let arguments = (ins Cce_Tile:$value, Cce_Tile:$labels, Arg<Cce_Buffer, "", [MemWrite]>:$target);
+  let assemblyFormat = "$value `,` $labels `,` $target attr-dict `:` type($value) `,` type($labels) `,` "
+                       "type($target)";
+  let hasVerifier = 1;
+}
+
 def Cce_SaveOp : Cce_Op<"save"> {
   let summary = "keeps a tile of logits in 16 bits each";
   let description = [{

@@ -1,12 +1,13 @@
 // Algorithm 2: the log-sum-exp over the vocabulary, online. The tile of logits %z never leaves the chip. The vocabulary is
-// cut into `splits` parts that run at the same time; the states of the parts are merged afterwards.
+// cut into `splits` parts that run at the same time; the states of the parts are merged afterwards. On the way the part that comes
+// across the class of a token's label keeps its logit, which is all of Algorithm 1.
 
 cce.transform private @logit(%x: f32, %bias: f32, %param: f32) -> f32
 
 cce.kernel @lse_forward(%e: !cce.buffer<positions x hidden x !cce.operand>, %rows: !cce.buffer<tokens x i32>,
-                        %c: !cce.buffer<vocab x hidden x !cce.operand>,
+                        %c: !cce.buffer<vocab x hidden x !cce.operand>, %labels: !cce.buffer<tokens x i32>,
                         %bias: !cce.buffer<vocab x f32>, %param: f32,
-                        %partial: !cce.buffer<splits x tokens x !cce.lse>) {
+                        %label_logit: !cce.buffer<tokens x f32>, %partial: !cce.buffer<splits x tokens x !cce.lse>) {
   %embedding = cce.gather %e[%rows] : !cce.buffer<positions x hidden x !cce.operand>, !cce.buffer<tokens x i32>
   cce.parallel %s, %i over splits, tokens {
     %empty = cce.lse_init : !cce.tile<tokens x !cce.lse>
@@ -14,6 +15,8 @@ cce.kernel @lse_forward(%e: !cce.buffer<positions x hidden x !cce.operand>, %row
       %x = cce.matmul %embedding[%i], %c[%v] : !cce.buffer<tokens x hidden x !cce.operand>, !cce.buffer<vocab x hidden x !cce.operand> -> !cce.tile<tokens x vocab x f32>
       %b = cce.load %bias[%v] : !cce.buffer<vocab x f32>
       %z = cce.apply @logit(%x, %b, %param) : (!cce.tile<tokens x vocab x f32>, !cce.tile<vocab x f32>, f32) -> !cce.tile<tokens x vocab x f32>
+      %label = cce.load %labels[%i] : !cce.buffer<tokens x i32>
+      cce.pick %z, %label, %label_logit : !cce.tile<tokens x vocab x f32>, !cce.tile<tokens x i32>, !cce.buffer<tokens x f32>
       %next = cce.lse_update %state, %z : !cce.tile<tokens x !cce.lse>, !cce.tile<tokens x vocab x f32>
       cce.yield %next : !cce.tile<tokens x !cce.lse>
     }

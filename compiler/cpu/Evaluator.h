@@ -35,8 +35,9 @@ public:
   void bindPlane(Value tile, Value base, int64_t pitch, Value firstRow) {
     planes[tile] = {base, pitch, firstRow};
   }
-  /// Index of the first entry of the call's chunk of an axis (for cce.onehot).
+  /// Index of the first entry of the call's chunk of an axis (for cce.onehot and cce.pick).
   void bindOrigin(StringAttr axis, Value origin) { origins[axis] = origin; }
+  Value originOf(StringAttr axis) { return origins.lookup(axis); }
 
   /// The elements at a position. What the cache knows is taken from it and what is computed goes
   /// there.

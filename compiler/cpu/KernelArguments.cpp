@@ -46,11 +46,13 @@ void KernelLowering::readArguments(ManifestBuilder &manifest) {
     if (axis && !extents.contains(axis))
       extents[axis] = slot(manifest.extent(axis), i64);
   DenseSet<StringAttr> hot;
-  kernel.walk([&](OnehotOp op) {
-    StringAttr axis = getAxis(op.getCoord());
+  auto bindOrigin = [&](StringAttr axis) {
     if (hot.insert(axis).second)
       evaluator.bindOrigin(axis, slot(manifest.origin(axis), i64));
-  });
+  };
+  kernel.walk([&](OnehotOp op) { bindOrigin(getAxis(op.getCoord())); });
+  if (!plan.picks.empty())
+    bindOrigin(plan.columnAxis);
   // Rows first: the runtime cuts the last axis finest, and a call that has all rows packs the other
   // operand once.
   for (StringAttr axis : {plan.rowAxis, plan.columnAxis, plan.entryAxis})

@@ -67,6 +67,8 @@ void KernelLowering::updateLse(Position &at, Span columns) {
         e.store(z, e.at(f32, rowBuffer, c), 64);
         return {e.maxOrFirst(before[0], z)};
       })[0];
+  for (PickOp pick : plan.picks)
+    pickLabel(pick, at, columns, rowCache);
   Value top = e.reduce(best, [&](Value a, Value b) { return e.maxOrFirst(a, b); });
   Value log2e = e.f32(std::numbers::log2e);
   Value maxAt = e.at(f32, state, at.scalarIndex), sumAt = e.at(f32, stateSum, at.scalarIndex);
@@ -89,6 +91,20 @@ void KernelLowering::updateLse(Position &at, Span columns) {
       arith::MulFOp::create(e, oldSum, vector::ExtractOp::create(e, rescale, ArrayRef<int64_t>{0}));
   e.store(newMax, maxAt);
   e.store(arith::AddFOp::create(e, kept, e.sum(terms)), sumAt);
+}
+
+void KernelLowering::pickLabel(PickOp pick, Position &at, Span columns, Cache &rowCache) {
+  Type f32 = e.getF32Type();
+  Value labels = evaluator.evaluate(pick.getLabels(), at, rowCache);
+  Value label = vector::ExtractOp::create(e, labels, ArrayRef<int64_t>{0});
+  Value origin = evaluator.originOf(at.vectorAxis);
+  Value index = e.sub(arith::ExtSIOp::create(e, e.getI64Type(), label), e.add(columns.start, origin));
+  e.ifThen(e.compare(arith::CmpIPredicate::ult, index, columns.count), [&] {
+    auto target = cast<BlockArgument>(pick.getTarget());
+    Value row = e.add(at.scalarStart, at.scalarIndex);
+    Value entry = e.at(f32, pointers[target], e.mul(row, strides[target][0]));
+    e.store(e.load(f32, e.at(f32, rowBuffer, index)), entry);
+  });
 }
 
 void KernelLowering::accumulateRow(Position &at, Span columns) {

@@ -59,6 +59,8 @@ private:
   /// Rows [firstRow, firstRow + count) of the group.
   void epilogue(Span rows, Value firstRow, Value count, Span columns, Value columnEnd);
   void updateLse(Position &at, Span columns);
+  /// Of a row whose logits are in the row buffer, that of its label, if the columns have it.
+  void pickLabel(PickOp pick, Position &at, Span columns, Cache &rowCache);
   void accumulateRow(Position &at, Span columns);
   void accumulateColumns(Span rows, Value firstRow, Value count, Span columns);
   void storeRow(StoreOp store, Position &at, Span columns, Value columnEnd);

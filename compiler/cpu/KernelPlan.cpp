@@ -44,7 +44,7 @@ public:
     plan.parallel = plan.kernel.getParallel();
     if (failed(scan(plan.parallel.getBodyBlock(), /*inReduce=*/false)) || failed(findPlane()) ||
         failed(checkProduct()) || failed(checkReduce()) || failed(checkLoads()) ||
-        failed(checkStores()) || failed(checkHalves()) || failed(chooseTiles()))
+        failed(checkStores()) || failed(checkPicks()) || failed(checkHalves()) || failed(chooseTiles()))
       return failure();
     findArguments();
     return plan;
@@ -70,6 +70,8 @@ private:
         if (inReduce)
           return op.emitOpError("expected no store in a cce.reduce");
         plan.stores.push_back(store); // those after a reduce are told apart below
+      } else if (auto pick = dyn_cast<PickOp>(op)) {
+        plan.picks.push_back(pick);
       } else if (isa<LoadHalvesOp, StoreHalvesOp>(op)) {
         if (inReduce)
           return op.emitOpError("expected no halves in a cce.reduce");
@@ -249,6 +251,19 @@ private:
         return failure();
       if (isa<LseType>(tile.getElementType()) && store.getValue() != plan.reduce.getResult())
         return store.emitOpError("expected the state to be the result of the cce.reduce");
+    }
+    return success();
+  }
+
+  LogicalResult checkPicks() {
+    for (PickOp pick : plan.picks) {
+      if (!isa_and_nonnull<LseUpdateOp>(plan.update) || pick.getValue() != plan.update->getOperand(1))
+        return pick.emitOpError("expected to pick from what a log-sum-exp is taken of");
+      if (pick.getValue().getType().getAxes()[0] != plan.rowAxis)
+        return pick.emitOpError("expected rows along the axis of the state, '")
+               << plan.rowAxis.getValue() << "'";
+      if (!isa<BlockArgument>(pick.getTarget()))
+        return pick.emitOpError("expected the target to be a kernel argument");
     }
     return success();
   }

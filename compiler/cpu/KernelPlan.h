@@ -53,6 +53,7 @@ struct KernelPlan {
   SmallVector<LoadOp> loads;
   SmallVector<StoreOp> stores;   ///< of the plane
   SmallVector<StoreOp> finishes; ///< after the reduce, of its result
+  SmallVector<PickOp> picks;     ///< of what the update takes in
   SmallVector<LoadHalvesOp> halvesLoads;   ///< of the plane
   SmallVector<StoreHalvesOp> halvesStores; ///< likewise
   /// Kernel arguments that are used, in order.

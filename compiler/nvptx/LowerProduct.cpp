@@ -24,6 +24,7 @@
 #include "compiler/nvptx/Lowerings.h"
 #include "compiler/nvptx/Marks.h"
 #include "compiler/nvptx/OnlineLse.h"
+#include "compiler/nvptx/Pace.h"
 #include "compiler/nvptx/ProductKernel.h"
 #include "compiler/nvptx/WarpgroupProduct.h"
 
@@ -44,14 +45,16 @@ constexpr int64_t producerRegisters = 40, consumerRegisters = 232;
 constexpr int64_t rememberingRegisters = 56, consumerRegistersBeside = 224;
 /// Tiles of rows whose items run at about the same time, with as many columns or parts as there are
 /// blocks left: what they read is read from memory once, while they are at the same place. A reduction
-/// goes through many columns, so what it has of E should be large, and it stays in the L2. With few
-/// columns a group has to be low, or the next one begins before the last has all its columns at work.
-constexpr int64_t reducedRows = 32, groupedRows = 16, lowGroupedRows = 8, fewColumns = 12;
+/// goes through many columns, so what it has of E should be large, as long as it stays in the L2, 32 tiles
+/// of 128 x 3072 elements being 25 MB. With few columns a group has to be low, or the next one begins
+/// before the last has all its columns at work. runtime/plan/ProductCost.cpp knows the first three.
+constexpr int64_t reducedRows = 32, wideHidden = 3072, reducedWideRows = 16;
+constexpr int64_t groupedRows = 16, lowGroupedRows = 8, fewColumns = 12;
 
-/// Where a role stands: a stage of the ring and the parity of its current use, and the parity of the
-/// tiles that a consumer has finished.
+/// Where a role stands: a stage of the ring and the parity of its current use, and what it counts: a
+/// consumer the parity of the tiles that it has finished (turns), the producer its steps (pace).
 struct Ring {
-  Value stage, parity, turn;
+  Value stage, parity, count;
 };
 
 /// One tile's worth of work, the same for all roles.
@@ -77,6 +80,9 @@ private:
   int64_t barrierOffset() const {
     return stagingOffset() + (product.stagesStores() ? consumers * 4 * StagedStore::bytes : 0);
   }
+
+  /// Only reductions: what the others read is in the L2 by far the most of the time without it.
+  bool keepsPace() const { return product.reduce && !product.listAxis && !listsClasses(product.rhs); }
 
   void emitPrologue();
   void emitProducer();
@@ -149,7 +155,8 @@ Item ProductLowering::decode(Value index) {
                            b.c32(groupedRows / product.cluster),
                            b.c32(lowGroupedRows / product.cluster));
   if (product.reduce)
-    grouped = b.c32(reducedRows / product.cluster);
+    grouped = b.select(b.cmp(arith::CmpIPredicate::sgt, kBlocks, b.c32(wideHidden / product.tileK)),
+                       b.c32(reducedWideRows / product.cluster), b.c32(reducedRows / product.cluster));
   // Where each tile of rows has a list of the second operand's rows, lists of the same order: at the same
   // place in all of them many name the same rows, which are read from memory once if all are at it.
   if (product.listAxis)
@@ -197,7 +204,7 @@ void ProductLowering::forEachItem(llvm::function_ref<Ring(Item, Ring)> body) {
   b.loop(first, items, step, {b.c32(0), b.c32(0), b.c32(0)},
          [&](Value index, ValueRange state) -> SmallVector<Value> {
            Ring ring = body(decode(index), {state[0], state[1], state[2]});
-           return {ring.stage, ring.parity, ring.turn};
+           return {ring.stage, ring.parity, ring.count};
          });
 }
 
@@ -205,7 +212,7 @@ Ring ProductLowering::advance(Ring ring) {
   Value next = b.add(ring.stage, 1);
   Value wraps = b.eq(next, b.c32(product.stages));
   return {b.select(wraps, b.c32(0), next),
-          b.select(wraps, b.xori(ring.parity, b.c32(1)), ring.parity), ring.turn};
+          b.select(wraps, b.xori(ring.parity, b.c32(1)), ring.parity), ring.count};
 }
 
 //===----------------------------------------------------------------------===//
@@ -410,6 +417,15 @@ void ProductLowering::emitProducer() {
   // One thread is enough for boxes.
   Value works = gathers() ? b.ctrue() : b.eq(warp, b.c32(0));
   bool looksAhead = product.rhs.gathersContraction() && listsClasses(product.rhs);
+  std::optional<Pace> pace;
+  if (keepsPace())
+    pace.emplace(b, product.cluster, rank, b.eq(thread, b.c32(0)));
+  auto keepPace = [&](Value block, Value number) {
+    Value begins = b.eq(b.remu(block, b.c32(Pace::blocksPerStep)), b.c32(0));
+    return b.ifValues(
+        begins, [&] { return SmallVector<Value>{pace->begin(number)}; },
+        [&] { return SmallVector<Value>{number}; })[0];
+  };
   b.ifThen(works, [&] {
     forEachItem([&](Item item, Ring start) {
       Value mStart = b.mul(item.m, product.tileM);
@@ -417,7 +433,7 @@ void ProductLowering::emitProducer() {
       if (product.lhs.gathersTile())
         lhsTile = findRows(product.lhs, item.m, mStart, product.tileM);
       auto ring = b.loop(
-          item.nBegin, item.nEnd, b.c32(1), {start.stage, start.parity},
+          item.nBegin, item.nEnd, b.c32(1), {start.stage, start.parity, start.count},
           [&](Value n, ValueRange outer) -> SmallVector<Value> {
             Value nStart = b.mul(n, product.tileN);
             if (product.rhs.gathersTile())
@@ -434,7 +450,9 @@ void ProductLowering::emitProducer() {
             auto loop = b.loop(
                 b.c32(0), item.kBlocks, b.c32(1), state,
                 [&](Value block, ValueRange inner) -> SmallVector<Value> {
-                  Ring ring{inner[0], inner[1], start.turn};
+                  Ring ring{inner[0], inner[1], inner[2]};
+                  if (pace)
+                    ring.count = keepPace(block, ring.count);
                   Value k = b.mul(block, product.tileK);
                   RowList lhsRows = lhsTile, rhsRows = rhsTile;
                   if (product.lhs.gathersContraction())
@@ -443,21 +461,23 @@ void ProductLowering::emitProducer() {
                     rhsRows = findRows(product.rhs, item.m, k, product.tileK);
                   SmallVector<Value> ahead;
                   if (looksAhead) {
-                    rhsRows.mine.assign(inner.begin() + 2, inner.end());
+                    rhsRows.mine.assign(inner.begin() + 3, inner.end());
                     Value next = b.add(block, 1);
                     ahead = lookAhead(b.select(b.lt(next, item.kBlocks), next, block));
                   }
                   b.barrierWait(empty(ring.stage), b.xori(ring.parity, b.c32(1)));
                   fillStage(ring, mStart, nStart, k, lhsRows, rhsRows);
                   Ring next = advance(ring);
-                  SmallVector<Value> results{next.stage, next.parity};
+                  SmallVector<Value> results{next.stage, next.parity, next.count};
                   llvm::append_range(results, ahead);
                   return results;
                 });
-            return {loop[0], loop[1]};
+            return {loop[0], loop[1], loop[2]};
           });
-      return Ring{ring[0], ring[1], start.turn};
+      return Ring{ring[0], ring[1], ring[2]};
     });
+    if (pace)
+      pace->leave();
   });
 }
 
@@ -567,7 +587,7 @@ void ProductLowering::emitConsumer() {
     fragment.setRows(item.m, warpRow, lane);
     fragment.prefetchRows();
     OnlineLse lse(b, fragment, arguments, product);
-    SmallVector<Value> state{start.stage, start.parity, start.turn};
+    SmallVector<Value> state{start.stage, start.parity, start.count};
     if (product.reduce)
       llvm::append_range(state, lse.initial());
     auto final = b.loop(

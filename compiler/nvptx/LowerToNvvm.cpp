@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //===----------------------------------------------------------------------===//
 #include "compiler/nvptx/Lowerings.h"
+#include "compiler/nvptx/Pace.h"
 #include "compiler/nvptx/Passes.h"
 #include "mlir/Dialect/GPU/IR/GPUDialect.h"
 #include "mlir/IR/BuiltinOps.h"
@@ -41,6 +42,8 @@ static LogicalResult lowerKernel(PtxBuilder &builder, KernelOp kernel) {
       return op->emitOpError("expected a mark of a product, on sm_90a");
     if (isa<SaveOp>(op) && (!hasProduct || !op->getParentOfType<ReduceOp>()))
       return op->emitOpError("expected a save of a product that a reduction takes in, on sm_90a");
+    if (isa<PickOp>(op) && (!hasProduct || !op->getParentOfType<ReduceOp>()))
+      return op->emitOpError("expected to pick from a product that a reduction takes in, on sm_90a");
     if (auto gather = dyn_cast<GatherOp>(op);
         gather && gather.getRows().getType().getRank() == 2 && !hasProduct)
       return op->emitOpError("expected a list per group of tokens beside a product, on sm_90a");
@@ -67,6 +70,7 @@ public:
     auto module = gpu::GPUModuleOp::create(builder, getOperation().getLoc(), "kernels");
     builder.setInsertionPointToStart(module.getBody());
     declareSharedMemory(builder, module.getLoc());
+    Pace::declare(builder, module.getLoc());
     for (KernelOp kernel : kernels) {
       PtxBuilder body(kernel.getLoc(), &getContext());
       body.setInsertionPointToEnd(module.getBody());

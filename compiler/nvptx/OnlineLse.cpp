@@ -3,6 +3,7 @@
 //===----------------------------------------------------------------------===//
 #include "compiler/nvptx/OnlineLse.h"
 #include "compiler/nvptx/Marks.h"
+#include "compiler/nvptx/Picks.h"
 #include <limits>
 #include <numbers>
 
@@ -49,6 +50,12 @@ LogicalResult OnlineLse::update(Value logits, Value tileColumn) {
     if (op.getValue() != logits)
       return op.emitOpError("expected to mark what the log-sum-exp is taken of on sm_90a");
     if (failed(markGroup(b, fragment, arguments, product, op, values, tileColumn)))
+      return failure();
+  }
+  for (PickOp op : product.picks) {
+    if (op.getValue() != logits)
+      return op.emitOpError("expected to pick from what the log-sum-exp is taken of on sm_90a");
+    if (failed(pickLabels(b, fragment, arguments, product, op, values, tileColumn)))
       return failure();
   }
   for (int half = 0; half < 2; ++half)

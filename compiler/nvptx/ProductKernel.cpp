@@ -150,6 +150,7 @@ FailureOr<ProductKernel> ProductKernel::match(KernelOp kernel) {
     (store.getValue().getDefiningOp<AccumulateOp>() ? product.rowSums : product.stores)
         .push_back(store);
   llvm::append_range(product.marks, inner->getOps<MarkOp>());
+  llvm::append_range(product.picks, inner->getOps<PickOp>());
   llvm::append_range(product.saves, inner->getOps<SaveOp>());
   if (failed(findHalves(inner, product, product.halvesLoad)) ||
       failed(findHalves(body, product, product.halvesStore)))

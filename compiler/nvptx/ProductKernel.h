@@ -38,7 +38,8 @@ struct ProductKernel {
   StringAttr listAxis; ///< whose lists differ from one tile of rows to the next; null without
   LseUpdateOp update;  ///< of the second form
   SmallVector<MarkOp> marks;
-  SmallVector<SaveOp> saves; ///< of the second form
+  SmallVector<PickOp> picks; ///< of the second form
+  SmallVector<SaveOp> saves; ///< likewise
   SmallVector<StoreOp> stores;
   LoadHalvesOp halvesLoad;     ///< of the first form; null without
   StoreHalvesOp halvesStore;   ///< likewise

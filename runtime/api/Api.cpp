@@ -167,6 +167,10 @@ size_t cce_plan_gradients_workspace(const cce_plan *plan) {
 
 size_t cce_plan_filter_state(const cce_plan *plan) { return plan ? plan->plan->filterState() : 0; }
 
+int64_t cce_plan_classes_saved_in_dc(const cce_plan *plan) {
+  return plan ? plan->plan->classesSavedInDc() : 0;
+}
+
 size_t cce_plan_saved_logits(const cce_plan *plan) { return plan ? plan->plan->savedLogits() : 0; }
 
 size_t cce_plan_saved_backward_workspace(const cce_plan *plan) {

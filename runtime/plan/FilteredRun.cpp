@@ -69,6 +69,10 @@ Status Plan::beginFilter(char *workspace, char *state, const BufferBinding &e,
   auto *missedRows = at<void>(workspace, slices.missedRows);
   auto *missedThreshold = at<void>(workspace, slices.missedThreshold);
   auto *missedCount = at<void>(state, filter.missedCount);
+  // The bound of a token's probabilities begins with its label's: before the forward that finds it.
+  const Kernel &indexedMatmul = *filterKernels.indexedMatmul;
+  CCE_RETURN_IF_ERROR(backend->launch(indexedMatmul, bindings,
+                                      tilesOf(indexedMatmul, "tokens", layout.padded), stream));
   CCE_RETURN_IF_ERROR(backend->zero(words(needed, filter.groups * filter.words), stream));
   CCE_RETURN_IF_ERROR(backend->zero(words(seen, 3 * filter.words), stream));
 

@@ -61,15 +61,30 @@ Status Plan::lossAndGradients(const cce_gradients_args &args, void *stream) cons
 
   if (byChunks)
     return gradientsByChunks(args, stream);
-  CCE_RETURN_IF_ERROR(forward(forwardArgs, stream));
-  return anyGradient ? backward(backwardArgs, stream) : Status();
+  const SavedClasses saved = savedInDc(args.dc, static_cast<char *>(args.workspace));
+  CCE_RETURN_IF_ERROR(enqueueForward(forwardArgs, saved, stream));
+  if (anyGradient)
+    CCE_RETURN_IF_ERROR(enqueueBackward(backwardArgs, saved, stream));
+  return checkLabels(labelError(args.label_error, args.workspace), stream);
+}
+
+Plan::SavedClasses Plan::savedInDc(void *dc, char *workspace) const {
+  const SavedLayout &saved = layout.savedInDc;
+  if (!dc || saved.classes == 0)
+    return {};
+  char *codes = at<char>(static_cast<char *>(dc), saved.codes);
+  codes += -reinterpret_cast<uintptr_t>(codes) % savedAlignment;
+  return {&saved,
+          {codes, saved.stride, at<void>(workspace, saved.maxima),
+           at<void>(workspace, saved.labelLogit), saved.classes},
+          at<float>(workspace, saved.partial)};
 }
 
 Status Plan::gradientsByChunks(const cce_gradients_args &args, void *stream) const {
   const TokenChunks &chunks = layout.tokenChunks;
   auto *workspace = static_cast<char *>(args.workspace);
   const bool perToken = problem.reduction == CCE_REDUCTION_NONE;
-  auto *error = args.label_error ? args.label_error : at<int64_t>(workspace, layout.error);
+  int64_t *error = labelError(args.label_error, workspace);
   float *lse = args.lse ? args.lse : at<float>(workspace, chunks.lse);
   const void *bias = args.bias;
   CCE_RETURN_IF_ERROR(
@@ -83,12 +98,6 @@ Status Plan::gradientsByChunks(const cce_gradients_args &args, void *stream) con
       .vector("counts", at<void>(workspace, chunks.counts), CCE_I32, chunks.count);
   CCE_RETURN_IF_ERROR(backend->launch(*chunkKernels.counts, counting, 1, stream));
 
-  Bindings labels =
-      common(allTokens(workspace, at<int32_t>(workspace, layout.count)), problem.e(args.e));
-  bindClasses(labels, problem.c(args.c), call.bias, 0, problem.vocab);
-  labels.vector("label_logit", at<void>(workspace, chunks.labelLogit), CCE_F32, layout.padded);
-  CCE_RETURN_IF_ERROR(backend->launch(*indexedMatmul, labels,
-                                      tilesOf(*indexedMatmul, "tokens", layout.padded), stream));
   // Kernels write only the rows of tokens that take part.
   if (args.de)
     CCE_RETURN_IF_ERROR(backend->zero(problem.de(args.de), stream));
@@ -105,7 +114,7 @@ Status Plan::chunkOfTokens(const ChunkCall &call, int64_t index, void *stream) c
   auto ofChunk = [&](const Slice &slice) { return at<int32_t>(workspace, slice) + first; };
   const Tokens tokens{ofChunk(layout.rows), ofChunk(layout.labels),
                       at<int32_t>(workspace, chunks.counts) + index, padded};
-  const void *labelLogit = ofChunk(chunks.labelLogit); // 4 bytes each, too
+  void *labelLogit = at<void>(workspace, chunks.labelLogit);
   void *partial = at<void>(workspace, chunks.partial), *codes = at<void>(workspace, chunks.codes);
   void *maxima = at<void>(workspace, chunks.maxima), *total = at<void>(workspace, layout.count);
   const int64_t classTiles = chunks.stride / savedTile;
@@ -114,6 +123,7 @@ Status Plan::chunkOfTokens(const ChunkCall &call, int64_t index, void *stream) c
   Bindings bindings = common(tokens, problem.e(args.e));
   bindClasses(bindings, problem.c(args.c), bias, 0, problem.vocab);
   bindings.extent("splits", splits)
+      .vector("label_logit", labelLogit, CCE_F32, padded)
       .matrix("partial", partial, CCE_I64, splits, padded, padded)
       .matrix("codes", codes, problem.dtype, padded, chunks.stride, chunks.stride)
       .matrix("maxima", maxima, CCE_F32, classTiles, padded, padded);

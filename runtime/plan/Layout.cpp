@@ -41,8 +41,14 @@ constexpr int64_t headParts = 2;
 /// The estimate may be too high for one token in so many; else the backward is exact.
 constexpr int64_t missedShare = 8;
 
+/// What chunks of tokens may take longer than computing all again, in seconds, by an estimate that is not good to launches.
+constexpr double clearlyLonger = 0.5e-3;
+
 /// Of smaller chunks each would read and write the sums of dC for too little.
 constexpr int64_t leastTokensInChunk = 512;
+
+/// So many numbers of saved classes are compared, from the largest on: of all but narrow heads a round of tiles of dC is less.
+constexpr int64_t comparedGranules = 64;
 
 /// More than any memory; sizes that would be larger stay here instead of overflowing.
 constexpr int64_t enormous = int64_t(1) << 60;
@@ -80,9 +86,9 @@ bool convertsBias(const Problem &problem) {
 }
 
 /// Of a forward over all tokens, for which the tuner may have set them.
-int64_t chooseSplits(const LayoutInputs &inputs, int64_t tokenTiles, int64_t classTiles) {
+int64_t chooseSplits(const LayoutInputs &inputs, int64_t tokenTiles, int64_t classTiles, int64_t hidden) {
   if (inputs.splits == 0 && inputs.multiprocessors > 0)
-    return forwardSplits(tokenTiles, classTiles, inputs.multiprocessors);
+    return forwardSplits(tokenTiles, classTiles, hidden, inputs.multiprocessors);
   const int64_t splits = inputs.splits > 0 ? inputs.splits : fixedSplits;
   return std::clamp<int64_t>(splits, 1, std::min(classTiles, mostSplits));
 }
@@ -121,17 +127,22 @@ Chunks placeChunks(const Layout &layout, const Problem &problem, const LayoutInp
   return chunks;
 }
 
-/// Estimated time of the backward of `classes` in chunks of `size`, the last of which may be smaller.
+/// Estimated time of the backward of so many classes, whose logits are saved or computed again.
+double secondsOfChunk(const Layout &layout, const Problem &problem, const LayoutInputs &inputs,
+                      int64_t classes, bool isSaved) {
+  constexpr int kernels = 3;
+  const int64_t tokens = layout.padded, hidden = problem.hidden, p = inputs.multiprocessors;
+  return (isSaved ? fromSavedSeconds(tokens, classes)
+                  : inputs.logitTile.seconds(tokens, classes, hidden, p)) +
+         inputs.embeddingTile.seconds(tokens, hidden, classes, p) +
+         inputs.classifierTile.seconds(classes, hidden, tokens, p) + kernels * launchSeconds;
+}
+
+/// The same of `classes` in chunks of `size`, the last of which may be smaller.
 int64_t microsecondsOfChunks(const Layout &layout, const Problem &problem,
                              const LayoutInputs &inputs, int64_t classes, int64_t size) {
-  constexpr int products = 3;
   const int64_t tokens = layout.padded, hidden = problem.hidden;
-  auto chunk = [&](int64_t width) {
-    return inputs.logitTile.seconds(tokens, width, hidden, inputs.multiprocessors) +
-           inputs.embeddingTile.seconds(tokens, hidden, width, inputs.multiprocessors) +
-           inputs.classifierTile.seconds(width, hidden, tokens, inputs.multiprocessors) +
-           products * launchSeconds;
-  };
+  auto chunk = [&](int64_t width) { return secondsOfChunk(layout, problem, inputs, width, false); };
   const int64_t full = (classes - 1) / size;
   const double seconds = double(full) * (chunk(size) + sumSeconds(tokens, hidden));
   return std::llround(1e6 * (seconds + chunk(classes - full * size)));
@@ -188,15 +199,33 @@ Chunks chooseChunks(const Layout &layout, const Problem &problem, const LayoutIn
   return place(chooseSize(layout, problem, inputs, classes, most));
 }
 
-/// Everything of the saved logits of so many classes.
-void placeSaved(SavedLayout &saved, const Layout &layout, int64_t classes) {
-  Allocator allocator;
+/// The saved logits of so many classes: codes, and what belongs to them.
+void placeSaved(SavedLayout &saved, const Layout &layout, int64_t classes, Allocator &codes,
+                Allocator &rest) {
   saved.classes = classes;
   saved.stride = roundUp(classes, savedTile);
-  saved.codes = allocator.take({2, layout.padded, saved.stride});
-  saved.maxima = allocator.take({4, saved.stride / savedTile, layout.padded});
-  saved.labelLogit = allocator.take({4, layout.padded});
-  saved.bytes = allocator.end;
+  saved.codes = codes.take({2, layout.padded, saved.stride});
+  saved.maxima = rest.take({4, saved.stride / savedTile, layout.padded});
+  saved.labelLogit = rest.take({4, layout.padded});
+}
+
+/// How forward and backward go over the saved classes and the others.
+void placeOthers(SavedLayout &saved, const Layout &layout, const Problem &problem,
+                 const LayoutInputs &inputs, int64_t tokensEnd) {
+  const int64_t others = problem.vocab - saved.classes;
+  const int64_t tokenTiles = divideUp(layout.padded, inputs.forwardTokenTile);
+  saved.splits = chooseSplits(inputs, tokenTiles, divideUp(saved.classes, savedTile), problem.hidden);
+  saved.otherSplits = 0;
+  saved.others = {};
+  saved.others.count = 0;
+  saved.others.first = problem.vocab;
+  saved.backwardBytes = tokensEnd;
+  if (others == 0)
+    return;
+  saved.otherSplits =
+      chooseSplits(inputs, tokenTiles, divideUp(others, inputs.forwardVocabTile), problem.hidden);
+  saved.others = chooseChunks(layout, problem, inputs, tokensEnd, saved.classes);
+  saved.backwardBytes = saved.others.end;
 }
 
 /// Decides how many classes are saved: as many as fit the caller's limit.
@@ -205,7 +234,9 @@ void chooseSaved(Layout &layout, const Problem &problem, const LayoutInputs &inp
   SavedLayout &saved = layout.saved;
   const int64_t granule = std::lcm(inputs.vocabGranule, savedTile);
   auto fits = [&](int64_t granules) {
-    placeSaved(saved, layout, std::min(granules * granule, problem.vocab));
+    Allocator allocator;
+    placeSaved(saved, layout, std::min(granules * granule, problem.vocab), allocator, allocator);
+    saved.bytes = allocator.end;
     return uint64_t(saved.bytes) <= problem.savedLogitsLimit;
   };
   auto none = [&](std::string why) {
@@ -220,21 +251,71 @@ void chooseSaved(Layout &layout, const Problem &problem, const LayoutInputs &inp
     (fits(middle) ? good : bad) = middle;
   }
   fits(good);
-  const int64_t others = problem.vocab - saved.classes;
-  const int64_t tokenTiles = divideUp(layout.padded, inputs.forwardTokenTile);
-  saved.splits = chooseSplits(inputs, tokenTiles, divideUp(saved.classes, savedTile));
-  saved.others.count = 0;
-  saved.others.first = problem.vocab;
-  saved.backwardBytes = tokensEnd;
-  if (others == 0)
-    return;
-  saved.otherSplits =
-      chooseSplits(inputs, tokenTiles, divideUp(others, inputs.forwardVocabTile));
-  saved.others = chooseChunks(layout, problem, inputs, tokensEnd, saved.classes);
-  saved.backwardBytes = saved.others.end;
+  placeOthers(saved, layout, problem, inputs, tokensEnd);
   if (uint64_t(saved.others.end) > problem.workspaceLimit)
     none("the other classes need a workspace of at least " + std::to_string(saved.others.end) +
          " bytes");
+}
+
+/// Estimated time of a forward and a backward, of which the one saves what the other uses up.
+double secondsInTurn(const Layout &layout, const Problem &problem, const LayoutInputs &inputs,
+                     const SavedLayout &saved) {
+  auto forward = [&](int64_t classes) {
+    return forwardSeconds(layout.padded, classes, problem.hidden, inputs.multiprocessors);
+  };
+  auto backward = [&](int64_t classes, const Chunks &chunks) {
+    return 1e-6 * double(microsecondsOfChunks(layout, problem, inputs, classes, chunks.size));
+  };
+  if (saved.classes == 0)
+    return forward(problem.vocab) + smallKernelsSeconds + backward(problem.vocab, layout.all);
+  const int64_t others = problem.vocab - saved.classes;
+  return forward(saved.classes) + forward(others) + smallKernelsSeconds +
+         secondsOfChunk(layout, problem, inputs, saved.classes, true) +
+         sumSeconds(layout.padded, problem.hidden) + backward(others, saved.others);
+}
+
+/// Decides how many classes are saved in dC: about as many as there is room for behind their own rows, which are written
+/// before anything else of dC, while the products still read what their logits have become.
+void chooseSavedInDc(Layout &layout, const Problem &problem, const LayoutInputs &inputs,
+                     int64_t tokensEnd, int64_t start) {
+  const int64_t granule = std::lcm(inputs.vocabGranule, savedTile);
+  const int64_t element = dtypeSize(problem.dtype);
+  const int64_t rowBytes = element * problem.hidden, codeBytes = element * layout.padded;
+  auto place = [&](int64_t granules) {
+    SavedLayout saved;
+    const int64_t classes = granules * granule;
+    Allocator codes(classes * rowBytes), rest(start);
+    placeSaved(saved, layout, classes, codes, rest);
+    placeOthers(saved, layout, problem, inputs, tokensEnd);
+    saved.partial = rest.take({8, saved.splits + saved.otherSplits, layout.padded});
+    saved.backwardBytes = std::max(saved.backwardBytes, rest.end);
+    return saved;
+  };
+  SavedLayout &best = layout.savedInDc;
+  const int64_t most =
+      (problem.vocab * rowBytes - savedAlignment) / (granule * (rowBytes + codeBytes));
+  if (most <= 0) {
+    best.whyNot = "dC has no room for those of " + std::to_string(granule) +
+                  " classes behind their rows";
+    return;
+  }
+  // Those of fewer classes need less of the workspace.
+  double least = 0;
+  for (int64_t from = most; from > 0 && best.classes == 0; from /= 2) {
+    const int64_t to = std::max<int64_t>(from - comparedGranules, 0);
+    for (int64_t granules = from; granules > to; --granules) {
+      const SavedLayout saved = place(granules);
+      const double seconds = secondsInTurn(layout, problem, inputs, saved);
+      if (uint64_t(saved.backwardBytes) <= problem.workspaceLimit &&
+          (best.classes == 0 || seconds < least)) {
+        best = saved;
+        least = seconds;
+      }
+    }
+  }
+  if (best.classes == 0)
+    best.whyNot = "they need a workspace of at least " + std::to_string(place(1).backwardBytes) +
+                  " bytes";
 }
 
 /// Everything of the filtered backward for given slots; returns its end.
@@ -336,14 +417,14 @@ void placeTokenChunks(TokenChunks &chunks, const Layout &layout, const Problem &
   Allocator allocator(start);
   chunks.counts = allocator.take({4, chunks.count});
   chunks.lossSum = allocator.take({8});
-  chunks.labelLogit = allocator.take({4, layout.padded});
   chunks.lse = allocator.take({4, problem.tokens});
-  for (Slice *slice : {&chunks.compactLse, &chunks.probWeight, &chunks.labelWeight})
+  for (Slice *slice :
+       {&chunks.labelLogit, &chunks.compactLse, &chunks.probWeight, &chunks.labelWeight})
     *slice = allocator.take({4, size});
   chunks.alpha = allocator.take({4});
   const int64_t last = layout.padded - (chunks.count - 1) * size;
   auto splits = [&](int64_t tokens) {
-    return forwardSplits(divideUp(tokens, tileTokens), tiles, inputs.multiprocessors);
+    return forwardSplits(divideUp(tokens, tileTokens), tiles, problem.hidden, inputs.multiprocessors);
   };
   chunks.splits = splits(size);
   chunks.lastSplits = splits(last);
@@ -355,6 +436,11 @@ void placeTokenChunks(TokenChunks &chunks, const Layout &layout, const Problem &
   chunks.bytes = allocator.end;
 }
 
+ChunkedTokens chunkedTokens(const Layout &layout, const Problem &problem,
+                            const LayoutInputs &inputs) {
+  return {layout.padded, problem.hidden, problem.vocab, inputs.multiprocessors};
+}
+
 /// Decides how many tokens a chunk has.
 void chooseTokenChunks(Layout &layout, const Problem &problem, const LayoutInputs &inputs,
                        int64_t start) {
@@ -363,7 +449,7 @@ void chooseTokenChunks(Layout &layout, const Problem &problem, const LayoutInput
     placeTokenChunks(chunks, layout, problem, inputs, start, size);
     return chunks;
   };
-  const ChunkedTokens tokens{layout.padded, problem.hidden, problem.vocab, inputs.multiprocessors};
+  const ChunkedTokens tokens = chunkedTokens(layout, problem, inputs);
   const int64_t least = inputs.sumsClasses ? std::min(leastTokensInChunk, layout.padded) : layout.padded;
   const int64_t size = chooseTokenChunk(tokens, least, [&](int64_t each) {
     return uint64_t(place(each).bytes) <= problem.workspaceLimit;
@@ -376,6 +462,43 @@ void chooseTokenChunks(Layout &layout, const Problem &problem, const LayoutInput
                                 " bytes";
 }
 
+/// Estimated time of one call in chunks of tokens, to compare with secondsInTurn.
+double secondsInTokenChunks(const Layout &layout, const Problem &problem,
+                            const LayoutInputs &inputs) {
+  const int64_t size = layout.tokenChunks.size, count = layout.tokenChunks.count;
+  auto classifier = [&](int64_t tokens) {
+    return inputs.classifierTile.seconds(problem.vocab, problem.hidden, tokens,
+                                         inputs.multiprocessors);
+  };
+  return secondsInChunks(chunkedTokens(layout, problem, inputs), size) +
+         fromSavedSeconds(layout.padded, problem.vocab) + double(count - 1) * classifier(size) +
+         classifier(layout.padded - (count - 1) * size);
+}
+
+/// Of chunks of tokens and saved logits only what is faster is left, and saved logits if they are worth their traffic.
+void chooseOneCall(Layout &layout, const Problem &problem, const LayoutInputs &inputs) {
+  TokenChunks &chunks = layout.tokenChunks;
+  SavedLayout &saved = layout.savedInDc;
+  if (chunks.size == 0 && saved.classes == 0)
+    return;
+  auto drop = [](auto &choice, const char *why) {
+    choice = {};
+    choice.whyNot = why;
+  };
+  const double plain = secondsInTurn(layout, problem, inputs, {});
+  if (chunks.size > 0 && secondsInTokenChunks(layout, problem, inputs) > plain + clearlyLonger)
+    drop(chunks, "chunks of tokens would take longer");
+  if (saved.classes == 0)
+    return;
+  const double inTurn = secondsInTurn(layout, problem, inputs, saved);
+  if (plain <= inTurn)
+    drop(saved, "computing all again takes no longer");
+  else if (chunks.size > 0 && secondsInTokenChunks(layout, problem, inputs) <= inTurn)
+    drop(saved, "chunks of tokens take less time");
+  else if (chunks.size > 0)
+    drop(chunks, "chunks of tokens would take longer");
+}
+
 } // namespace
 
 Expected<Layout> Layout::choose(const Problem &problem, const LayoutInputs &inputs) {
@@ -385,7 +508,7 @@ Expected<Layout> Layout::choose(const Problem &problem, const LayoutInputs &inpu
   layout.padded = roundUp(std::max<int64_t>(problem.tokens, 1), inputs.tokenGranule);
   layout.packedStride = roundUp(problem.hidden, 16 / element);
   layout.splits = chooseSplits(inputs, divideUp(layout.padded, inputs.forwardTokenTile),
-                               divideUp(problem.vocab, inputs.forwardVocabTile));
+                               divideUp(problem.vocab, inputs.forwardVocabTile), problem.hidden);
 
   Allocator shared;
   layout.count = shared.take({4});
@@ -442,9 +565,13 @@ Expected<Layout> Layout::choose(const Problem &problem, const LayoutInputs &inpu
   // chunks when it reads it.
   Allocator between(std::max(forward.end, tokensEnd));
   layout.lseBetween = between.take({4, problem.tokens});
-  const int64_t inTurn = std::max(layout.backwardBytes, between.end);
   if (inputs.chunksTokens)
     chooseTokenChunks(layout, problem, inputs, shared.end);
+  if (inputs.savesInDc)
+    chooseSavedInDc(layout, problem, inputs, tokensEnd, between.end);
+  chooseOneCall(layout, problem, inputs);
+  const int64_t inTurn =
+      std::max({layout.backwardBytes, between.end, layout.savedInDc.backwardBytes});
   // Wanting dbias, or no gradient, makes a forward and a backward of any call.
   layout.gradientsBytes = layout.tokenChunks.size == 0 || problem.hasBias()
                               ? std::max(inTurn, layout.tokenChunks.bytes)

@@ -20,6 +20,9 @@ constexpr int64_t slotGranule = 256;
 /// Logits are saved by the tile of so many classes (cce.save in lse_forward_save, grad_from_saved).
 constexpr int64_t savedTile = 256;
 
+/// Bytes to which codes of saved logits are aligned, wherever they are.
+constexpr int64_t savedAlignment = 256;
+
 /// Classes of one part of the sample from which the forward estimates log-sum-exps.
 constexpr int64_t classesASamplePart = 128;
 
@@ -61,6 +64,8 @@ struct LayoutInputs {
   int64_t headClassTile = 1;
   /// Whether the forward may save logits.
   bool saves = false;
+  /// Whether the forward of a call that computes gradients as well may do so in the memory of dC.
+  bool savesInDc = false;
   /// Whether loss and gradients shall and may come chunk of tokens by chunk of tokens.
   bool chunksTokens = false;
   /// Whether there may be more than one, with sums of dC between them.
@@ -80,7 +85,7 @@ struct Chunks {
   int64_t end = 0;
 };
 
-/// Logits that the forward keeps for the backward, in memory of the caller's.
+/// Logits that the forward keeps for the backward.
 struct SavedLayout {
   /// The first so many classes, a multiple of savedTile or all; 0: none.
   int64_t classes = 0;
@@ -91,9 +96,12 @@ struct SavedLayout {
   /// Parts of the saved classes and of the others that work at the same time in the forward.
   int64_t splits = 0;
   int64_t otherSplits = 0;
-  Slice codes, maxima, labelLogit;
+  /// All in the caller's memory for them, of so many bytes. Or, in one call, the codes in the rows of dC behind those of their
+  /// own classes, at the next aligned address, and the rest in the workspace, where it is overwritten by what the backward has for the
+  /// other classes, which comes later; then also the states of the forward.
+  Slice codes, maxima, labelLogit, partial;
   int64_t bytes = 0;
-  /// Of the workspace of a backward that gets them.
+  /// Of the workspace of a backward that gets them; in one call of all of it.
   int64_t backwardBytes = 0;
   /// The other classes.
   Chunks others;
@@ -113,10 +121,10 @@ struct TokenChunks {
   int64_t splits = 0, lastSplits = 0;
   /// Tokens of each chunk, and of the loss the sum so far (f64).
   Slice counts, lossSum;
-  /// Of all tokens. `lse` by position, where the caller does not want it.
-  Slice labelLogit, lse;
+  /// Of all tokens, by position, where the caller does not want it.
+  Slice lse;
   /// Of one chunk.
-  Slice compactLse, probWeight, labelWeight, alpha, partial, maxima, codes;
+  Slice labelLogit, compactLse, probWeight, labelWeight, alpha, partial, maxima, codes;
   /// Of the sums of dC over chunks what does not lie in dC: 4 bits an element.
   Slice sumLower;
   int64_t bytes = 0;
@@ -193,7 +201,9 @@ struct Layout {
   int64_t backwardBytes = 0;
   FilterLayout filter;
   SavedLayout saved;
+  /// For cce_loss_and_gradients either of them, or none.
   TokenChunks tokenChunks;
+  SavedLayout savedInDc;
   /// Where a forward and a backward in one call have the log-sum-exp between them, if the caller does not want it.
   Slice lseBetween;
   int64_t gradientsBytes = 0;

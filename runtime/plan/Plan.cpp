@@ -38,6 +38,7 @@ bool listsCanName(const BufferBinding &matrix) {
 
 /// From this many tokens on it does not matter that tiles of them then come in pairs.
 constexpr int64_t clusterTokens = 1024;
+constexpr int64_t pairOfTiles = 2 * tileTokens;
 
 /// Pairs of blocks with neighbouring tiles of rows share what they read of the other operand, and so
 /// stay in step, which blocks with a work of their own beside the product (cce.mark) do not: the L2
@@ -179,7 +180,6 @@ Status Plan::loadAll(const std::vector<std::pair<KernelRequest, KernelPtr *>> &k
 Status Plan::build() {
   std::vector<std::pair<std::string, KernelPtr *>> kernels = {
       {problem.labelDtype == CCE_I32 ? "select_tokens_i32" : "select_tokens_i64", &selectTokens},
-      {"indexed_matmul", &indexedMatmul},
       {"lse_forward", &lseForward},
       {"finish_loss", &finishLoss},
       {"token_weights", &tokenWeights},
@@ -200,7 +200,8 @@ Status Plan::build() {
   if (filter) {
     const std::string type = dtypeName(problem.dtype);
     auto &k = filterKernels;
-    kernels.insert(kernels.end(), {{"count_labels", &k.countLabels},
+    kernels.insert(kernels.end(), {{"indexed_matmul", &k.indexedMatmul},
+                                   {"count_labels", &k.countLabels},
                                    {"head_classes", &k.headClasses},
                                    {"lse_forward_classes", &k.lseForwardClasses},
                                    {"filter_threshold", &k.threshold},
@@ -242,7 +243,7 @@ Status Plan::build() {
 
   // A transform of the user's may ask for a bias that the problem has not got.
   const bool ownTransform = problem.transform.find("cce.transform") != std::string::npos;
-  for (const KernelPtr *kernel : {&indexedMatmul, &lseForward, &logitGrad})
+  for (const KernelPtr *kernel : {&lseForward, &logitGrad})
     for (const ManifestArgument &argument : (*kernel)->manifest().arguments)
       if (ownTransform && !problem.hasBias() && argument.kind == ArgumentKind::Pointer &&
           argument.name == "bias")
@@ -254,8 +255,8 @@ Status Plan::build() {
   LayoutInputs inputs;
   inputs.tokenGranule = onGpu ? tileTokens : 1;
   for (const KernelPtr *kernel :
-       {&indexedMatmul, &lseForward, &lseForwardSave, &logitGrad, &gradEmbedding, &gradClassifier,
-        &gradBias, &filterKernels.lseForwardClasses, &filterKernels.lseForward,
+       {&lseForward, &lseForwardSave, &logitGrad, &gradEmbedding, &gradClassifier, &gradBias,
+        &filterKernels.indexedMatmul, &filterKernels.lseForwardClasses, &filterKernels.lseForward,
         &filterKernels.markMissed, &filterKernels.logitGrad, &filterKernels.gradEmbedding,
         &filterKernels.gradClassifier})
     if (*kernel) {
@@ -296,11 +297,13 @@ Status Plan::build() {
     inputs.headClassTile = filterKernels.lseForwardClasses->manifest().tile("classes", 1);
   }
   inputs.saves = saves;
+  inputs.savesInDc = whyNothingInDc().empty();
   inputs.chunksTokens = whyNoTokenChunks().empty();
   // Sums lie in dC by panels of 64 elements.
   inputs.sumsClasses = problem.hidden % 64 == 0 && backend->supportsLayout(problem.dc(nullptr));
   CCE_ASSIGN_OR_RETURN(layout, Layout::choose(problem, inputs));
-  if (layout.all.count > 1 || (layout.saved.classes > 0 && layout.saved.others.count > 0)) {
+  if (layout.all.count > 1 || (layout.saved.classes > 0 && layout.saved.others.count > 0) ||
+      layout.savedInDc.classes > 0) {
     // Of the same configuration, or the last chunk's kernel would not find the halves of the sums.
     KernelRequest request = requestFor(gradEmbedding->manifest().kernel);
     request.kernel += "_partial";
@@ -309,6 +312,8 @@ Status Plan::build() {
 
   if (layout.tokenChunks.size > 0)
     CCE_RETURN_IF_ERROR(loadChunkKernels());
+  if (layout.savedInDc.classes > 0)
+    CCE_RETURN_IF_ERROR(loadSavingKernels());
 
   // Results stay where the caller wants them, so a kernel that stores through a tensor map can
   // only be used with results that meet its rules.
@@ -327,11 +332,22 @@ Status Plan::build() {
   return {};
 }
 
+Status Plan::loadSavingKernels() {
+  // What has been loaded since the layout was chosen has to do with its padding.
+  const bool inPairs = problem.tokens >= clusterTokens && layout.padded % pairOfTiles == 0;
+  std::vector<std::pair<KernelRequest, KernelPtr *>> kernels;
+  if (!lseForwardSave)
+    kernels.emplace_back(requestFor("lse_forward_save", problem.tokens, inPairs), &lseForwardSave);
+  if (!gradFromSavedKernel)
+    kernels.emplace_back(requestFor(std::string("grad_from_saved_") + dtypeName(problem.dtype)),
+                         &gradFromSavedKernel);
+  return loadAll(kernels);
+}
+
 Status Plan::loadChunkKernels() {
   const TokenChunks &chunks = layout.tokenChunks;
   // A pair with one tile would leave a block without work for as long as the other has some.
-  constexpr int64_t pair = 2 * tileTokens;
-  const bool inPairs = chunks.size % pair == 0 && layout.padded % pair == 0;
+  const bool inPairs = chunks.size % pairOfTiles == 0 && layout.padded % pairOfTiles == 0;
   std::vector<std::pair<KernelRequest, KernelPtr *>> kernels = {
       {requestFor("chunk_counts"), &chunkKernels.counts},
       {requestFor("lse_forward_save", chunks.size, inPairs), &chunkKernels.lseForward},
@@ -374,7 +390,7 @@ bool Plan::gradientFollowsFromLogit() const {
          problem.transform == "softcap";
 }
 
-std::string Plan::whyNoTokenChunks() const {
+std::string Plan::whyNotInOneCall() const {
   if (!problem.oneCall)
     return "chunks of tokens were not asked for (problem.one_call)";
   if (backend->device() != CCE_DEVICE_CUDA)
@@ -385,7 +401,24 @@ std::string Plan::whyNoTokenChunks() const {
     return "only of plain, biased or capped logits the gradient is known from their value";
   if (packE || packC)
     return "E or C has to be copied to padded rows";
-  return layout.tokenChunks.whyNot;
+  return "";
+}
+
+std::string Plan::whyNoTokenChunks() const {
+  const std::string why = whyNotInOneCall();
+  return why.empty() ? layout.tokenChunks.whyNot : why;
+}
+
+std::string Plan::whyNothingInDc() const {
+  if (std::string why = whyNotInOneCall(); !why.empty())
+    return why;
+  if (problem.filterEps > 0)
+    return "the plan has a filter";
+  // What lies between its rows is not ours.
+  const BufferBinding dc = problem.dc(nullptr);
+  if (dc.strides != std::array<int64_t, 2>{problem.hidden, 1} || !backend->supportsLayout(dc))
+    return "its rows do not follow each other without a gap";
+  return layout.savedInDc.whyNot;
 }
 
 std::string Plan::describeInWords() const {
@@ -407,7 +440,6 @@ std::string Plan::describeInWords() const {
   };
   out << "forward: workspace " << megabytes(layout.forwardBytes) << ", vocabulary in "
       << layout.splits << " splits\n";
-  line("indexed_matmul", indexedMatmul);
   line("lse_forward", lseForward);
   out << "backward: workspace " << megabytes(layout.backwardBytes) << " of at most "
       << megabytes(int64_t(problem.workspaceLimit)) << ", vocabulary in " << layout.all.count
@@ -441,7 +473,17 @@ std::string Plan::describeInWords() const {
   const TokenChunks &chunks = layout.tokenChunks;
   out << "loss and gradients in one call: workspace " << megabytes(layout.gradientsBytes);
   if (chunks.size == 0) {
-    out << ", a forward and an exact backward, because " << whyNoTokenChunks() << "\n";
+    out << ", a forward and an exact backward, because " << whyNoTokenChunks();
+    if (const SavedLayout &saved = layout.savedInDc; saved.classes > 0)
+      out << "; the logits of " << saved.classes << " of " << problem.vocab
+          << " classes stay in dC, if it is wanted, until it is written, the others are computed "
+             "again in "
+          << saved.others.count << (saved.others.count == 1 ? " chunk" : " chunks");
+    else if (whyNotInOneCall().empty())
+      out << "; no logits stay in dC, because " << whyNothingInDc();
+    out << "\n";
+    if (layout.savedInDc.classes > 0 && layout.saved.classes == 0)
+      line("lse_forward_save", lseForwardSave);
   } else {
     if (chunks.count == 1)
       out << ", all tokens at once";
@@ -466,6 +508,7 @@ std::string Plan::describeInWords() const {
           << filter.slots << " classes for " << filterGroup << " tokens in "
           << megabytes(filter.bytes) << "; exact where more are needed"
           << (problem.hasBias() ? " or for dbias" : "") << "\n";
+      line("indexed_matmul", filterKernels.indexedMatmul);
       line("lse_forward_classes", filterKernels.lseForwardClasses);
       line("lse_forward_filter", filterKernels.lseForward);
       line("mark_missed", filterKernels.markMissed);

@@ -33,6 +33,8 @@ public:
   size_t savedLogits() const { return size_t(layout.saved.bytes); }
   /// Of a backward that gets the saved logits.
   size_t savedBackwardWorkspace() const { return size_t(backwardBytes(true)); }
+  /// Classes whose logits one call keeps in dC.
+  int64_t classesSavedInDc() const { return layout.savedInDc.classes; }
   const std::string &describe() const { return description; }
 
   Backend &device() const { return *backend; }
@@ -52,12 +54,16 @@ private:
   KernelRequest requestFor(const std::string &kernel, int64_t tokens, bool inPairs) const;
   Expected<KernelPtr> loadKernel(KernelRequest request) const;
   Status loadChunkKernels();
+  Status loadSavingKernels();
   /// Why there is no filtered path; empty if there is, or if the layout has yet to decide.
   std::string whyNoFilter() const;
   /// Why no logits are saved, likewise.
   std::string whyNothingSaved() const;
-  /// Why loss and gradients in one call are a forward and a backward, likewise.
+  /// Why loss and gradients in one call are a forward and a backward, likewise; and why logits do not stay in dC between them. First what
+  /// both depend on.
+  std::string whyNotInOneCall() const;
   std::string whyNoTokenChunks() const;
+  std::string whyNothingInDc() const;
   /// Whether the gradient of a logit is known from its value.
   bool gradientFollowsFromLogit() const;
   std::string describeInWords() const;
@@ -76,6 +82,8 @@ private:
   /// All arguments but the workspace.
   Status checkForward(const cce_forward_args &args) const;
   Status checkBackward(const cce_backward_args &args) const;
+  /// Where the first bad label is noted, if the caller does not want to know.
+  int64_t *labelError(int64_t *wanted, void *workspace) const;
   Status checkLabels(const int64_t *error, void *stream) const;
   Status checkOperand(const char *name, const BufferBinding &matrix, bool packed) const;
 
@@ -93,18 +101,28 @@ private:
   void bindClasses(Bindings &bindings, const BufferBinding &c, const float *bias, int64_t origin,
                    int64_t classes) const;
 
-  /// The log-sum-exp of all classes; the states of those that are saved, then those of the others.
-  Status forwardSaving(char *memory, const Tokens &tokens, const BufferBinding &e,
-                       const BufferBinding &c, const float *bias, float *partial,
-                       void *stream) const;
+  /// Logits in 16 bits, and what the gradients out of them need beside.
+  struct SavedLogits;
+  /// Those of the first classes and all tokens, which a forward saves and a backward uses up.
+  struct SavedClasses;
+  SavedClasses savedByCaller(void *memory, char *workspace) const;
+  SavedClasses savedInDc(void *dc, char *workspace) const;
+
+  /// All launches of a forward and of a backward, whose arguments are known to be good.
+  Status enqueueForward(const cce_forward_args &args, const SavedClasses &saved,
+                        void *stream) const;
+  Status enqueueBackward(const cce_backward_args &args, const SavedClasses &saved,
+                         void *stream) const;
+
+  /// The label's logit and the log-sum-exp of all classes; the states of those that are saved, then those of the others.
+  Status forwardSaving(const SavedClasses &saved, const Tokens &tokens, const BufferBinding &e,
+                       const BufferBinding &c, const float *bias, void *stream) const;
 
   struct BackwardCall;
   /// Classes whose part of the gradients is computed at a time.
   struct Chunk;
   Status backwardChunk(const BackwardCall &call, const Tokens &tokens, const Chunk &chunk,
                        void *stream) const;
-  /// Logits in 16 bits, and what the gradients out of them need beside.
-  struct SavedLogits;
   struct TokenWeights;
   /// G in the place of the saved logits.
   Status gradFromSaved(const SavedLogits &saved, const TokenWeights &weights, const Tokens &tokens,
@@ -115,8 +133,8 @@ private:
   struct ChunkCall;
   Status chunkOfTokens(const ChunkCall &call, int64_t index, void *stream) const;
 
-  /// FilteredRun.cpp. Before lse_forward_filter: estimates log-sum-exps, and `bindings`, which has
-  /// all else for it, gets its thresholds and the bitmaps that it fills.
+  /// FilteredRun.cpp. Before lse_forward_filter: computes the labels' logits and estimates log-sum-exps;
+  /// `bindings`, which has all else for it, gets its thresholds and the bitmaps that it fills.
   Status beginFilter(char *workspace, char *state, const BufferBinding &e, const BufferBinding &c,
                      const float *bias, Bindings &bindings, void *stream) const;
   /// Behind it: marks for tokens whose threshold was too high.
@@ -139,7 +157,7 @@ private:
   bool packC = false;
   std::string description;
 
-  KernelPtr selectTokens, indexedMatmul, lseForward, finishLoss;
+  KernelPtr selectTokens, lseForward, finishLoss;
   KernelPtr tokenWeights, logitGrad, gradEmbeddingPartial, gradEmbedding, gradClassifier, gradBias;
   /// Null if not needed.
   KernelPtr biasToFloat, floatToBias, packRows;
@@ -151,8 +169,8 @@ private:
   } chunkKernels;
   /// Null if there is no filtered path.
   struct {
-    KernelPtr countLabels, headClasses, lseForwardClasses, threshold, lseForward, missedTokens,
-        markMissed;
+    KernelPtr indexedMatmul, countLabels, headClasses, lseForwardClasses, threshold, lseForward,
+        missedTokens, markMissed;
     KernelPtr heavyClasses, listClasses, choosePath, markEntries;
     KernelPtr sampleTokens, sampleGrad, tailDirection, weightedRows, sumParts;
     KernelPtr logitGrad, droppedMass, gradEmbedding, gradClassifier, gradClasses;

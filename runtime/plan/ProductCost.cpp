@@ -24,9 +24,11 @@ static constexpr double exposedTraffic = 0.5;
 /// 16 bits of an element lie in dE and 8 in the workspace.
 static constexpr double bytesOfSum = 3;
 
-/// lse_forward takes this many tiles of tokens at a time, so that their rows of E stay in the cache
-/// (LowerProduct.cpp); splits keep the other multiprocessors busy.
-static constexpr int64_t concurrentTokenTiles = 32;
+/// Classes of a tile of the forward.
+static constexpr int64_t tileClasses = 256;
+/// lse_forward takes this many tiles of tokens at a time, fewer where rows are wide, so that their rows of E
+/// stay in the cache (LowerProduct.cpp); splits keep the other multiprocessors busy.
+static constexpr int64_t concurrentTokenTiles = 32, wideHidden = 3072, concurrentWideTiles = 16;
 /// What more splits have to gain.
 static constexpr double clearlyLess = 0.97;
 
@@ -50,6 +52,19 @@ double multiplySeconds(int64_t rows, int64_t columns, int64_t depth) {
   return 2.0 * double(rows * columns) * double(depth) / flopsPerSecond;
 }
 
+double forwardSeconds(int64_t tokens, int64_t classes, int64_t hidden, int64_t multiprocessors) {
+  const int64_t tokenTiles = divideUp(tokens, tileTokens);
+  const int64_t classTiles = divideUp(classes, tileClasses);
+  const int64_t splits = forwardSplits(tokenTiles, classTiles, hidden, multiprocessors);
+  const int64_t rounds = divideUp(tokenTiles * splits, multiprocessors);
+  const int64_t tiles = rounds * (divideUp(classTiles, splits) + 1);
+  return multiplySeconds(tileTokens, tiles * tileClasses, hidden);
+}
+
+double fromSavedSeconds(int64_t tokens, int64_t classes) {
+  return 2.0 * sizeof(uint16_t) * double(tokens) * double(classes) / bytesPerSecond;
+}
+
 double trafficSeconds(double bytes) { return bytes / bytesPerSecond * exposedTraffic; }
 
 double sumSeconds(int64_t rows, int64_t columns) {
@@ -64,12 +79,13 @@ int64_t embeddingTile(int64_t tokens, int64_t hidden, int64_t multiprocessors) {
   return seconds(192) < seconds(256) ? 192 : 256;
 }
 
-int64_t forwardSplits(int64_t tokenTiles, int64_t classTiles, int64_t multiprocessors) {
+int64_t forwardSplits(int64_t tokenTiles, int64_t classTiles, int64_t hidden, int64_t multiprocessors) {
   const int64_t most = std::min(classTiles, mostSplits);
   auto cost = [&](int64_t count) {
     return divideUp(tokenTiles * count, multiprocessors) * divideUp(classTiles, count);
   };
-  const int64_t fewest = multiprocessors / std::min(tokenTiles, concurrentTokenTiles);
+  const int64_t concurrent = hidden > wideHidden ? concurrentWideTiles : concurrentTokenTiles;
+  const int64_t fewest = multiprocessors / std::min(tokenTiles, concurrent);
   int64_t splits = std::clamp<int64_t>(fewest, 1, most);
   for (int64_t more = splits + 1; more <= std::min(4 * fewest, most); ++more)
     if (double(cost(more)) < clearlyLess * double(cost(splits)))

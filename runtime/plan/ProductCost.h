@@ -17,6 +17,9 @@ constexpr int64_t mostSplits = 64;
 /// Between two kernels that follow each other on a stream.
 constexpr double launchSeconds = 3e-6;
 
+/// Kernels of a forward and a backward that keep one multiprocessor busy, and the starts of all that there are once.
+constexpr double smallKernelsSeconds = 40e-6;
+
 /// A part of a product's result that one multiprocessor computes at a time.
 struct ProductTile {
   int64_t rows = 1;
@@ -37,6 +40,13 @@ struct ProductTile {
 /// Estimated seconds that one multiprocessor multiplies for a part of a result with sums over `depth`.
 double multiplySeconds(int64_t rows, int64_t columns, int64_t depth);
 
+/// Estimated seconds of a forward over tokens that are whole tiles. The busiest multiprocessor has so many splits, of each of
+/// which beginning and ending cost about as much as a tile of classes.
+double forwardSeconds(int64_t tokens, int64_t classes, int64_t hidden, int64_t multiprocessors);
+
+/// Estimated seconds of grad_from_saved, which reads and writes 16 bits for each logit and does nothing else.
+double fromSavedSeconds(int64_t tokens, int64_t classes);
+
 /// Estimated seconds that so many bytes are read or written by kernels that are busy with a product anyway.
 double trafficSeconds(double bytes);
 
@@ -52,7 +62,7 @@ int64_t embeddingTile(int64_t tokens, int64_t hidden, int64_t multiprocessors);
 /// Into how many splits the forward best cuts the vocabulary: as few as keep the multiprocessors busy while so many
 /// tiles of tokens are at work as are at a time, or more, if the rounds of (tile of tokens, split) then are clearly
 /// fuller: 34 tiles and 4 splits would be a round of 132 and one of 4.
-int64_t forwardSplits(int64_t tokenTiles, int64_t classTiles, int64_t multiprocessors);
+int64_t forwardSplits(int64_t tokenTiles, int64_t classTiles, int64_t hidden, int64_t multiprocessors);
 
 } // namespace cce::rt
 

@@ -11,7 +11,6 @@ namespace {
 
 constexpr size_t workspaceAlignment = 256;
 constexpr size_t filterStateAlignment = 256;
-constexpr size_t savedLogitsAlignment = 256;
 
 /// Items of grad_from_saved.
 constexpr int64_t savedTokensAnItem = 8;
@@ -129,7 +128,7 @@ Status Plan::checkForward(const cce_forward_args &args) const {
   const bool saves = args.saved_logits && layout.saved.classes > 0 && problem.tokens > 0;
   if (saves)
     CCE_RETURN_IF_ERROR(
-        backend->checkPointer("args.saved_logits", args.saved_logits, savedLogitsAlignment));
+        backend->checkPointer("args.saved_logits", args.saved_logits, size_t(savedAlignment)));
   const BufferBinding e = problem.e(args.e), c = problem.c(args.c);
   if (problem.tokens > 0) {
     CCE_RETURN_IF_ERROR(
@@ -144,24 +143,40 @@ Status Plan::checkForward(const cce_forward_args &args) const {
 }
 
 Status Plan::forward(const cce_forward_args &args, void *stream) const {
-  const bool perToken = problem.reduction == CCE_REDUCTION_NONE;
   if (args.struct_size != sizeof(cce_forward_args))
     return makeError(CCE_INVALID_ARGUMENT, "args.struct_size: expected ", sizeof(cce_forward_args),
                      " (call cce_forward_args_init first), got ", args.struct_size);
   CCE_RETURN_IF_ERROR(
       checkWorkspace("args.workspace", args.workspace, args.workspace_bytes, layout.forwardBytes));
   CCE_RETURN_IF_ERROR(checkForward(args));
-  const bool filtered = args.filter_state && layout.filter.slots > 0 && problem.tokens > 0;
+  auto *workspace = static_cast<char *>(args.workspace);
+  CCE_RETURN_IF_ERROR(enqueueForward(args, savedByCaller(args.saved_logits, workspace), stream));
+  return checkLabels(labelError(args.label_error, workspace), stream);
+}
+
+Plan::SavedClasses Plan::savedByCaller(void *memory, char *workspace) const {
   const SavedLayout &saved = layout.saved;
-  const bool saves = args.saved_logits && saved.classes > 0 && problem.tokens > 0;
+  if (!memory || saved.classes == 0 || problem.tokens == 0)
+    return {};
+  auto *base = static_cast<char *>(memory);
+  return {&saved,
+          {at<void>(base, saved.codes), saved.stride, at<void>(base, saved.maxima),
+           at<void>(base, saved.labelLogit), saved.classes},
+          at<float>(workspace, layout.forward.partial)};
+}
+
+Status Plan::enqueueForward(const cce_forward_args &args, const SavedClasses &saved,
+                            void *stream) const {
+  const bool perToken = problem.reduction == CCE_REDUCTION_NONE;
+  const bool filtered = args.filter_state && layout.filter.slots > 0 && problem.tokens > 0;
   const BufferBinding e = problem.e(args.e), c = problem.c(args.c);
   auto *workspace = static_cast<char *>(args.workspace);
-  int64_t *error = args.label_error ? args.label_error : at<int64_t>(workspace, layout.error);
-  auto *partial = at<float>(workspace, layout.forward.partial);
-  auto *savedMemory = static_cast<char *>(args.saved_logits);
-  auto *labelLogit = saves ? at<float>(savedMemory, saved.labelLogit)
-                           : at<float>(workspace, layout.forward.labelLogit);
-  const int64_t splits = saves ? saved.splits + saved.otherSplits : layout.splits;
+  int64_t *error = labelError(args.label_error, workspace);
+  float *partial = saved.layout ? saved.partial : at<float>(workspace, layout.forward.partial);
+  void *labelLogit = saved.layout ? saved.logits.labelLogit
+                                  : at<void>(workspace, layout.forward.labelLogit);
+  const int64_t splits =
+      saved.layout ? saved.layout->splits + saved.layout->otherSplits : layout.splits;
   const void *bias = args.bias;
   CCE_RETURN_IF_ERROR(
       begin(args.labels, bias, workspace, error, perToken ? args.loss : nullptr, args.lse, stream));
@@ -180,14 +195,12 @@ Status Plan::forward(const cce_forward_args &args, void *stream) const {
     bindings.extent("splits", layout.splits)
         .vector("label_logit", labelLogit, CCE_F32, layout.padded)
         .matrix("partial", partial, CCE_I64, layout.splits, layout.padded, layout.padded);
-    CCE_RETURN_IF_ERROR(backend->launch(*indexedMatmul, bindings,
-                                        tilesOf(*indexedMatmul, "tokens", layout.padded), stream));
     if (filtered)
       CCE_RETURN_IF_ERROR(beginFilter(workspace, static_cast<char *>(args.filter_state), eIn, cIn,
                                       biasIn, bindings, stream));
     const Kernel &lse = filtered ? *filterKernels.lseForward : *lseForward;
-    if (saves)
-      CCE_RETURN_IF_ERROR(forwardSaving(savedMemory, tokens, eIn, cIn, biasIn, partial, stream));
+    if (saved.layout)
+      CCE_RETURN_IF_ERROR(forwardSaving(saved, tokens, eIn, cIn, biasIn, stream));
     else
       CCE_RETURN_IF_ERROR(backend->launch(
           lse, bindings, tilesOf(lse, "tokens", layout.padded) * layout.splits, stream));
@@ -210,9 +223,11 @@ Status Plan::forward(const cce_forward_args &args, void *stream) const {
       .scalarBuffer("total", at<void>(workspace, layout.count), CCE_I32)
       .scalarBuffer("sum_or_null", nullptr, CCE_DTYPE_NONE)
       .scalar("has_sum", int64_t(0));
-  CCE_RETURN_IF_ERROR(backend->launch(*finishLoss, bindings, 1, stream));
+  return backend->launch(*finishLoss, bindings, 1, stream);
+}
 
-  return checkLabels(error, stream);
+int64_t *Plan::labelError(int64_t *wanted, void *workspace) const {
+  return wanted ? wanted : at<int64_t>(static_cast<char *>(workspace), layout.error);
 }
 
 Status Plan::checkLabels(const int64_t *error, void *stream) const {
@@ -227,21 +242,22 @@ Status Plan::checkLabels(const int64_t *error, void *stream) const {
   return {};
 }
 
-Status Plan::forwardSaving(char *memory, const Tokens &tokens, const BufferBinding &e,
-                           const BufferBinding &c, const float *bias, float *partial,
+Status Plan::forwardSaving(const SavedClasses &classes, const Tokens &tokens,
+                           const BufferBinding &e, const BufferBinding &c, const float *bias,
                            void *stream) const {
-  const SavedLayout &saved = layout.saved;
+  const auto &[savedLayout, logits, partial] = classes;
+  const SavedLayout &saved = *savedLayout;
   auto launch = [&](const Kernel &kernel, int64_t first, int64_t classes, int64_t firstSplit,
                     int64_t splits) {
     Bindings bindings = common(tokens, e);
     bindClasses(bindings, rowsOf(c, first, classes), bias ? bias + first : nullptr, first, classes);
     bindings.extent("splits", splits)
+        .vector("label_logit", logits.labelLogit, CCE_F32, layout.padded)
         .matrix("partial", partial + 2 * firstSplit * layout.padded, CCE_I64, splits, layout.padded,
                 layout.padded)
-        .matrix("codes", at<void>(memory, saved.codes), problem.dtype, layout.padded, saved.stride,
-                saved.stride)
-        .matrix("maxima", at<void>(memory, saved.maxima), CCE_F32, saved.stride / savedTile,
-                layout.padded, layout.padded);
+        .matrix("codes", logits.codes, problem.dtype, layout.padded, saved.stride, saved.stride)
+        .matrix("maxima", logits.maxima, CCE_F32, saved.stride / savedTile, layout.padded,
+                layout.padded);
     return backend->launch(kernel, bindings, tilesOf(kernel, "tokens", layout.padded) * splits,
                            stream);
   };
@@ -294,7 +310,7 @@ Status Plan::checkBackward(const cce_backward_args &args) const {
   const bool isSaved = args.saved_logits && layout.saved.classes > 0 && anyTokens;
   if (isSaved)
     CCE_RETURN_IF_ERROR(
-        backend->checkPointer("args.saved_logits", args.saved_logits, savedLogitsAlignment));
+        backend->checkPointer("args.saved_logits", args.saved_logits, size_t(savedAlignment)));
   if (args.dropped_mass && anyTokens)
     CCE_RETURN_IF_ERROR(
         backend->checkPointer("args.dropped_mass", args.dropped_mass, sizeof(float)));
@@ -312,10 +328,15 @@ Status Plan::backward(const cce_backward_args &args, void *stream) const {
       checkWorkspace("args.workspace", args.workspace, args.workspace_bytes,
                      backwardBytes(args.saved_logits != nullptr)));
   CCE_RETURN_IF_ERROR(checkBackward(args));
+  return enqueueBackward(
+      args, savedByCaller(args.saved_logits, static_cast<char *>(args.workspace)), stream);
+}
+
+Status Plan::enqueueBackward(const cce_backward_args &args, const SavedClasses &saved,
+                             void *stream) const {
   const bool anyTokens = problem.tokens > 0;
   const bool filtered =
       args.filter_state && !args.dbias && layout.filter.slots > 0 && anyTokens;
-  const bool isSaved = args.saved_logits && layout.saved.classes > 0 && anyTokens;
   const BufferBinding e = problem.e(args.e);
 
   // The filtered path writes over these where it leaves something out.
@@ -358,12 +379,12 @@ Status Plan::backward(const cce_backward_args &args, void *stream) const {
   // Kernels write only the rows of tokens that take part.
   if (args.de)
     CCE_RETURN_IF_ERROR(backend->zero(problem.de(args.de), stream));
-  const Chunks &chunks = isSaved ? layout.saved.others : layout.all;
+  const Chunks &chunks = saved.layout ? saved.layout->others : layout.all;
   BackwardCall call{args, workspace, operand(e, packE, at<void>(workspace, layout.packedE)),
                     static_cast<const float *>(bias),
                     floatToBias ? at<float>(workspace, slices.dbias)
                                 : static_cast<float *>(args.dbias),
-                    chunks};
+                    chunks, saved};
   if (packE)
     CCE_RETURN_IF_ERROR(pack(e, call.e, stream));
   auto *count = at<int32_t>(workspace, layout.count);
@@ -373,11 +394,11 @@ Status Plan::backward(const cce_backward_args &args, void *stream) const {
     count = at<int32_t>(workspace, layout.filter.countDense);
   }
   const Tokens tokens = allTokens(workspace, count);
-  if (isSaved && anyGradient) {
-    const SavedLayout &saved = layout.saved;
-    BufferBinding g{at<void>(static_cast<char *>(args.saved_logits), saved.codes), problem.dtype, 2,
-                    {layout.padded, saved.classes}, {saved.stride, 1}};
-    const Chunk chunk{0, saved.classes, g, true, true, chunks.count == 0};
+  if (saved.layout && anyGradient) {
+    const SavedLogits &logits = saved.logits;
+    BufferBinding g{logits.codes, problem.dtype, 2, {layout.padded, logits.classes},
+                    {logits.stride, 1}};
+    const Chunk chunk{0, logits.classes, g, true, true, chunks.count == 0};
     CCE_RETURN_IF_ERROR(backwardChunk(call, tokens, chunk, stream));
   }
   for (int64_t i = 0; anyGradient && i < chunks.count; ++i) {
@@ -402,7 +423,7 @@ Status Plan::backward(const cce_backward_args &args, void *stream) const {
 
 Status Plan::backwardChunk(const BackwardCall &call, const Tokens &tokens, const Chunk &chunk,
                            void *stream) const {
-  const auto &[args, workspace, e, bias, dbias, chunks] = call;
+  const auto &[args, workspace, e, bias, dbias, chunks, saved] = call;
   const auto &slices = layout.backward;
   const int64_t first = chunk.first, classes = chunk.classes;
 
@@ -437,14 +458,10 @@ Status Plan::backwardChunk(const BackwardCall &call, const Tokens &tokens, const
                            stream);
   };
   auto fromSaved = [&] {
-    const SavedLayout &saved = layout.saved;
-    auto *memory = static_cast<char *>(args.saved_logits);
-    const SavedLogits logits{chunk.g.base, saved.stride, at<void>(memory, saved.maxima),
-                             at<void>(memory, saved.labelLogit), saved.classes};
     const TokenWeights weights{
         at<void>(workspace, slices.lse), at<void>(workspace, slices.probWeight),
         at<void>(workspace, slices.labelWeight), at<void>(workspace, slices.alpha)};
-    return gradFromSaved(logits, weights, tokens, stream);
+    return gradFromSaved(call.saved.logits, weights, tokens, stream);
   };
   CCE_RETURN_IF_ERROR(
       chunk.isSaved ? fromSaved() : run(logitGrad, "tokens", layout.padded, "vocab", classes));

@@ -50,14 +50,23 @@ struct Plan::BackwardCall {
   const float *bias; ///< f32 or null
   float *dbias;      ///< f32 or null
   const Chunks &chunks; ///< of the classes that are not saved
+  const SavedClasses &saved;
 };
 
 struct Plan::SavedLogits {
   void *codes;
   int64_t stride; ///< between the rows of codes
   void *maxima;
-  const void *labelLogit;
+  void *labelLogit;
   int64_t classes;
+};
+
+struct Plan::SavedClasses {
+  /// Null: none are saved.
+  const SavedLayout *layout = nullptr;
+  SavedLogits logits = {};
+  /// The states of the forward's splits.
+  float *partial = nullptr;
 };
 
 struct Plan::TokenWeights {

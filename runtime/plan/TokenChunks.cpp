@@ -12,30 +12,14 @@ namespace {
 /// An element of dC between two chunks: 16 bits and 4.
 constexpr double bytesOfPartialSum = 2.5;
 
-/// Kernels of a chunk that keep one multiprocessor busy, and the starts of all.
-constexpr double secondsOfAChunk = 40e-6;
-
-/// Classes of a tile of the forward.
-constexpr int64_t tileClasses = 256;
-
 int64_t divideUp(int64_t a, int64_t b) { return (a + b - 1) / b; }
-
-/// Of the forward. The busiest multiprocessor has so many splits, of each of which beginning and ending cost about as
-/// much as a tile of classes.
-double forwardSeconds(const ChunkedTokens &problem, int64_t tokens) {
-  const int64_t tokenTiles = divideUp(tokens, tileTokens);
-  const int64_t classTiles = divideUp(problem.vocab, tileClasses);
-  const int64_t splits = forwardSplits(tokenTiles, classTiles, problem.multiprocessors);
-  const int64_t rounds = divideUp(tokenTiles * splits, problem.multiprocessors);
-  const int64_t tiles = rounds * (divideUp(classTiles, splits) + 1);
-  return multiplySeconds(tileTokens, tiles * tileClasses, problem.hidden);
-}
 
 double secondsOf(const ChunkedTokens &problem, int64_t tokens) {
   const int64_t p = problem.multiprocessors;
   const ProductTile tile{tileTokens, embeddingTile(tokens, problem.hidden, p)};
-  return forwardSeconds(problem, tokens) + tile.seconds(tokens, problem.hidden, problem.vocab, p) +
-         secondsOfAChunk;
+  return forwardSeconds(tokens, problem.vocab, problem.hidden, p) +
+         tile.seconds(tokens, problem.hidden, problem.vocab, p) +
+         smallKernelsSeconds;
 }
 
 } // namespace

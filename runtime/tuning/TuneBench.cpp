@@ -163,7 +163,7 @@ Status TuneBench::compare(const std::string &pass, const std::vector<float> &res
 Expected<std::vector<double>> TuneBench::measure(const std::string &kernel,
                                                  const Choices &choices) {
   CCE_ASSIGN_OR_RETURN(std::unique_ptr<const Plan> plan, Plan::create(backend, problem, choices));
-  const bool isForward = kernel == "lse_forward" || kernel == "indexed_matmul";
+  const bool isForward = kernel == "lse_forward";
   const size_t bytes = std::max(plan->forwardWorkspace(), plan->backwardWorkspace());
   CCE_ASSIGN_OR_RETURN(void *workspace, backend->allocate(bytes));
 

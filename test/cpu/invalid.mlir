@@ -129,6 +129,74 @@ cce.kernel @save(%z: !cce.buffer<tokens x vocab x f32>, %codes: !cce.buffer<toke
 
 // -----
 
+cce.kernel @pick_without_log_sum_exp(%z: !cce.buffer<tokens x vocab x f32>, %labels: !cce.buffer<tokens x i32>, %label_logit: !cce.buffer<tokens x f32>) {
+  cce.parallel %i, %v over tokens, vocab {
+    %x = cce.load %z[%i, %v] : !cce.buffer<tokens x vocab x f32>
+    %y = cce.load %labels[%i] : !cce.buffer<tokens x i32>
+    // expected-error @below {{'cce.pick' op expected to pick from what a log-sum-exp is taken of}}
+    cce.pick %x, %y, %label_logit : !cce.tile<tokens x vocab x f32>, !cce.tile<tokens x i32>, !cce.buffer<tokens x f32>
+  }
+}
+
+// -----
+
+cce.kernel @pick_of_another(%z: !cce.buffer<tokens x vocab x f32>, %w: !cce.buffer<tokens x vocab x f32>, %labels: !cce.buffer<tokens x i32>,
+                            %label_logit: !cce.buffer<tokens x f32>, %out: !cce.buffer<tokens x !cce.lse>) {
+  cce.parallel %i over tokens {
+    %none = cce.lse_init : !cce.tile<tokens x !cce.lse>
+    %all = cce.reduce %v over vocab from %some = %none : !cce.tile<tokens x !cce.lse> {
+      %x = cce.load %z[%i, %v] : !cce.buffer<tokens x vocab x f32>
+      %u = cce.load %w[%i, %v] : !cce.buffer<tokens x vocab x f32>
+      %y = cce.load %labels[%i] : !cce.buffer<tokens x i32>
+      // expected-error @below {{'cce.pick' op expected to pick from what a log-sum-exp is taken of}}
+      cce.pick %u, %y, %label_logit : !cce.tile<tokens x vocab x f32>, !cce.tile<tokens x i32>, !cce.buffer<tokens x f32>
+      %more = cce.lse_update %some, %x : !cce.tile<tokens x !cce.lse>, !cce.tile<tokens x vocab x f32>
+      cce.yield %more : !cce.tile<tokens x !cce.lse>
+    }
+    cce.store %all, %out[%i] : !cce.tile<tokens x !cce.lse>, !cce.buffer<tokens x !cce.lse>
+  }
+}
+
+// -----
+
+// A row of the value is not one of the state.
+cce.kernel @pick_of_columns(%z: !cce.buffer<vocab x tokens x f32>, %labels: !cce.buffer<vocab x i32>, %picked: !cce.buffer<vocab x f32>,
+                            %out: !cce.buffer<tokens x !cce.lse>) {
+  cce.parallel %i over tokens {
+    %none = cce.lse_init : !cce.tile<tokens x !cce.lse>
+    %all = cce.reduce %v over vocab from %some = %none : !cce.tile<tokens x !cce.lse> {
+      %x = cce.load %z[%v, %i] : !cce.buffer<vocab x tokens x f32>
+      %y = cce.load %labels[%v] : !cce.buffer<vocab x i32>
+      // expected-error @below {{'cce.pick' op expected rows along the axis of the state, 'tokens'}}
+      cce.pick %x, %y, %picked : !cce.tile<vocab x tokens x f32>, !cce.tile<vocab x i32>, !cce.buffer<vocab x f32>
+      %more = cce.lse_update %some, %x : !cce.tile<tokens x !cce.lse>, !cce.tile<vocab x tokens x f32>
+      cce.yield %more : !cce.tile<tokens x !cce.lse>
+    }
+    cce.store %all, %out[%i] : !cce.tile<tokens x !cce.lse>, !cce.buffer<tokens x !cce.lse>
+  }
+}
+
+// -----
+
+cce.kernel @pick_to_a_view(%z: !cce.buffer<tokens x vocab x f32>, %labels: !cce.buffer<tokens x i32>, %rows: !cce.buffer<tokens x i32>,
+                           %loss: !cce.buffer<positions x f32>, %out: !cce.buffer<tokens x !cce.lse>) {
+  %view = cce.gather %loss[%rows] : !cce.buffer<positions x f32>, !cce.buffer<tokens x i32>
+  cce.parallel %i over tokens {
+    %none = cce.lse_init : !cce.tile<tokens x !cce.lse>
+    %all = cce.reduce %v over vocab from %some = %none : !cce.tile<tokens x !cce.lse> {
+      %x = cce.load %z[%i, %v] : !cce.buffer<tokens x vocab x f32>
+      %y = cce.load %labels[%i] : !cce.buffer<tokens x i32>
+      // expected-error @below {{'cce.pick' op expected the target to be a kernel argument}}
+      cce.pick %x, %y, %view : !cce.tile<tokens x vocab x f32>, !cce.tile<tokens x i32>, !cce.buffer<tokens x f32>
+      %more = cce.lse_update %some, %x : !cce.tile<tokens x !cce.lse>, !cce.tile<tokens x vocab x f32>
+      cce.yield %more : !cce.tile<tokens x !cce.lse>
+    }
+    cce.store %all, %out[%i] : !cce.tile<tokens x !cce.lse>, !cce.buffer<tokens x !cce.lse>
+  }
+}
+
+// -----
+
 cce.kernel @rows(%x: !cce.buffer<positions x f32>, %list: !cce.buffer<tokens x i32>, %y: !cce.buffer<tokens x i32>) {
   %view = cce.gather %x[%list] : !cce.buffer<positions x f32>, !cce.buffer<tokens x i32>
   cce.parallel %i over tokens {

@@ -384,6 +384,90 @@ cce.kernel @mark_c3_axis(%x: !cce.buffer<tokens x vocab x f32>, %t: !cce.buffer<
 
 // -----
 
+cce.kernel @pick_c1(%z: !cce.buffer<tokens x f32>, %labels: !cce.buffer<tokens x i32>, %out: !cce.buffer<tokens x f32>) {
+  cce.parallel %i, %v over tokens, vocab {
+    %x = cce.load %z[%i] : !cce.buffer<tokens x f32>
+    %y = cce.load %labels[%i] : !cce.buffer<tokens x i32>
+    // A value without classes.
+    // expected-error@+1 {{'cce.pick' op expected a value of rank 2 and f32, got '!cce.tile<tokens x f32>'}}
+    cce.pick %x, %y, %out : !cce.tile<tokens x f32>, !cce.tile<tokens x i32>, !cce.buffer<tokens x f32>
+  }
+}
+
+// -----
+
+cce.kernel @pick_c1_element(%z: !cce.buffer<tokens x vocab x i32>, %labels: !cce.buffer<tokens x i32>, %out: !cce.buffer<tokens x f32>) {
+  cce.parallel %i, %v over tokens, vocab {
+    %x = cce.load %z[%i, %v] : !cce.buffer<tokens x vocab x i32>
+    %y = cce.load %labels[%i] : !cce.buffer<tokens x i32>
+    // Values that are integers.
+    // expected-error@+1 {{'cce.pick' op expected a value of rank 2 and f32, got '!cce.tile<tokens x vocab x i32>'}}
+    cce.pick %x, %y, %out : !cce.tile<tokens x vocab x i32>, !cce.tile<tokens x i32>, !cce.buffer<tokens x f32>
+  }
+}
+
+// -----
+
+cce.kernel @pick_c2(%z: !cce.buffer<tokens x vocab x f32>, %labels: !cce.buffer<tokens x i64>, %out: !cce.buffer<tokens x f32>) {
+  cce.parallel %i, %v over tokens, vocab {
+    %x = cce.load %z[%i, %v] : !cce.buffer<tokens x vocab x f32>
+    %y = cce.load %labels[%i] : !cce.buffer<tokens x i64>
+    // Labels of another type.
+    // expected-error@+1 {{'cce.pick' op expected labels of i32 over 'tokens', got '!cce.tile<tokens x i64>'}}
+    cce.pick %x, %y, %out : !cce.tile<tokens x vocab x f32>, !cce.tile<tokens x i64>, !cce.buffer<tokens x f32>
+  }
+}
+
+// -----
+
+cce.kernel @pick_c2_axis(%z: !cce.buffer<tokens x vocab x f32>, %labels: !cce.buffer<vocab x i32>, %out: !cce.buffer<tokens x f32>) {
+  cce.parallel %i, %v over tokens, vocab {
+    %x = cce.load %z[%i, %v] : !cce.buffer<tokens x vocab x f32>
+    %y = cce.load %labels[%v] : !cce.buffer<vocab x i32>
+    // A label for each class instead of each token.
+    // expected-error@+1 {{'cce.pick' op expected labels of i32 over 'tokens', got '!cce.tile<vocab x i32>'}}
+    cce.pick %x, %y, %out : !cce.tile<tokens x vocab x f32>, !cce.tile<vocab x i32>, !cce.buffer<tokens x f32>
+  }
+}
+
+// -----
+
+cce.kernel @pick_c3(%z: !cce.buffer<tokens x vocab x f32>, %labels: !cce.buffer<tokens x i32>, %out: !cce.buffer<tokens x bf16>) {
+  cce.parallel %i, %v over tokens, vocab {
+    %x = cce.load %z[%i, %v] : !cce.buffer<tokens x vocab x f32>
+    %y = cce.load %labels[%i] : !cce.buffer<tokens x i32>
+    // A target that would round.
+    // expected-error@+1 {{'cce.pick' op expected a target of f32 over 'tokens', got '!cce.buffer<tokens x bf16>'}}
+    cce.pick %x, %y, %out : !cce.tile<tokens x vocab x f32>, !cce.tile<tokens x i32>, !cce.buffer<tokens x bf16>
+  }
+}
+
+// -----
+
+cce.kernel @pick_c3_axis(%z: !cce.buffer<tokens x vocab x f32>, %labels: !cce.buffer<tokens x i32>, %out: !cce.buffer<vocab x f32>) {
+  cce.parallel %i, %v over tokens, vocab {
+    %x = cce.load %z[%i, %v] : !cce.buffer<tokens x vocab x f32>
+    %y = cce.load %labels[%i] : !cce.buffer<tokens x i32>
+    // An entry for each class instead of each token.
+    // expected-error@+1 {{'cce.pick' op expected a target of f32 over 'tokens', got '!cce.buffer<vocab x f32>'}}
+    cce.pick %x, %y, %out : !cce.tile<tokens x vocab x f32>, !cce.tile<tokens x i32>, !cce.buffer<vocab x f32>
+  }
+}
+
+// -----
+
+cce.kernel @pick_c3_rank(%z: !cce.buffer<tokens x vocab x f32>, %labels: !cce.buffer<tokens x i32>, %out: !cce.buffer<tokens x vocab x f32>) {
+  cce.parallel %i, %v over tokens, vocab {
+    %x = cce.load %z[%i, %v] : !cce.buffer<tokens x vocab x f32>
+    %y = cce.load %labels[%i] : !cce.buffer<tokens x i32>
+    // A target of the rank of the value.
+    // expected-error@+1 {{'cce.pick' op expected a target of f32 over 'tokens', got '!cce.buffer<tokens x vocab x f32>'}}
+    cce.pick %x, %y, %out : !cce.tile<tokens x vocab x f32>, !cce.tile<tokens x i32>, !cce.buffer<tokens x vocab x f32>
+  }
+}
+
+// -----
+
 cce.kernel @save_c1(%x: !cce.buffer<tokens x f32>, %codes: !cce.buffer<tokens x i16>, %maxima: !cce.buffer<tiles x tokens x f32>) {
   cce.parallel %i over tokens {
     %t = cce.load %x[%i] : !cce.buffer<tokens x f32>

@@ -118,6 +118,19 @@ cce.kernel @mark_by(%z: !cce.buffer<tokens x vocab x f32>, %threshold: !cce.buff
   }
 }
 
+// The logit of each token's label is kept; the op has no result.
+// CHECK-LABEL: cce.kernel @pick(
+// CHECK: %[[Z:.*]] = cce.load %z[%[[I:.*]], %[[V:.*]]] : <tokens x vocab x f32>
+// CHECK: %[[Y:.*]] = cce.load %labels[%[[I]]] : <tokens x i32>
+// CHECK: cce.pick %[[Z]], %[[Y]], %label_logit : <tokens x vocab x f32>, <tokens x i32>, <tokens x f32>
+cce.kernel @pick(%z: !cce.buffer<tokens x vocab x f32>, %labels: !cce.buffer<tokens x i32>, %label_logit: !cce.buffer<tokens x f32>) {
+  cce.parallel %i, %v over tokens, vocab {
+    %x = cce.load %z[%i, %v] : !cce.buffer<tokens x vocab x f32>
+    %y = cce.load %labels[%i] : !cce.buffer<tokens x i32>
+    cce.pick %x, %y, %label_logit : !cce.tile<tokens x vocab x f32>, !cce.tile<tokens x i32>, !cce.buffer<tokens x f32>
+  }
+}
+
 // Logits are kept as codes below the maximum of their row in the tile; the op has no result.
 // CHECK-LABEL: cce.kernel @save(
 // CHECK: %[[Z:.*]] = cce.load %z[%{{.*}}, %{{.*}}] : <tokens x vocab x f32>

@@ -65,7 +65,8 @@ cce.kernel @gradient(%g: !cce.buffer<tokens x vocab x bf16>, %c: !cce.buffer<voc
 
 // -----
 
-// Items of a reduction go through many columns, each a part of the vocabulary: always 32 tiles of rows.
+// Items of a reduction go through many columns, each a part of the vocabulary: always 32 tiles of rows, or 16 where they are wider than
+// 3072 elements, 48 blocks of 64.
 // CHECK-LABEL: llvm.func @reduction(
 // CHECK-SAME: %[[PARTS:[a-z0-9]+]]: i32, %{{[a-z0-9]+}}: !llvm.ptr {
 // CHECK-SAME: {axis = "splits", kind = "extent"}, {box
@@ -73,18 +74,22 @@ cce.kernel @gradient(%g: !cce.buffer<tokens x vocab x bf16>, %c: !cce.buffer<voc
 // CHECK-NEXT: %[[POLICY:.*]] = llvm.inline_asm has_side_effects {{.*}}"createpolicy
 // CHECK: %[[ALL:.*]] = arith.muli %[[ROWS:.*]], %[[PARTS]]
 // CHECK: scf.for %[[INDEX:.*]] = %{{.*}} to %[[ALL]]
-// CHECK-NEXT: %[[ITEMS:.*]] = arith.muli %[[PARTS]], %c32_i32
+// CHECK-NEXT: %[[WIDE:.*]] = arith.cmpi sgt, %{{.*}}, %c48_i32
+// CHECK-NEXT: %[[HIGH:.*]] = arith.select %[[WIDE]], %c16_i32, %c32_i32
+// CHECK-NEXT: %[[ITEMS:.*]] = arith.muli %[[PARTS]], %[[HIGH]]
 // CHECK-NEXT: %[[GROUP:.*]] = arith.divui %[[INDEX]], %[[ITEMS]]
-// CHECK-NEXT: %[[FIRST:.*]] = arith.muli %[[GROUP]], %c32_i32
+// CHECK-NEXT: %[[FIRST:.*]] = arith.muli %[[GROUP]], %[[HIGH]]
 // CHECK-NEXT: %[[LEFT:.*]] = arith.subi %[[ROWS]], %[[FIRST]]
-// CHECK-NEXT: %[[HEIGHT:.*]] = arith.minsi %[[LEFT]], %c32_i32
+// CHECK-NEXT: %[[HEIGHT:.*]] = arith.minsi %[[LEFT]], %[[HIGH]]
 // CHECK-NEXT: %[[WITHIN:.*]] = arith.remui %[[INDEX]], %[[ITEMS]]
 // CHECK-NEXT: arith.divui %[[WITHIN]], %[[HEIGHT]]
 // CHECK: l2_cache_hint = %[[POLICY]]
 // CHECK-NOT: l2_cache_hint
 // CHECK: nvvm.setmaxregister increase
 // CHECK: scf.for
-// CHECK-NEXT: arith.muli %[[PARTS]], %c32_i32
+// CHECK-NEXT: %[[WIDE:.*]] = arith.cmpi sgt, %{{.*}}, %c48_i32
+// CHECK-NEXT: %[[HIGH:.*]] = arith.select %[[WIDE]], %c16_i32, %c32_i32
+// CHECK-NEXT: arith.muli %[[PARTS]], %[[HIGH]]
 cce.kernel @reduction(%e: !cce.buffer<tokens x hidden x bf16>, %c: !cce.buffer<vocab x hidden x bf16>, %out: !cce.buffer<splits x tokens x !cce.lse>)
     attributes {config = #cce.config<tile_m = 128, tile_n = 64, tile_k = 64, stages = 2>} {
   cce.parallel %s, %i over splits, tokens {
@@ -122,7 +127,9 @@ cce.kernel @cluster(%a: !cce.buffer<tokens x hidden x bf16>, %b: !cce.buffer<voc
 // CHECK-SAME: %[[PARTS:[a-z0-9]+]]: i32, %{{[a-z0-9]+}}: !llvm.ptr {
 // CHECK: nvvm.setmaxregister decrease
 // CHECK: scf.for
-// CHECK-NEXT: arith.muli %[[PARTS]], %c16_i32
+// CHECK-NEXT: %[[WIDE:.*]] = arith.cmpi sgt, %{{.*}}, %c48_i32
+// CHECK-NEXT: %[[HIGH:.*]] = arith.select %[[WIDE]], %c8_i32, %c16_i32
+// CHECK-NEXT: arith.muli %[[PARTS]], %[[HIGH]]
 cce.kernel @cluster_reduction(%e: !cce.buffer<tokens x hidden x bf16>, %c: !cce.buffer<vocab x hidden x bf16>, %out: !cce.buffer<splits x tokens x !cce.lse>)
     attributes {config = #cce.config<tile_m = 128, tile_n = 128, tile_k = 64, stages = 2, cluster = 2>} {
   cce.parallel %s, %i over splits, tokens {

@@ -83,32 +83,28 @@ template <typename Type> struct Logits {
 
 constexpr double log2e = 1.44269504088896340736;
 
-template <typename Type> void indexedMatmul(const uint64_t *memory) {
-  Slots slots(memory);
-  Logits<Type> logit(slots);
-  auto *labels = slots.pointer<int32_t>();
-  auto *out = slots.pointer<float>();
-  const int64_t begin = slots.integer(), end = slots.integer();
-  for (int64_t i = begin; i < end; ++i)
-    out[i] = float(logit(i, labels[i]));
-}
-
 template <typename Type> void lseForward(const uint64_t *memory) {
   Slots slots(memory);
   Logits<Type> logit(slots);
+  auto *labels = slots.pointer<int32_t>();
+  auto *labelLogit = slots.pointer<float>();
   auto *partial = slots.pointer<float>();
   const int64_t stride = slots.integer();
-  const int64_t vocab = slots.integer(), splits = slots.integer();
+  const int64_t vocab = slots.integer(), origin = slots.integer(), splits = slots.integer();
   const int64_t begin = slots.integer(), end = slots.integer();
   const int64_t firstSplit = slots.integer(), lastSplit = slots.integer();
   for (int64_t s = firstSplit; s < lastSplit; ++s)
     for (int64_t i = begin; i < end; ++i) {
+      const int64_t first = s * vocab / splits, last = (s + 1) * vocab / splits;
+      const int64_t label = labels[i] - origin;
+      if (label >= first && label < last)
+        labelLogit[i] = float(logit(i, label));
       double maximum = -std::numeric_limits<double>::infinity(), sum = 0;
-      for (int64_t v = s * vocab / splits; v < (s + 1) * vocab / splits; ++v)
+      for (int64_t v = first; v < last; ++v)
         maximum = std::fmax(maximum, logit(i, v) * log2e);
       maximum = float(maximum);
       if (!std::isinf(maximum))
-        for (int64_t v = s * vocab / splits; v < (s + 1) * vocab / splits; ++v)
+        for (int64_t v = first; v < last; ++v)
           sum += std::exp2(logit(i, v) * log2e - maximum);
       partial[2 * (s * stride + i)] = float(maximum);
       partial[2 * (s * stride + i) + 1] = float(sum);
@@ -206,7 +202,6 @@ template <typename Type> void gradBias(const uint64_t *memory) {
 
 template <typename Type> LoadedCpuKernel::Entry entryOf(const std::string &kernel) {
   static const std::map<std::string, LoadedCpuKernel::Entry> entries = {
-      {"indexed_matmul", indexedMatmul<Type>},
       {"lse_forward", lseForward<Type>},
       {"logit_grad", logitGrad<Type>},
       {"grad_embedding_partial", gradEmbeddingPartial<Type>},
@@ -271,13 +266,14 @@ private:
 
 std::vector<ManifestArgument> cpuArguments(const std::string &kernel) {
   ArgumentList a;
-  if (kernel == "indexed_matmul")
-    a.logits().pointer("labels").pointer("label_logit").range("tokens");
-  else if (kernel == "lse_forward")
+  if (kernel == "lse_forward")
     a.logits()
+        .pointer("labels")
+        .pointer("label_logit")
         .pointer("partial")
         .stride("partial")
         .extent("vocab")
+        .origin("vocab")
         .extent("splits")
         .range("tokens")
         .range("splits");
@@ -351,8 +347,9 @@ const std::map<std::string, std::string> optionalArguments = {
                           "label_weight g:map kept kept:stride"},
     {"grad_embedding_listed", "g:map c:map lists lists:stride slots:extent slots:count "
                               "hidden:extent tokens:count mass tail alpha rows de de:stride"},
-    {"lse_forward_save", "e:map rows c:map bias param:f32 hidden:extent vocab:extent tokens:count "
-                         "splits:extent codes codes:stride maxima maxima:stride partial partial:stride"},
+    {"lse_forward_save", "e:map rows c:map labels bias param:f32 hidden:extent vocab:extent vocab:origin "
+                         "tokens:count splits:extent codes codes:stride maxima maxima:stride label_logit "
+                         "partial partial:stride"},
     {"grad_from_saved", "saved stride:i64 maxima padded:i32 classes:i32 count labels label_logit lse "
                         "prob_weight label_weight softcap:f32 capped:i32"},
     {"chunk_counts", "count size:i32 chunks:i32 counts"},
@@ -374,6 +371,7 @@ bool describeOptionalKernel(const KernelRequest &request, Manifest &manifest) {
   static const std::map<std::string, ArgumentKind> kinds = {{"map", ArgumentKind::TensorMap},
                                                             {"stride", ArgumentKind::Stride},
                                                             {"extent", ArgumentKind::Extent},
+                                                            {"origin", ArgumentKind::Origin},
                                                             {"count", ArgumentKind::ExtentPointer}};
   static const std::map<std::string, ScalarType> types = {
       {"f32", ScalarType::F32}, {"i32", ScalarType::I32}, {"i64", ScalarType::I64}};

@@ -1,7 +1,7 @@
 //===- GradientsTest.cpp - the launches of loss and gradients at once -----===//
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //===----------------------------------------------------------------------===//
-#include "test/unit/LaunchFixture.h"
+#include "test/unit/GradientsFixture.h"
 
 #include <cmath>
 #include <set>
@@ -13,102 +13,19 @@ using testing::Contains;
 using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::Not;
-using Names = std::vector<std::string>;
 
-/// 1200 tokens, padded to 1280, and 1000 classes; room for two chunks.
-class GradientsTest : public LaunchFixture {
-protected:
-  void SetUp() override {
-    LaunchFixture::SetUp();
-    problem.tokens = 1200;
-    problem.workspace_limit = 2000000;
-    problem.one_call = 1;
-    change = [](const KernelRequest &request, KernelCode &code) {
-      auto add = [&](ArgumentKind kind, const char *name) {
-        code.manifest.arguments.push_back({});
-        code.manifest.arguments.back().kind = kind;
-        code.manifest.arguments.back().name = name;
-      };
-      if (request.kernel == "finish_loss" || request.kernel == "token_weights") {
-        for (const char *name : {"rows", "count", "total"})
-          add(ArgumentKind::Pointer, name);
-        add(ArgumentKind::Scalar, "padded");
-      }
-      if (request.kernel == "finish_loss") {
-        for (const char *name : {"partial", "label_logit", "lse_or_null", "sum_or_null", "loss"})
-          add(ArgumentKind::Pointer, name);
-        add(ArgumentKind::Scalar, "splits");
-        add(ArgumentKind::Scalar, "has_sum");
-      }
-      if (request.kernel == "token_weights")
-        for (const char *name : {"lse", "lse_out", "alpha", "dloss_or_null", "dlse_or_null"})
-          add(ArgumentKind::Pointer, name);
-      if (request.kernel == "indexed_matmul")
-        add(ArgumentKind::Pointer, "label_logit");
-      if (request.kernel == "grad_embedding_halves") {
-        add(ArgumentKind::Scalar, "has_sum");
-        add(ArgumentKind::Pointer, "rows");
-        add(ArgumentKind::ExtentPointer, "tokens");
-      }
-    };
-  }
-
-  void makePlan() {
-    ASSERT_NO_FATAL_FAILURE(LaunchFixture::makePlan());
-    cce_gradients_args_init(&args);
-    args.e = forward.e;
-    args.c = forward.c;
-    args.labels = forward.labels;
-    args.loss = forward.loss;
-    args.lse = forward.lse;
-    args.de = backward.de;
-    args.dc = backward.dc;
-    args.workspace_bytes = cce_plan_gradients_workspace(plan);
-    args.workspace = allocate(args.workspace_bytes);
-    fakeDriver().log.clear();
-  }
-  Names run() {
-    launches.clear();
-    EXPECT_EQ(cce_loss_and_gradients(plan, &args, nullptr), CCE_OK) << cce_last_error();
-    return names();
-  }
-  std::string error() {
-    return cce_loss_and_gradients(plan, &args, nullptr) == CCE_OK ? "" : cce_last_error();
-  }
-  std::string described() {
-    cce_plan_destroy(plan);
-    plan = nullptr;
-    EXPECT_EQ(cce_plan_create(context.get(), &problem, &plan), CCE_OK) << cce_last_error();
-    const std::string text = cce_plan_describe(plan);
-    const size_t start = text.find("loss and gradients in one call");
-    return start == std::string::npos ? "" : text.substr(start, text.find('\n', start) - start);
-  }
-
-  const TokenChunks &chunks() const { return plan->plan->layoutOf().tokenChunks; }
-  char *at(const Slice &slice) const { return static_cast<char *>(args.workspace) + slice.offset; }
-
-  cce_gradients_args args;
-};
-
-const Names firstKernels = {"select_tokens_i64", "chunk_counts", "indexed_matmul"};
+const Names firstKernels = {"select_tokens_i64", "chunk_counts"};
 const Names chunkKernels = {"lse_forward_save", "finish_loss", "token_weights",
                             "grad_from_saved_bf16", "grad_embedding_halves"};
-const Names inTurn = {"select_tokens_i64", "indexed_matmul", "lse_forward", "finish_loss",
+const Names inTurn = {"select_tokens_i64", "lse_forward", "finish_loss",
                       "select_tokens_i64", "token_weights", "logit_grad", "grad_embedding_halves",
                       "grad_classifier"};
 
 /// In two chunks of classes.
-const Names twoCalls = {"select_tokens_i64", "indexed_matmul", "lse_forward", "finish_loss",
+const Names twoCalls = {"select_tokens_i64", "lse_forward", "finish_loss",
                         "select_tokens_i64", "token_weights", "logit_grad",
                         "grad_embedding_halves_partial", "grad_classifier", "logit_grad",
                         "grad_embedding_halves", "grad_classifier"};
-
-Names together(std::initializer_list<Names> lists) {
-  Names all;
-  for (const Names &each : lists)
-    all.insert(all.end(), each.begin(), each.end());
-  return all;
-}
 
 TEST_F(GradientsTest, twoChunks) {
   ASSERT_NO_FATAL_FAILURE(makePlan());
@@ -123,14 +40,15 @@ TEST_F(GradientsTest, twoChunks) {
   EXPECT_EQ(counts.pointers.at("counts"), at(chunks().counts));
   EXPECT_EQ(counts.integers.at("size"), 640);
   EXPECT_EQ(counts.integers.at("chunks"), 2);
-  EXPECT_EQ(launch("indexed_matmul").pointers.at("label_logit"), at(chunks().labelLogit));
-  EXPECT_EQ(launch("indexed_matmul").pointers.at("count of tokens"), at(layout.count));
   for (int i = 0; i < 2; ++i) {
     SCOPED_TRACE(i);
     char *count = at(chunks().counts) + 4 * i, *rows = at(layout.rows) + 4 * 640 * i;
     const NamedLaunch &save = launch("lse_forward_save", i);
     EXPECT_EQ(save.pointers.at("count of tokens"), count);
     EXPECT_EQ(save.pointers.at("rows"), rows);
+    EXPECT_EQ(save.pointers.at("labels"), at(layout.labels) + 4 * 640 * i);
+    EXPECT_EQ(save.pointers.at("label_logit"), at(chunks().labelLogit));
+    EXPECT_EQ(save.integers.at("origin vocab"), 0);
     EXPECT_EQ(save.pointers.at("codes"), at(chunks().codes));
     EXPECT_EQ(save.integers.at("stride codes"), 1024);
     EXPECT_EQ(save.integers.at("stride maxima"), 640);
@@ -141,7 +59,7 @@ TEST_F(GradientsTest, twoChunks) {
     EXPECT_EQ(finish.pointers.at("count"), count);
     EXPECT_EQ(finish.pointers.at("total"), at(layout.count));
     EXPECT_EQ(finish.pointers.at("rows"), rows);
-    EXPECT_EQ(finish.pointers.at("label_logit"), at(chunks().labelLogit) + 4 * 640 * i);
+    EXPECT_EQ(finish.pointers.at("label_logit"), at(chunks().labelLogit));
     EXPECT_EQ(finish.pointers.at("lse_or_null"), static_cast<void *>(args.lse));
     EXPECT_EQ(finish.pointers.at("sum_or_null"), at(chunks().lossSum));
     EXPECT_EQ(finish.pointers.at("partial"), save.pointers.at("partial"));
@@ -157,6 +75,7 @@ TEST_F(GradientsTest, twoChunks) {
     EXPECT_EQ(grad.pointers.at("saved"), at(chunks().codes));
     EXPECT_EQ(grad.pointers.at("count"), count);
     EXPECT_EQ(grad.pointers.at("labels"), at(layout.labels) + 4 * 640 * i);
+    EXPECT_EQ(grad.pointers.at("label_logit"), at(chunks().labelLogit));
     EXPECT_EQ(grad.pointers.at("lse"), weights.pointers.at("lse_out"));
     EXPECT_EQ(grad.integers.at("padded"), 640);
     EXPECT_EQ(grad.integers.at("classes"), 1000);
@@ -208,6 +127,7 @@ TEST_F(GradientsTest, slicesDoNotOverlap) {
   for (size_t i = 1; i < slices.size(); ++i)
     EXPECT_LE(slices[i - 1].offset + slices[i - 1].bytes, slices[i].offset);
   EXPECT_LE(slices.back().offset + slices.back().bytes, c.bytes);
+  EXPECT_EQ(c.labelLogit.bytes, 4 * 640);
   EXPECT_EQ(c.partial.bytes, 8 * 4 * 640);
   EXPECT_EQ(c.maxima.bytes, 4 * 4 * 640);
   EXPECT_EQ(c.codes.bytes, 2 * 640 * 1024);
@@ -240,8 +160,7 @@ TEST_F(GradientsTest, onlyWhatIsWanted) {
   EXPECT_THAT(run(), Not(Contains("grad_classifier_halves")));
   EXPECT_THAT(names(), Not(Contains("grad_classifier_halves_partial")));
   args.de = nullptr;
-  EXPECT_THAT(run(),
-              ElementsAre("select_tokens_i64", "indexed_matmul", "lse_forward", "finish_loss"));
+  EXPECT_THAT(run(), ElementsAre("select_tokens_i64", "lse_forward", "finish_loss"));
   // And without a log-sum-exp: only the loss.
   args.lse = nullptr;
   run();
@@ -354,7 +273,7 @@ TEST_F(GradientsTest, descriptionTellsWhatAndWhy) {
   const std::string inTurnBecause = "a forward and an exact backward, because ";
   problem.vocab = 4000;
   EXPECT_THAT(described(),
-              HasSubstr(inTurnBecause + "chunks of 512 tokens need a workspace of 4448256 bytes"));
+              HasSubstr(inTurnBecause + "chunks of 512 tokens need a workspace of 4445184 bytes"));
   problem.vocab = 1000;
   problem.hidden = 72;
   EXPECT_THAT(described(),
@@ -435,18 +354,12 @@ TEST_F(GradientsTest, argumentsAreChecked) {
 }
 
 TEST_F(GradientsTest, badLabelsAreReportedBehindTheLastLaunch) {
-  problem.check_labels = 1;
-  ASSERT_NO_FATAL_FAILURE(makePlan());
-  fakeDriver().onLaunch = [&](const FakeLaunch &launch) {
-    note(launch);
-    auto *found = reinterpret_cast<int64_t *>(at(plan->plan->layoutOf().error));
-    found[0] = 7;
-    found[1] = 1000;
-  };
-  launches.clear();
-  EXPECT_EQ(error(), "args.labels: expected a class in [0, 1000) or ignore_index (-100) at "
-                     "position 7, got 1000");
-  EXPECT_EQ(launches.back().kernel, "grad_classifier_halves");
+  expectBadLabelBehind("grad_classifier_halves");
+}
+
+TEST_F(GradientsTest, badLabelsAreReportedBehindABackward) {
+  problem.one_call = 0;
+  expectBadLabelBehind("grad_classifier");
 }
 
 TEST_F(GradientsTest, onlyEnqueues) {

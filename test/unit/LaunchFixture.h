@@ -15,7 +15,7 @@ struct NamedLaunch {
   std::string kernel;
   unsigned blocks;
   std::map<std::string, void *> pointers;
-  std::map<std::string, int64_t> integers; // scalars, extents ("extent x") and strides ("stride x")
+  std::map<std::string, int64_t> integers; // scalars, extents ("extent x"), origins and strides
   std::map<std::string, float> floats;
   std::map<std::string, FakeTensorMap> maps;
 };
@@ -58,6 +58,9 @@ protected:
         break;
       case ArgumentKind::Extent:
         named.integers["extent " + argument.name] = *static_cast<const int32_t *>(value);
+        break;
+      case ArgumentKind::Origin:
+        named.integers["origin " + argument.name] = *static_cast<const int32_t *>(value);
         break;
       case ArgumentKind::Stride:
         named.integers["stride " + argument.name] = *static_cast<const int64_t *>(value);

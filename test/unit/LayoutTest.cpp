@@ -1,40 +1,12 @@
 //===- LayoutTest.cpp - splits, chunks and workspaces ---------------------===//
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //===----------------------------------------------------------------------===//
-#include "runtime/plan/Layout.h"
-
-#include <gmock/gmock.h>
-#include <gtest/gtest.h>
+#include "test/unit/LayoutFixture.h"
 
 #include <algorithm>
 
-namespace cce::rt {
+namespace cce::rt::test {
 namespace {
-
-class LayoutTest : public ::testing::Test {
-protected:
-  LayoutTest() {
-    problem.tokens = 8192;
-    problem.hidden = 2304;
-    problem.vocab = 256000;
-    problem.workspaceLimit = size_t(256) << 20;
-    inputs = {.tokenGranule = 128,
-              .vocabGranule = 256,
-              .forwardTokenTile = 128,
-              .forwardVocabTile = 256,
-              .logitTile = {128, 256, 2},
-              .embeddingTile = {128, 192},
-              .classifierTile = {128, 256, 2},
-              .multiprocessors = 132};
-  }
-  Layout choose() {
-    auto layout = Layout::choose(problem, inputs);
-    EXPECT_TRUE(layout.ok()) << layout.status().toString();
-    return layout.ok() ? *layout : Layout();
-  }
-  Problem problem;
-  LayoutInputs inputs;
-};
 
 TEST_F(LayoutTest, splitsFillTheMultiprocessors) {
   EXPECT_EQ(choose().splits, 4); // 64 tiles of tokens, 32 of them at a time
@@ -651,4 +623,4 @@ TEST_F(LayoutTest, aForwardAndABackwardInOneCallStayWithinTheLimit) {
 }
 
 } // namespace
-} // namespace cce::rt
+} // namespace cce::rt::test

@@ -28,6 +28,7 @@ struct Case {
   float softcap = INFINITY;
   int64_t shift = 0, sequence = 0;
   int64_t ignoreEvery = 0; ///< each so-many-th label is ignored
+  bool everyLabel = false; ///< labels go through all classes in turn
   bool transposed = false; ///< E, C, dE and dC by columns
   bool upstream = false;   ///< dloss and dlse given
   size_t workspaceLimit = 0;
@@ -179,8 +180,8 @@ TEST_P(PlanNumerics, agreesWithTheDefinition) {
   std::vector<int64_t> labels64(size_t(each.tokens));
   std::vector<int32_t> labels32;
   for (int64_t i = 0; i < each.tokens; ++i) {
-    labels64[i] =
-        each.ignoreEvery && i % each.ignoreEvery == 0 ? -100 : int64_t(random()) % each.vocab;
+    const int64_t label = each.everyLabel ? i % each.vocab : int64_t(random()) % each.vocab;
+    labels64[i] = each.ignoreEvery && i % each.ignoreEvery == 0 ? -100 : label;
     labels32.push_back(int32_t(labels64[i]));
   }
   reference.labels = labels64;
@@ -410,6 +411,16 @@ std::vector<Case> allCases() {
         }
         cases.push_back(each);
       }
+  // Every place of a tile has a label's logit once, and in another half of the rows once more: 600 is 75 times 8.
+  for (cce_reduction reduction : {CCE_REDUCTION_NONE, CCE_REDUCTION_MEAN})
+    cases.push_back(Case{.name = reduction == CCE_REDUCTION_NONE ? "every_label" : "every_label_mean",
+                         .tokens = 1210,
+                         .hidden = 16,
+                         .vocab = 600,
+                         .dtype = CCE_BF16,
+                         .reduction = reduction,
+                         .ignoreEvery = reduction == CCE_REDUCTION_NONE ? 0 : 7,
+                         .everyLabel = true});
 #else
   cases = baseCases();
   cases.push_back(Case{.name = "bf16", .dtype = CCE_BF16});

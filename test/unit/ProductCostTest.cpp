@@ -43,14 +43,15 @@ TEST(ProductCost, embeddingTilesAreNarrowWhereTheLastRoundWouldBeEmpty) {
 }
 
 TEST(ProductCost, splitsFillWhatTilesOfTokensLeave) {
-  EXPECT_EQ(forwardSplits(64, 1000, h100), 4);  // Gemma 2, 8192 tokens, 32 tiles of them at a time
-  EXPECT_EQ(forwardSplits(11, 1000, h100), 12); // 1408 tokens: 11 x 12 in one round
-  EXPECT_EQ(forwardSplits(24, 501, h100), 11);  // Llama 3, 3072 tokens: 24 x 11 in two
-  EXPECT_EQ(forwardSplits(64, 126, h100), 4);   // Phi 3.5
-  EXPECT_EQ(forwardSplits(34, 1000, h100), 11); // 34 x 11 in three, where 34 x 4 would be two
-  EXPECT_EQ(forwardSplits(1, 6400, h100), 64);  // no more
-  EXPECT_EQ(forwardSplits(1, 3, h100), 3);
-  EXPECT_EQ(forwardSplits(64, 1000, 1), 1);
+  EXPECT_EQ(forwardSplits(64, 1000, 2304, h100), 4);  // Gemma 2, 8192 tokens, 32 tiles of them at a time
+  EXPECT_EQ(forwardSplits(11, 1000, 2304, h100), 12); // 1408 tokens: 11 x 12 in one round
+  EXPECT_EQ(forwardSplits(24, 501, 4096, h100), 11);  // Llama 3, 3072 tokens: 24 x 11 in two
+  EXPECT_EQ(forwardSplits(64, 501, 4096, h100), 8); // Llama 3, 16 tiles of tokens at a time
+  EXPECT_EQ(forwardSplits(64, 126, 3072, h100), 4);   // Phi 3.5
+  EXPECT_EQ(forwardSplits(34, 1000, 2304, h100), 11); // 34 x 11 in three, where 34 x 4 would be two
+  EXPECT_EQ(forwardSplits(1, 6400, 768, h100), 64);  // no more
+  EXPECT_EQ(forwardSplits(1, 3, 768, h100), 3);
+  EXPECT_EQ(forwardSplits(64, 1000, 2304, 1), 1);
 }
 
 TEST(ProductCost, oneMultiprocessorAndTheMemory) {

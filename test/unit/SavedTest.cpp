@@ -45,8 +45,7 @@ protected:
   char *memory = nullptr;
 };
 
-const std::vector<std::string> plainForward = {"select_tokens_i64", "indexed_matmul", "lse_forward",
-                                               "finish_loss"};
+const std::vector<std::string> plainForward = {"select_tokens_i64", "lse_forward", "finish_loss"};
 const std::vector<std::string> plainBackward = {"select_tokens_i64", "token_weights", "logit_grad",
                                                 "grad_embedding_halves", "grad_classifier"};
 
@@ -71,8 +70,7 @@ TEST_F(SavedTest, allClasses) {
               HasSubstr("saved logits: of 1000 of 1000 classes, 0.8 MiB from forward to backward; a "
                         "backward with them: workspace 0.0 MiB\n"
                         "  lse_forward_save: tiles of "));
-  EXPECT_THAT(runForward(),
-              ElementsAre("select_tokens_i64", "indexed_matmul", "lse_forward_save", "finish_loss"));
+  EXPECT_THAT(runForward(), ElementsAre("select_tokens_i64", "lse_forward_save", "finish_loss"));
   const NamedLaunch &save = launch("lse_forward_save");
   EXPECT_EQ(save.pointers.at("codes"), inSaved(saved().codes));
   EXPECT_EQ(save.integers.at("stride codes"), 1024);
@@ -114,7 +112,7 @@ TEST_F(SavedTest, allClasses) {
 
 TEST_F(SavedTest, theLogitsOfLabelsAreSavedToo) {
   change = [](const KernelRequest &request, KernelCode &code) {
-    for (const char *name : {"indexed_matmul", "finish_loss"})
+    for (const char *name : {"lse_forward", "finish_loss"})
       if (request.kernel == name) {
         code.manifest.arguments.push_back({});
         code.manifest.arguments.back().name = "label_logit";
@@ -122,12 +120,12 @@ TEST_F(SavedTest, theLogitsOfLabelsAreSavedToo) {
   };
   ASSERT_NO_FATAL_FAILURE(makePlan());
   runForward();
-  EXPECT_EQ(launch("indexed_matmul").pointers.at("label_logit"), inSaved(saved().labelLogit));
+  EXPECT_EQ(launch("lse_forward_save").pointers.at("label_logit"), inSaved(saved().labelLogit));
   EXPECT_EQ(launch("finish_loss").pointers.at("label_logit"), inSaved(saved().labelLogit));
   forward.saved_logits = nullptr;
   runForward();
   void *own = inWorkspace(plan->plan->layoutOf().forward.labelLogit);
-  EXPECT_EQ(launch("indexed_matmul").pointers.at("label_logit"), own);
+  EXPECT_EQ(launch("lse_forward").pointers.at("label_logit"), own);
   EXPECT_EQ(launch("finish_loss").pointers.at("label_logit"), own);
 }
 
@@ -140,7 +138,8 @@ TEST_F(SavedTest, asManyClassesAsFit) {
       code.manifest.arguments.back().name = name;
     };
     if (request.kernel == "lse_forward") {
-      add(ArgumentKind::Pointer, "partial");
+      for (const char *name : {"partial", "labels", "label_logit"})
+        add(ArgumentKind::Pointer, name);
       add(ArgumentKind::Extent, "splits");
     }
     if (request.kernel == "finish_loss")
@@ -156,8 +155,8 @@ TEST_F(SavedTest, asManyClassesAsFit) {
   EXPECT_THAT(cce_plan_describe(plan), HasSubstr("saved logits: of 512 of 1000 classes, 0.4 MiB from "
                                                  "forward to backward, the others in 1 chunk; a "
                                                  "backward with them: workspace 0.5 MiB\n"));
-  EXPECT_THAT(runForward(), ElementsAre("select_tokens_i64", "indexed_matmul", "lse_forward_save",
-                                        "lse_forward", "finish_loss"));
+  EXPECT_THAT(runForward(), ElementsAre("select_tokens_i64", "lse_forward_save", "lse_forward",
+                                        "finish_loss"));
   EXPECT_EQ(launch("lse_forward_save").integers.at("extent vocab"), 512);
   EXPECT_EQ(launch("lse_forward_save").integers.at("extent splits"), 2);
   EXPECT_EQ(launch("lse_forward_save").maps.at("c").sizes[1], 512u);
@@ -169,6 +168,13 @@ TEST_F(SavedTest, asManyClassesAsFit) {
   EXPECT_EQ(lse.pointers.at("partial"),
             static_cast<char *>(launch("lse_forward_save").pointers.at("partial")) + 2 * 384 * 8);
   EXPECT_EQ(launch("finish_loss").integers.at("splits"), 4);
+  // Each of them stores the logits of the labels that it comes across, so both know what is the first.
+  EXPECT_EQ(launch("lse_forward_save").integers.at("origin vocab"), 0);
+  EXPECT_EQ(lse.integers.at("origin vocab"), 512);
+  for (const char *name : {"lse_forward_save", "lse_forward"}) {
+    EXPECT_EQ(launch(name).pointers.at("label_logit"), inSaved(saved().labelLogit)) << name;
+    EXPECT_EQ(launch(name).pointers.at("labels"), inWorkspace(plan->plan->layoutOf().labels)) << name;
+  }
 
   EXPECT_THAT(runBackward(),
               ElementsAre("select_tokens_i64", "token_weights", "grad_from_saved_bf16",
@@ -184,7 +190,7 @@ TEST_F(SavedTest, asManyClassesAsFit) {
   EXPECT_EQ(launch("grad_embedding_halves").maps.at("g").sizes[0], 488u);
   const NamedLaunch &logits = launch("logit_grad");
   EXPECT_EQ(logits.integers.at("extent vocab"), 488);
-  EXPECT_EQ(logits.integers.at("vocab"), 512); // the origin
+  EXPECT_EQ(logits.integers.at("origin vocab"), 512);
   EXPECT_EQ(logits.maps.at("c").address, static_cast<const char *>(forward.c) + 512 * 64 * 2);
 }
 

@@ -36,18 +36,47 @@ void expectClose(const Matrix &got, const std::vector<double> &want, double boun
   EXPECT_TRUE(got.marginsIntact());
 }
 
+/// What stands where nothing is stored.
+constexpr double untouched = 12345;
+
+/// The logits of labels among the classes [origin, origin + classes), and nothing else.
+void expectPicked(Problem &p, Matrix &out, int64_t origin, int64_t classes) {
+  for (int64_t i = 0; i < p.padded(); ++i) {
+    const int64_t label = int64_t(p.labels.get(i));
+    if (i >= p.n || label < origin || label >= origin + classes)
+      EXPECT_EQ(out.get(i), untouched) << "token " << i;
+    else if (p.logit(i, label) == -infinity)
+      EXPECT_EQ(out.get(i), -infinity) << "token " << i;
+    else
+      EXPECT_NEAR(out.get(i), p.logit(i, label), p.bound(i)) << "token " << i;
+  }
+  EXPECT_TRUE(out.marginsIntact());
+}
+
+Matrix nothingPicked(Problem &p, int64_t stride = 1) {
+  return line(Type::F32, p.padded(), stride).fill([](int64_t, int64_t) { return untouched; });
+}
+
 void checkForward(Problem &p, int64_t splits, int64_t tasks = 3) {
   Matrix partial(Type::F32, splits * p.padded(), 2, 2, 1);
   // As the kernel sees it: states of two f32 as elements, stride 1.
   Matrix view = partial;
   view.strides[0] = p.padded();
   view.strides[1] = 1;
-  Call call{{{"e", &p.e}, {"rows", &p.rows}, {"c", &p.c}, {"bias", &p.bias}, {"partial", &view}},
+  Matrix labelLogit = nothingPicked(p, 2);
+  Call call{{{"e", &p.e},
+             {"rows", &p.rows},
+             {"c", &p.c},
+             {"labels", &p.labels},
+             {"bias", &p.bias},
+             {"label_logit", &labelLogit},
+             {"partial", &view}},
             {{"param", p.param}},
             {{"tokens", p.n}, {"vocab", p.v}, {"hidden", p.d}, {"splits", splits}},
-            {},
+            {{"vocab", 0}},
             tasks};
   run(kernelFor("lse_forward", p.type, p.transform.text), call);
+  expectPicked(p, labelLogit, 0, p.v);
   std::memcpy(partial.memory.data(), view.memory.data(), view.memory.size());
   for (int64_t i = 0; i < p.n; ++i) {
     double top = -infinity, sum = 0;
@@ -392,10 +421,17 @@ TEST_P(CpuKernels, TouchNothingBeyondTheirMemory) {
 std::vector<float> forwardStates(Problem &p, int64_t tasks) {
   Matrix states(Type::F32, p.padded(), 2, p.padded(), 1);
   states.memory.assign(states.memory.size() + size_t(p.padded()) * 8, 0);
-  Call call{{{"e", &p.e}, {"rows", &p.rows}, {"c", &p.c}, {"bias", &p.bias}, {"partial", &states}},
+  Matrix labelLogit = nothingPicked(p);
+  Call call{{{"e", &p.e},
+             {"rows", &p.rows},
+             {"c", &p.c},
+             {"labels", &p.labels},
+             {"bias", &p.bias},
+             {"label_logit", &labelLogit},
+             {"partial", &states}},
             {{"param", p.param}},
             {{"tokens", p.n}, {"vocab", p.v}, {"hidden", p.d}, {"splits", 1}},
-            {},
+            {{"vocab", 0}},
             tasks};
   run(kernelFor("lse_forward", p.type, p.transform.text), call);
   const float *first = reinterpret_cast<const float *>(states.data());
@@ -440,14 +476,56 @@ TEST(CpuForward, SameBitsForAnyPartitionAndAnyNeighbours) {
 /// One split, by the given kernel, of a problem with the identity.
 void checkForwardWith(Kernel &&kernel, Problem &p) {
   Matrix states(Type::F32, 2 * p.padded(), 1, p.padded(), 1);
-  Call call{{{"e", &p.e}, {"rows", &p.rows}, {"c", &p.c}, {"partial", &states}},
+  Matrix labelLogit = nothingPicked(p);
+  Call call{{{"e", &p.e},
+             {"rows", &p.rows},
+             {"c", &p.c},
+             {"labels", &p.labels},
+             {"label_logit", &labelLogit},
+             {"partial", &states}},
             {{"param", 0}},
             {{"tokens", p.n}, {"vocab", p.v}, {"hidden", p.d}, {"splits", 1}},
-            {}};
+            {{"vocab", 0}}};
   run(kernel, call);
+  expectPicked(p, labelLogit, 0, p.v);
   const float *state = reinterpret_cast<const float *>(states.data());
   for (int64_t i = 0; i < p.n; ++i)
     EXPECT_NEAR((state[2 * i] + std::log2(state[2 * i + 1])) / log2e, p.lse(i), p.bound(i));
+}
+
+/// Of classes that several launches go through every label belongs to one; of a tile that a chunk ends in the
+/// other columns are the next one's.
+TEST(CpuForward, LabelsOfAChunk) {
+  Problem p(Type::F32, {90, 1000, 40}, softcap, 16);
+  p.labels.set(0, 0, 299);
+  p.labels.set(1, 0, 300);
+  p.labels.set(2, 0, 511);
+  p.labels.set(3, 0, 999);
+  p.labels.set(4, 0, 1000);
+  p.labels.set(5, 0, -1);
+  Matrix all = nothingPicked(p);
+  for (auto [origin, classes] : {std::pair<int64_t, int64_t>{300, 700}, {0, 300}}) {
+    SCOPED_TRACE(origin);
+    Matrix c(p.type, classes, p.d), bias = line(Type::F32, classes), out = nothingPicked(p);
+    c.fill([&, first = origin](int64_t j, int64_t k) { return p.c.get(first + j, k); });
+    bias.fill([&, first = origin](int64_t j, int64_t) { return p.bias.get(first + j); });
+    Matrix states(Type::F32, 4 * p.padded(), 1, p.padded(), 1);
+    for (Matrix *target : {&out, &all}) {
+      Call call{{{"e", &p.e},
+                 {"rows", &p.rows},
+                 {"c", &c},
+                 {"labels", &p.labels},
+                 {"bias", &bias},
+                 {"label_logit", target},
+                 {"partial", &states}},
+                {{"param", p.param}},
+                {{"tokens", p.n}, {"vocab", classes}, {"hidden", p.d}, {"splits", 2}},
+                {{"vocab", origin}}};
+      run(kernelFor("lse_forward", p.type, p.transform.text), call);
+    }
+    expectPicked(p, out, origin, classes);
+  }
+  expectPicked(p, all, 0, p.v);
 }
 
 TEST(CpuForward, OtherTileSizes) {

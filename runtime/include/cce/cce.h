@@ -214,9 +214,9 @@ typedef struct cce_problem {
    * because of their strides; cce_plan_describe says so. */
   uint64_t saved_logits_limit;
   /* Not 0: the plan is for cce_loss_and_gradients, and has the kernels that take the tokens in
-   * chunks, where that is possible. 0 (default): that call works too, as a forward and a backward,
-   * and cce_plan_describe says that chunks were not asked for. cce_forward and cce_backward do the
-   * same with either. */
+   * chunks, or keep logits in dc, where that is possible. 0 (default): that call works too, as a
+   * forward and a backward, and cce_plan_describe says that chunks were not asked for. cce_forward
+   * and cce_backward do the same with either. */
   int32_t one_call;
 } cce_problem;
 
@@ -238,6 +238,9 @@ CCE_API size_t cce_plan_backward_workspace(const cce_plan *plan);
 /* The same for cce_loss_and_gradients: at most cce_problem::workspace_limit, or what cce_forward
  * needs and 4 bytes a token if that is more. */
 CCE_API size_t cce_plan_gradients_workspace(const cce_plan *plan);
+/* Of how many classes, the first ones, cce_loss_and_gradients keeps the logits in dc from its
+ * forward to its backward, if dc is wanted; 0: of none, or the tokens come in chunks. */
+CCE_API int64_t cce_plan_classes_saved_in_dc(const cce_plan *plan);
 
 /* Bytes of device memory, 256-byte aligned, that carry what the filter has found from
  * cce_forward to cce_backward; 0 if this plan has no filtered path. */
@@ -343,11 +346,18 @@ CCE_API cce_status cce_backward(cce_plan *plan, const cce_backward_args *args, v
  * often as there are chunks. A chunk of n tokens takes about 2 n x vocab bytes of the workspace.
  *
  * The call is a forward and a backward, as those functions would run them, without one_call, on
- * the CPU, where dbias is wanted, with a transform or with bias and softcap together, where E or
- * C have to be copied because of their strides, and where workspace_limit has no room for all
- * tokens or for chunks of 512 of them; for more than one chunk hidden has to be a multiple of 64
- * and rows of dc have to be multiples of 16 bytes apart. cce_plan_describe tells which it is and
- * why. */
+ * the CPU, where dbias is wanted and there would be chunks, with a transform or with bias and
+ * softcap together, where E or C have to be copied because of their strides, and where
+ * workspace_limit has no room for all tokens or for chunks of 512 of them; for more than one
+ * chunk hidden has to be a multiple of 64 and rows of dc have to be multiples of 16 bytes apart.
+ *
+ * Of a forward and a backward in one call with one_call the forward keeps logits in dc, which
+ * takes no memory: those of the first S classes, in 16 bits each, in the rows of the other
+ * classes, which the backward writes last, S = about vocab * hidden / (hidden + tokens). The
+ * backward then computes only the logits of the other classes again. Chunks may be possible,
+ * too, and expected to take longer. No logits are kept where dc is not wanted or its rows are
+ * not contiguous, with filter_eps > 0, and where one call is a forward and a backward for one
+ * of the reasons above other than memory. cce_plan_describe tells which it is and why. */
 typedef struct cce_gradients_args {
   size_t struct_size;     /* sizeof(cce_gradients_args) */
   const void *e;          /* tokens x hidden, problem.dtype */
@@ -373,7 +383,7 @@ typedef struct cce_gradients_args {
 CCE_API void cce_gradients_args_init(cce_gradients_args *args);
 /* Errors as those of cce_forward and cce_backward, named by the members of args. With
  * check_labels a bad label is reported after all has been enqueued, and the gradients are then
- * those of the other tokens or have not been written. */
+ * those of the other tokens. */
 CCE_API cce_status cce_loss_and_gradients(cce_plan *plan, const cce_gradients_args *args,
                                           void *stream);
 

@@ -148,6 +148,8 @@ public:
     return forwardWorkspace() > backwardWorkspace() ? forwardWorkspace() : backwardWorkspace();
   }
   size_t gradientsWorkspace() const { return cce_plan_gradients_workspace(get()); }
+  /// How many classes lossAndGradients() need not compute twice because their logits stay in dC.
+  int64_t classesSavedInDc() const { return cce_plan_classes_saved_in_dc(get()); }
   /// Of the memory for filter_state; 0: none is needed.
   size_t filterState() const { return cce_plan_filter_state(get()); }
   /// Of the memory for saved_logits; 0: none is needed.
