@@ -239,8 +239,8 @@ static LogicalResult verifyHalves(OpT op) {
   bool hasHalf = isa<OperandType>(element) ||
                  (element.isIntOrFloat() && element.getIntOrFloatBitWidth() == 16);
   Type rest = lower.getElementType();
-  if (!hasHalf || (!rest.isInteger(16) && !rest.isInteger(4)))
-    return op.emitOpError("expected upper halves in elements of 16 bits and lower ones in i16 or i4, got ")
+  if (!hasHalf || (!rest.isInteger(8) && !rest.isInteger(4)))
+    return op.emitOpError("expected upper halves in elements of 16 bits and lower ones in i8 or i4, got ")
            << upper << " and " << lower;
   return success();
 }

@@ -398,23 +398,23 @@ def Cce_StoreOp : Cce_Op<"store"> {
 def Cce_LoadHalvesOp : Cce_Op<"load_halves", [AttrSizedOperandSegments, DeclareOpInterfaceMethods<InferTypeOpInterface>]> {
   let summary = "reads a tile of f32 whose halves lie in two buffers";
   let description = [{
-    The upper 16 bits of every element come from one buffer and those below from the other: so a sum can be
-    kept in f32 between two kernels where there is only room for 16 bits, and memory for as many more; or, with
-    4 bits in the other buffer, two elements a byte, rounded to 20 bits: the 12 that are missing are zero.
+    The upper 16 bits of every element come from one buffer and those below from the other, which has 8 of them, or 4,
+    two elements a byte: so a sum can be kept in 24 or 20 bits between two kernels where there is only room for 16,
+    and memory for a little more. The bits that are missing are zero.
     With `if %condition` memory is not touched when the condition is false, and the tile is zero.
 
     Where in a row of the tile its halves lie is the target's choice. They mean nothing to other
     ops, and only `cce.store_halves` to the same two buffers, in a kernel of the same configuration, makes them.
 
     C1. both buffers span the same two axes, and there is a coordinate for each.
-    C2. the elements of the lower halves are i16 or i4, those of the upper ones have 16 bits.
+    C2. the elements of the lower halves are i8 or i4, those of the upper ones have 16 bits.
 
     Example:
     ```mlir
-    cce.kernel @widen(%upper: !cce.buffer<tokens x hidden x bf16>, %lower: !cce.buffer<tokens x hidden x i16>,
+    cce.kernel @widen(%upper: !cce.buffer<tokens x hidden x bf16>, %lower: !cce.buffer<tokens x hidden x i8>,
                       %y: !cce.buffer<tokens x hidden x f32>) {
       cce.parallel %i, %d over tokens, hidden {
-        %t = cce.load_halves %upper, %lower[%i, %d] : !cce.buffer<tokens x hidden x bf16>, !cce.buffer<tokens x hidden x i16>
+        %t = cce.load_halves %upper, %lower[%i, %d] : !cce.buffer<tokens x hidden x bf16>, !cce.buffer<tokens x hidden x i8>
         cce.store %t, %y[%i, %d] : !cce.tile<tokens x hidden x f32>, !cce.buffer<tokens x hidden x f32>
       }
     }
@@ -431,22 +431,22 @@ def Cce_LoadHalvesOp : Cce_Op<"load_halves", [AttrSizedOperandSegments, DeclareO
 def Cce_StoreHalvesOp : Cce_Op<"store_halves"> {
   let summary = "writes a tile of f32 in halves to two buffers";
   let description = [{
-    What `cce.load_halves` reads. With lower halves of i16 nothing is rounded. With those of i4, elements are rounded
-    to the nearest number whose lower 12 bits are zero, of two that are as near to the one of larger magnitude; what is
-    larger than all such numbers becomes infinite, and NaN stays NaN. Of a row that a list does not name neither half is
-    kept, and elements beyond the extents have no halves.
+    What `cce.load_halves` reads. Elements are rounded to the nearest number whose lower 8 bits are zero, or with lower halves of
+    i4 the lower 12, of two that are as near to the one of larger magnitude; what is larger than all such numbers becomes
+    infinite, and NaN stays NaN. Of a row that a list does not name neither half is kept, and elements beyond the extents
+    have no halves.
 
     C1. both buffers span the axes of the tile, in the same order, and there is a coordinate for each.
-    C2. the elements of the lower halves are i16 or i4, those of the upper ones have 16 bits.
+    C2. the elements of the lower halves are i8 or i4, those of the upper ones have 16 bits.
     C3. the tile holds f32.
 
     Example:
     ```mlir
-    cce.kernel @split(%x: !cce.buffer<tokens x hidden x f32>, %upper: !cce.buffer<tokens x hidden x bf16>,
-                      %lower: !cce.buffer<tokens x hidden x i16>) {
+    cce.kernel @round_to_24_bits(%x: !cce.buffer<tokens x hidden x f32>, %upper: !cce.buffer<tokens x hidden x bf16>,
+                                 %lower: !cce.buffer<tokens x hidden x i8>) {
       cce.parallel %i, %d over tokens, hidden {
         %t = cce.load %x[%i, %d] : !cce.buffer<tokens x hidden x f32>
-        cce.store_halves %t, %upper, %lower[%i, %d] : !cce.tile<tokens x hidden x f32>, !cce.buffer<tokens x hidden x bf16>, !cce.buffer<tokens x hidden x i16>
+        cce.store_halves %t, %upper, %lower[%i, %d] : !cce.tile<tokens x hidden x f32>, !cce.buffer<tokens x hidden x bf16>, !cce.buffer<tokens x hidden x i8>
       }
     }
     cce.kernel @round_to_20_bits(%x: !cce.buffer<vocab x hidden x f32>, %upper: !cce.buffer<vocab x hidden x bf16>,

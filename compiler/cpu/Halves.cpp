@@ -32,8 +32,9 @@ struct Words {
 };
 } // namespace
 
-static bool isQuarter(Value lower) {
-  return cast<BufferType>(lower.getType()).getElementType().isInteger(4);
+/// 8 or 4.
+static int64_t bitsOf(Value lower) {
+  return cast<BufferType>(lower.getType()).getElementType().getIntOrFloatBitWidth();
 }
 
 KernelLowering::HalvesRow KernelLowering::halvesRow(Value upper, Value lower, Value row) {
@@ -69,13 +70,13 @@ void KernelLowering::stageHalves(LoadHalvesOp load, Span rows, Value firstRow, S
         Value column = e.add(columns.start, c);
         Value high = words.load(i16, memory.base, e.add(row.upper, e.mul(column, memory.stride1)));
         Value index = e.add(row.lower, e.mul(column, strides[lower][1])), low;
-        if (isQuarter(lower)) {
+        if (bitsOf(lower) == 4) {
           auto [byte, shift] = words.placeOf(index);
           low = words.andi(words.shr(words.load(i8, pointers[lower], byte), shift), e.i32(15));
-          low = words.shl(low, e.i32(12));
         } else {
-          low = words.load(i16, pointers[lower], index);
+          low = words.load(i8, pointers[lower], index);
         }
+        low = words.shl(low, e.i32(16 - bitsOf(lower)));
         Value bits = words.ori(words.shl(high, e.i32(16)), low);
         e.store(arith::BitcastOp::create(e, f32, bits), e.at(f32, target, c));
       });
@@ -101,17 +102,18 @@ void KernelLowering::storeHalves(StoreHalvesOp store, Position &at, Span columns
       Value value = e.load(f32, e.at(f32, rowBuffer, c)), column = e.add(columns.start, c);
       Value bits = arith::BitcastOp::create(e, i32, value);
       Value index = e.add(row.lower, e.mul(column, strides[lower][1]));
-      if (isQuarter(lower)) {
-        // What a carry makes of the largest numbers is infinity; of a NaN it could make zero.
-        constexpr int64_t halfStep = 0x800, quietNan = 0x7FC00000;
-        Value isNan = arith::CmpFOp::create(e, arith::CmpFPredicate::UNO, value, value);
-        bits = e.select(isNan, e.i32(quietNan), arith::AddIOp::create(e, bits, e.i32(halfStep)));
+      // What a carry makes of the largest numbers is infinity; of a NaN it could make zero.
+      const int64_t halfStep = int64_t(1) << (15 - bitsOf(lower)), quietNan = 0x7FC00000;
+      Value isNan = arith::CmpFOp::create(e, arith::CmpFPredicate::UNO, value, value);
+      bits = e.select(isNan, e.i32(quietNan), arith::AddIOp::create(e, bits, e.i32(halfStep)));
+      Value rest = words.shr(bits, e.i32(16 - bitsOf(lower)));
+      if (bitsOf(lower) == 4) {
         auto [byte, shift] = words.placeOf(index);
-        Value rest = words.shl(words.andi(words.shr(bits, e.i32(12)), e.i32(15)), shift);
+        Value part = words.shl(words.andi(rest, e.i32(15)), shift);
         Value others = words.andi(words.load(i8, pointers[lower], byte), words.shr(e.i32(0xF0), shift));
-        words.store(words.ori(others, rest), i8, pointers[lower], byte);
+        words.store(words.ori(others, part), i8, pointers[lower], byte);
       } else {
-        words.store(bits, i16, pointers[lower], index);
+        words.store(rest, i8, pointers[lower], index);
       }
       words.store(words.shr(bits, e.i32(16)), i16, memory.base,
                   e.add(row.upper, e.mul(column, memory.stride1)));

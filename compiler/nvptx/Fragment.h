@@ -37,7 +37,7 @@ public:
   /// Starts a row of tiles, the `group`-th; `warpRow` is the first row of the warp.
   void setRows(Value group, Value warpRow, Value lane);
   /// Starts a tile. Values known per row stay.
-  void setColumn(Value tileColumn, Value lane);
+  void setColumn(Value tileColumn);
   void setAccumulator(ArrayRef<Value> registers) { accumulator.assign(registers.begin(), registers.end()); }
 
   /// Loads what the element-wise part reads once per row, before the product, to hide the latency.
@@ -65,6 +65,10 @@ public:
   int groups() const { return product.tileN / 8; }
 
 private:
+  /// Computes rows[0] and rows[1], or the thread's column, of the lane.
+  void findRows(Value here);
+  void findColumn(Value here);
+
   using Key = std::tuple<void *, int, int, int>;
   Key keyOf(Value tile, FragmentPosition position);
   Value compute(Value tile, FragmentPosition position);
@@ -86,30 +90,34 @@ private:
   /// Whether the tile exists in all its columns and the matrix is aligned to so many bytes.
   Value isWhole(Value matrix, int64_t unit);
 
-  /// Halves of four groups of columns lie in the order in which threads hold them: a piece of 16 bytes a
+  /// Upper halves of four groups of columns lie in the order in which threads hold them: a piece of 16 bytes a
   /// thread, and four neighbours fill two sectors. Only where the tile of the upper halves is whole: in
-  /// a matrix of the caller's it need not be, and every element then has its own place. Where lower halves have
-  /// 4 bits, rows are whole panels, and the pieces of one panel are 8 bytes a thread, a sector for four.
+  /// a matrix of the caller's it need not be, and every element then has its own place. Of lower halves a thread
+  /// has one piece in a panel: of 8 bits 16 bytes, of 4 bits 8 bytes, a sector for four neighbours.
   static constexpr int groupsPerPiece = 4;
   struct HalfRows {
     Value upper[2], lower[2]; ///< their starts
     Value exists[2];          ///< whether there is a row of upper halves; null if always
-    Value place;              ///< index of the thread's first piece
+    Value piece;              ///< which of four neighbours the thread is
+    Value place;              ///< index of its first piece of upper halves
   };
   HalfRows halfRows();
-  Value inHalves(Value row, Value first, int64_t columns);
-  /// Where the thread's lower halves of the panel at this group are, of 4 bits each.
-  Value inQuarters(const HalfRows &halves, int half, int panel);
+  /// How many bytes so many elements of these bits take.
+  Value inBytes(Value elements, int64_t bits);
+  /// Where upper halves are, so many columns behind the first.
+  Value inUpper(Value row, Value first, int64_t columns);
+  /// Where the thread's lower halves of the panel at this group are.
+  Value inLower(const HalfRows &halves, int half, int panel);
   /// Whether upper halves lie in pieces.
   Value inPieces();
   /// Whether the columns of the panel exist, and the row; null if both always do.
   Value panelExists(const HalfRows &halves, int half, int panel);
   /// Whether what exists of upper halves is to be read.
   Value wantsHalves(Value exists);
-  /// The bits of an f32, in halves that lack 12 of them rounded to those that remain.
+  /// The bits of an f32 so that those that both halves have are rounded; the others are to be left out.
   Value bitsOf(Value value);
-  /// Loads the panel that starts at this group, if there is one.
-  void loadHalves(int panel);
+  /// Loads the panel that starts at this group.
+  void loadHalves(const HalfRows &halves, int panel);
   /// Makes tile values of what was loaded.
   void joinHalves(int panel);
   /// Upper halves of a piece, where they lie element by element.
@@ -121,17 +129,17 @@ private:
   PtxBuilder &b;
   KernelArguments &arguments;
   const ProductKernel &product;
-  Value group, warpRow;
+  Value group, warpRow, lane;
   /// Of half 0 and half 1, and, within a panel, those that the lane stores when staged.
   Value rows[2 + StagedStore::rowsPerLane];
   std::optional<StagedStore> staged;
   /// The first of the tile, and the thread's of group 0 and pair 0.
   Value tileColumn, column;
-  /// Words of halves, by the first group of the piece and half.
-  struct Piece {
+  /// Words of halves, by the first group of the panel and half.
+  struct Panel {
     SmallVector<Value> upper, lower;
   };
-  std::map<std::pair<int, int>, Piece> pieces;
+  std::map<std::pair<int, int>, Panel> panels;
   SmallVector<Value> accumulator;
   std::map<Key, Value> rowValues, tileValues;
   /// Four of each store and half, so that additions need not wait for each other.

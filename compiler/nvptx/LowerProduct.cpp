@@ -593,7 +593,7 @@ void ProductLowering::emitConsumer() {
     auto final = b.loop(
         item.nBegin, item.nEnd, b.c32(1), state, [&](Value n, ValueRange outer) {
           Value tileColumn = b.mul(n, product.tileN);
-          fragment.setColumn(tileColumn, lane);
+          fragment.setColumn(tileColumn);
           fragment.prefetchHalves();
           auto loop = b.loop(b.c32(0), item.kBlocks, b.c32(1), {outer[0], outer[1], tensorCores.zeros()},
                              [&](Value block, ValueRange inner) -> SmallVector<Value> {

@@ -23,9 +23,11 @@ bool mlir::cce::isReadBack(StoreOp store) {
   });
 }
 
-bool ProductKernel::hasQuarters() const {
-  return lowerHalves && cast<BufferType>(lowerHalves.getType()).getElementType().isInteger(4);
+int64_t ProductKernel::lowerBits() const {
+  return cast<BufferType>(lowerHalves.getType()).getElementType().getIntOrFloatBitWidth();
 }
+
+bool ProductKernel::hasWholePanels() const { return lowerHalves && !isTokens(mAxis); }
 
 bool ProductKernel::stagesStores() const {
   if (reduce)
@@ -51,7 +53,7 @@ static LogicalResult findHalves(Block *block, ProductKernel &product, OpT &found
              << product.mAxis.getValue() << "' and '" << product.nAxis.getValue() << "'";
     bool isQuarter = op.getLower().getType().getElementType().isInteger(4);
     if (isTokens(product.mAxis) == isQuarter)
-      return op.emitOpError("expected lower halves of i16 where rows are 'tokens', and of i4 where they are "
+      return op.emitOpError("expected lower halves of i8 where rows are 'tokens', and of i4 where they are "
                             "not, on sm_90a");
     if (lower.getDefiningOp<GatherOp>() || (isQuarter && upper.getDefiningOp<GatherOp>()))
       return op.emitOpError(isQuarter ? "expected halves that no list gathers where the lower ones are of "

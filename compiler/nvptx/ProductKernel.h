@@ -49,8 +49,10 @@ struct ProductKernel {
   int64_t cluster; ///< blocks that share the tiles of the second operand
   Type elementType; ///< of both operands
 
-  /// Whether the lower halves have 4 bits.
-  bool hasQuarters() const;
+  /// Bits of an element of the lower halves.
+  int64_t lowerBits() const;
+  /// Whether rows of both halves are whole panels of 64 columns: where the sums are those of classes.
+  bool hasWholePanels() const;
   /// Whether results or codes of 16 bits go out through shared memory (StagedStore.h).
   bool stagesStores() const;
 

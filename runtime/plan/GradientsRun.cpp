@@ -174,7 +174,7 @@ Status Plan::chunkOfTokens(const ChunkCall &call, int64_t index, void *stream) c
     bindClasses(product, problem.c(args.c), nullptr, 0, problem.vocab);
     addMatrix(product, "de", problem.de(args.de));
     addMatrix(product, "dc", problem.dc(args.dc));
-    // Of the lower halves too the stride is one of elements: of 16 bits in those of dE and of 4 in
+    // Of the lower halves too the stride is one of elements: of 8 bits in those of dE and of 4 in
     // those of dC.
     product.matrix("g", codes, problem.dtype, padded, problem.vocab, chunks.stride)
         .scalarBuffer("alpha", weights.alpha, CCE_F32)

@@ -123,7 +123,7 @@ Chunks placeChunks(const Layout &layout, const Problem &problem, const LayoutInp
       {inputs.packC ? element : 0, std::min(chunks.size, classes), layout.packedStride});
   // Saved classes are a chunk of their own, in front of the others.
   const bool sums = chunks.count > 1 || first > 0;
-  const int64_t sumBytes = !sums ? 0 : inputs.sumInHalves ? 2 : 4;
+  const int64_t sumBytes = !sums ? 0 : inputs.sumInHalves ? 1 : 4;
   chunks.sum = allocator.take({sumBytes, layout.padded, layout.sumStride});
   chunks.g = allocator.take({element, layout.padded, chunks.gStride});
   chunks.end = allocator.end;

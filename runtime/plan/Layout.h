@@ -184,7 +184,7 @@ struct Layout {
   int64_t splits = 1;
   /// Elements between the rows of packed E and C.
   int64_t packedStride = 0;
-  /// Elements between the rows of the f32 sums of dE, or of their lower halves.
+  /// Elements between the rows of the f32 sums of dE, or of their lower halves of 8 bits.
   int64_t sumStride = 0;
 
   /// Used by both directions.

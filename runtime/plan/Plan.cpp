@@ -448,7 +448,7 @@ std::string Plan::describeInWords() const {
     out << layout.all.size << " classes, with "
         << megabytes(layout.padded * layout.all.gStride * dtypeSize(problem.dtype))
         << " for g and " << megabytes(layout.all.sum.bytes) << (sumInHalves() ? " beside dE" : "")
-        << " for f32 sums of dE";
+        << " for sums of dE";
   out << "\n";
   line("logit_grad", logitGrad);
   line("grad_embedding", gradEmbedding);

@@ -21,6 +21,8 @@ static constexpr double narrowFactor = 1.05;
 /// Memory, reads and writes together, and the part of the traffic that products do not hide.
 static constexpr double bytesPerSecond = 2.5e12;
 static constexpr double exposedTraffic = 0.5;
+/// 16 bits of an element lie in dE and 8 in the workspace.
+static constexpr double bytesOfSum = 3;
 
 /// Classes of a tile of the forward.
 static constexpr int64_t tileClasses = 256;
@@ -66,7 +68,7 @@ double fromSavedSeconds(int64_t tokens, int64_t classes) {
 double trafficSeconds(double bytes) { return bytes / bytesPerSecond * exposedTraffic; }
 
 double sumSeconds(int64_t rows, int64_t columns) {
-  return trafficSeconds(2.0 * sizeof(float) * double(rows) * double(columns));
+  return trafficSeconds(2 * bytesOfSum * double(rows) * double(columns));
 }
 
 int64_t embeddingTile(int64_t tokens, int64_t hidden, int64_t multiprocessors) {

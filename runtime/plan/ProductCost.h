@@ -53,8 +53,8 @@ double fromSavedSeconds(int64_t tokens, int64_t classes);
 /// Estimated seconds that so many bytes are read or written by kernels that are busy with a product anyway.
 double trafficSeconds(double bytes);
 
-/// Estimated seconds that it takes to read the f32 sums of a matrix and to write them again, as far
-/// as the kernel that does so is not busy with its product anyway.
+/// Estimated seconds that it takes to read the sums of a matrix, 24 bits each, and to write them again, as
+/// far as the kernel that does so is not busy with its product anyway.
 double sumSeconds(int64_t rows, int64_t columns);
 
 /// How wide grad_embedding's tiles of the hidden axis are best: those of 256 columns are the fastest for

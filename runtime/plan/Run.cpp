@@ -445,8 +445,8 @@ Status Plan::backwardChunk(const BackwardCall &call, const Tokens &tokens, const
       .scalarBuffer("alpha", at<void>(workspace, slices.alpha), CCE_F32)
       .vector("dbias", dbias ? dbias + first : nullptr, CCE_F32, classes);
   void *sum = at<void>(workspace, chunks.sum);
-  if (sumInHalves()) // as many bits as an element of dE
-    bindings.matrix("sum_lower", sum, problem.dtype, layout.padded, problem.hidden,
+  if (sumInHalves()) // 8 bits each
+    bindings.matrix("sum_lower", sum, CCE_DTYPE_NONE, layout.padded, problem.hidden,
                     layout.sumStride);
   else
     bindings.matrix("sum", sum, CCE_F32, layout.padded, problem.hidden, layout.sumStride);

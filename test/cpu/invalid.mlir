@@ -235,11 +235,11 @@ cce.kernel @halves_in_a_reduce(%u: !cce.buffer<tokens x vocab x bf16>, %l: !cce.
 
 // -----
 
-cce.kernel @gathered_lower_halves(%u: !cce.buffer<tokens x hidden x bf16>, %l: !cce.buffer<positions x hidden x i16>, %rows: !cce.buffer<tokens x i32>) {
-  %view = cce.gather %l[%rows] : !cce.buffer<positions x hidden x i16>, !cce.buffer<tokens x i32>
+cce.kernel @gathered_lower_halves(%u: !cce.buffer<tokens x hidden x bf16>, %l: !cce.buffer<positions x hidden x i8>, %rows: !cce.buffer<tokens x i32>) {
+  %view = cce.gather %l[%rows] : !cce.buffer<positions x hidden x i8>, !cce.buffer<tokens x i32>
   cce.parallel %i, %d over tokens, hidden {
     // expected-error @below {{'cce.load_halves' op expected halves outside of a cce.reduce, the lower ones in a kernel argument}}
-    %t = cce.load_halves %u, %view[%i, %d] : !cce.buffer<tokens x hidden x bf16>, !cce.buffer<tokens x hidden x i16>
-    cce.store_halves %t, %u, %view[%i, %d] : !cce.tile<tokens x hidden x f32>, !cce.buffer<tokens x hidden x bf16>, !cce.buffer<tokens x hidden x i16>
+    %t = cce.load_halves %u, %view[%i, %d] : !cce.buffer<tokens x hidden x bf16>, !cce.buffer<tokens x hidden x i8>
+    cce.store_halves %t, %u, %view[%i, %d] : !cce.tile<tokens x hidden x f32>, !cce.buffer<tokens x hidden x bf16>, !cce.buffer<tokens x hidden x i8>
   }
 }

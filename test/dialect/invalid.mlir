@@ -993,41 +993,41 @@ cce.kernel @config_cluster(%x: !cce.buffer<tokens x f32>)
 
 // -----
 
-cce.kernel @load_halves_c1(%u: !cce.buffer<tokens x hidden x bf16>, %l: !cce.buffer<tokens x vocab x i16>) {
+cce.kernel @load_halves_c1(%u: !cce.buffer<tokens x hidden x bf16>, %l: !cce.buffer<tokens x vocab x i8>) {
   cce.parallel %i, %d over tokens, hidden {
     // Halves over different axes.
-    // expected-error@+1 {{'cce.load_halves' op expected two buffers over the same two axes, got '!cce.buffer<tokens x hidden x bf16>' and '!cce.buffer<tokens x vocab x i16>'}}
-    %t = cce.load_halves %u, %l[%i, %d] : !cce.buffer<tokens x hidden x bf16>, !cce.buffer<tokens x vocab x i16>
+    // expected-error@+1 {{'cce.load_halves' op expected two buffers over the same two axes, got '!cce.buffer<tokens x hidden x bf16>' and '!cce.buffer<tokens x vocab x i8>'}}
+    %t = cce.load_halves %u, %l[%i, %d] : !cce.buffer<tokens x hidden x bf16>, !cce.buffer<tokens x vocab x i8>
   }
 }
 
 // -----
 
-cce.kernel @load_halves_c1_rank(%u: !cce.buffer<tokens x bf16>, %l: !cce.buffer<tokens x i16>) {
+cce.kernel @load_halves_c1_rank(%u: !cce.buffer<tokens x bf16>, %l: !cce.buffer<tokens x i8>) {
   cce.parallel %i, %d over tokens, hidden {
     // A row instead of a plane.
-    // expected-error@+1 {{'cce.load_halves' op expected two buffers over the same two axes, got '!cce.buffer<tokens x bf16>' and '!cce.buffer<tokens x i16>'}}
-    %t = cce.load_halves %u, %l[%i] : !cce.buffer<tokens x bf16>, !cce.buffer<tokens x i16>
+    // expected-error@+1 {{'cce.load_halves' op expected two buffers over the same two axes, got '!cce.buffer<tokens x bf16>' and '!cce.buffer<tokens x i8>'}}
+    %t = cce.load_halves %u, %l[%i] : !cce.buffer<tokens x bf16>, !cce.buffer<tokens x i8>
   }
 }
 
 // -----
 
-cce.kernel @load_halves_c1_coords(%u: !cce.buffer<tokens x hidden x bf16>, %l: !cce.buffer<tokens x hidden x i16>) {
+cce.kernel @load_halves_c1_coords(%u: !cce.buffer<tokens x hidden x bf16>, %l: !cce.buffer<tokens x hidden x i8>) {
   cce.parallel %i, %d over tokens, hidden {
     // Coordinates in another order.
     // expected-error@+1 {{'cce.load_halves' op expected a coordinate of axis 'tokens', got one of 'hidden'}}
-    %t = cce.load_halves %u, %l[%d, %i] : !cce.buffer<tokens x hidden x bf16>, !cce.buffer<tokens x hidden x i16>
+    %t = cce.load_halves %u, %l[%d, %i] : !cce.buffer<tokens x hidden x bf16>, !cce.buffer<tokens x hidden x i8>
   }
 }
 
 // -----
 
-cce.kernel @load_halves_c2(%u: !cce.buffer<tokens x hidden x f32>, %l: !cce.buffer<tokens x hidden x i16>) {
+cce.kernel @load_halves_c2(%u: !cce.buffer<tokens x hidden x f32>, %l: !cce.buffer<tokens x hidden x i8>) {
   cce.parallel %i, %d over tokens, hidden {
     // Upper halves in 32 bits.
-    // expected-error@+1 {{'cce.load_halves' op expected upper halves in elements of 16 bits and lower ones in i16 or i4, got '!cce.buffer<tokens x hidden x f32>' and '!cce.buffer<tokens x hidden x i16>'}}
-    %t = cce.load_halves %u, %l[%i, %d] : !cce.buffer<tokens x hidden x f32>, !cce.buffer<tokens x hidden x i16>
+    // expected-error@+1 {{'cce.load_halves' op expected upper halves in elements of 16 bits and lower ones in i8 or i4, got '!cce.buffer<tokens x hidden x f32>' and '!cce.buffer<tokens x hidden x i8>'}}
+    %t = cce.load_halves %u, %l[%i, %d] : !cce.buffer<tokens x hidden x f32>, !cce.buffer<tokens x hidden x i8>
   }
 }
 
@@ -1036,51 +1036,51 @@ cce.kernel @load_halves_c2(%u: !cce.buffer<tokens x hidden x f32>, %l: !cce.buff
 cce.kernel @load_halves_c2_lower(%u: !cce.buffer<tokens x hidden x bf16>, %l: !cce.buffer<tokens x hidden x bf16>) {
   cce.parallel %i, %d over tokens, hidden {
     // Lower halves that look like numbers.
-    // expected-error@+1 {{'cce.load_halves' op expected upper halves in elements of 16 bits and lower ones in i16 or i4, got '!cce.buffer<tokens x hidden x bf16>' and '!cce.buffer<tokens x hidden x bf16>'}}
+    // expected-error@+1 {{'cce.load_halves' op expected upper halves in elements of 16 bits and lower ones in i8 or i4, got '!cce.buffer<tokens x hidden x bf16>' and '!cce.buffer<tokens x hidden x bf16>'}}
     %t = cce.load_halves %u, %l[%i, %d] : !cce.buffer<tokens x hidden x bf16>, !cce.buffer<tokens x hidden x bf16>
   }
 }
 
 // -----
 
-cce.kernel @store_halves_c1(%u: !cce.buffer<tokens x hidden x bf16>, %l: !cce.buffer<tokens x vocab x i16>) {
+cce.kernel @store_halves_c1(%u: !cce.buffer<tokens x hidden x bf16>, %l: !cce.buffer<tokens x vocab x i8>) {
   cce.parallel %i, %d over tokens, hidden {
     %z = cce.zero : !cce.tile<tokens x hidden x f32>
     // Halves over different axes.
-    // expected-error@+1 {{'cce.store_halves' op expected two buffers over the same two axes, got '!cce.buffer<tokens x hidden x bf16>' and '!cce.buffer<tokens x vocab x i16>'}}
-    cce.store_halves %z, %u, %l[%i, %d] : !cce.tile<tokens x hidden x f32>, !cce.buffer<tokens x hidden x bf16>, !cce.buffer<tokens x vocab x i16>
+    // expected-error@+1 {{'cce.store_halves' op expected two buffers over the same two axes, got '!cce.buffer<tokens x hidden x bf16>' and '!cce.buffer<tokens x vocab x i8>'}}
+    cce.store_halves %z, %u, %l[%i, %d] : !cce.tile<tokens x hidden x f32>, !cce.buffer<tokens x hidden x bf16>, !cce.buffer<tokens x vocab x i8>
   }
 }
 
 // -----
 
-cce.kernel @store_halves_c1_tile(%u: !cce.buffer<tokens x hidden x bf16>, %l: !cce.buffer<tokens x hidden x i16>) {
+cce.kernel @store_halves_c1_tile(%u: !cce.buffer<tokens x hidden x bf16>, %l: !cce.buffer<tokens x hidden x i8>) {
   cce.parallel %i, %d over tokens, hidden {
     %z = cce.zero : !cce.tile<hidden x f32>
     // A tile that lacks an axis.
     // expected-error@+1 {{'cce.store_halves' op expected the tile to span the axes of '!cce.buffer<tokens x hidden x bf16>', got '!cce.tile<hidden x f32>'}}
-    cce.store_halves %z, %u, %l[%i, %d] : !cce.tile<hidden x f32>, !cce.buffer<tokens x hidden x bf16>, !cce.buffer<tokens x hidden x i16>
+    cce.store_halves %z, %u, %l[%i, %d] : !cce.tile<hidden x f32>, !cce.buffer<tokens x hidden x bf16>, !cce.buffer<tokens x hidden x i8>
   }
 }
 
 // -----
 
-cce.kernel @store_halves_c2(%u: !cce.buffer<tokens x hidden x bf16>, %l: !cce.buffer<tokens x hidden x i32>) {
+cce.kernel @store_halves_c2(%u: !cce.buffer<tokens x hidden x bf16>, %l: !cce.buffer<tokens x hidden x i16>) {
   cce.parallel %i, %d over tokens, hidden {
     %z = cce.zero : !cce.tile<tokens x hidden x f32>
-    // Lower halves in 32 bits.
-    // expected-error@+1 {{'cce.store_halves' op expected upper halves in elements of 16 bits and lower ones in i16 or i4, got '!cce.buffer<tokens x hidden x bf16>' and '!cce.buffer<tokens x hidden x i32>'}}
-    cce.store_halves %z, %u, %l[%i, %d] : !cce.tile<tokens x hidden x f32>, !cce.buffer<tokens x hidden x bf16>, !cce.buffer<tokens x hidden x i32>
+    // Lower halves in 16 bits.
+    // expected-error@+1 {{'cce.store_halves' op expected upper halves in elements of 16 bits and lower ones in i8 or i4, got '!cce.buffer<tokens x hidden x bf16>' and '!cce.buffer<tokens x hidden x i16>'}}
+    cce.store_halves %z, %u, %l[%i, %d] : !cce.tile<tokens x hidden x f32>, !cce.buffer<tokens x hidden x bf16>, !cce.buffer<tokens x hidden x i16>
   }
 }
 
 // -----
 
-cce.kernel @store_halves_c3(%u: !cce.buffer<tokens x hidden x bf16>, %l: !cce.buffer<tokens x hidden x i16>, %x: !cce.buffer<tokens x hidden x i32>) {
+cce.kernel @store_halves_c3(%u: !cce.buffer<tokens x hidden x bf16>, %l: !cce.buffer<tokens x hidden x i8>, %x: !cce.buffer<tokens x hidden x i32>) {
   cce.parallel %i, %d over tokens, hidden {
     %z = cce.load %x[%i, %d] : !cce.buffer<tokens x hidden x i32>
     // A tile of integers.
     // expected-error@+1 {{'cce.store_halves' op expected a tile of f32, got '!cce.tile<tokens x hidden x i32>'}}
-    cce.store_halves %z, %u, %l[%i, %d] : !cce.tile<tokens x hidden x i32>, !cce.buffer<tokens x hidden x bf16>, !cce.buffer<tokens x hidden x i16>
+    cce.store_halves %z, %u, %l[%i, %d] : !cce.tile<tokens x hidden x i32>, !cce.buffer<tokens x hidden x bf16>, !cce.buffer<tokens x hidden x i8>
   }
 }

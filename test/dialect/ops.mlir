@@ -40,17 +40,17 @@ cce.kernel @memory(%x: !cce.buffer<positions x hidden x bf16>, %rows: !cce.buffe
   }
 }
 
-// An f32 in two buffers of 16 bits: together they have one coordinate for each axis.
+// An f32 in two buffers, of 16 and of 8 bits: together they have one coordinate for each axis.
 // CHECK-LABEL: cce.kernel @halves(
 // CHECK: %[[VIEW:.*]] = cce.gather %de[%rows]
-// CHECK: %[[T:.*]] = cce.load_halves %[[VIEW]], %low[%[[I:.*]], %[[D:.*]]] if %wanted : <tokens x hidden x !cce.operand>, <tokens x hidden x i16>
-// CHECK: cce.store_halves %[[T]], %[[VIEW]], %low[%[[I]], %[[D]]] : <tokens x hidden x f32>, <tokens x hidden x !cce.operand>, <tokens x hidden x i16>
+// CHECK: %[[T:.*]] = cce.load_halves %[[VIEW]], %low[%[[I:.*]], %[[D:.*]]] if %wanted : <tokens x hidden x !cce.operand>, <tokens x hidden x i8>
+// CHECK: cce.store_halves %[[T]], %[[VIEW]], %low[%[[I]], %[[D]]] : <tokens x hidden x f32>, <tokens x hidden x !cce.operand>, <tokens x hidden x i8>
 cce.kernel @halves(%de: !cce.buffer<positions x hidden x !cce.operand>, %rows: !cce.buffer<tokens x i32>, %wanted: i1,
-                   %low: !cce.buffer<tokens x hidden x i16>) {
+                   %low: !cce.buffer<tokens x hidden x i8>) {
   %view = cce.gather %de[%rows] : !cce.buffer<positions x hidden x !cce.operand>, !cce.buffer<tokens x i32>
   cce.parallel %i, %d over tokens, hidden {
-    %t = cce.load_halves %view, %low[%i, %d] if %wanted : !cce.buffer<tokens x hidden x !cce.operand>, !cce.buffer<tokens x hidden x i16>
-    cce.store_halves %t, %view, %low[%i, %d] : !cce.tile<tokens x hidden x f32>, !cce.buffer<tokens x hidden x !cce.operand>, !cce.buffer<tokens x hidden x i16>
+    %t = cce.load_halves %view, %low[%i, %d] if %wanted : !cce.buffer<tokens x hidden x !cce.operand>, !cce.buffer<tokens x hidden x i8>
+    cce.store_halves %t, %view, %low[%i, %d] : !cce.tile<tokens x hidden x f32>, !cce.buffer<tokens x hidden x !cce.operand>, !cce.buffer<tokens x hidden x i8>
   }
 }
 

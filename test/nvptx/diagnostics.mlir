@@ -721,29 +721,29 @@ cce.kernel @list_of_rows(%a: !cce.buffer<tokens x hidden x bf16>, %b: !cce.buffe
 // -----
 
 // Halves have places that only the threads know which hold the elements, so there is one pair of buffers.
-cce.kernel @two_pairs(%g: !cce.buffer<tokens x vocab x bf16>, %c: !cce.buffer<vocab x hidden x bf16>, %u: !cce.buffer<tokens x hidden x bf16>, %l: !cce.buffer<tokens x hidden x i16>,
+cce.kernel @two_pairs(%g: !cce.buffer<tokens x vocab x bf16>, %c: !cce.buffer<vocab x hidden x bf16>, %u: !cce.buffer<tokens x hidden x bf16>, %l: !cce.buffer<tokens x hidden x i8>,
                       %other: !cce.buffer<tokens x hidden x bf16>) {
   cce.parallel %i, %d over tokens, hidden {
     %t = cce.matmul %g[%i], %c[%d] : !cce.buffer<tokens x vocab x bf16>, !cce.buffer<vocab x hidden x bf16> -> !cce.tile<tokens x hidden x f32>
-    %s = cce.load_halves %u, %l[%i, %d] : !cce.buffer<tokens x hidden x bf16>, !cce.buffer<tokens x hidden x i16>
+    %s = cce.load_halves %u, %l[%i, %d] : !cce.buffer<tokens x hidden x bf16>, !cce.buffer<tokens x hidden x i8>
     %r = cce.map %t, %s : !cce.tile<tokens x hidden x f32>, !cce.tile<tokens x hidden x f32> -> !cce.tile<tokens x hidden x f32> {
     ^bb0(%a: f32, %b: f32):
       %x = arith.addf %a, %b : f32
       cce.yield %x : f32
     }
     // expected-error@+1 {{'cce.store_halves' op expected one pair of halves per kernel, not beside a reduction, on sm_90a}}
-    cce.store_halves %r, %other, %l[%i, %d] : !cce.tile<tokens x hidden x f32>, !cce.buffer<tokens x hidden x bf16>, !cce.buffer<tokens x hidden x i16>
+    cce.store_halves %r, %other, %l[%i, %d] : !cce.tile<tokens x hidden x f32>, !cce.buffer<tokens x hidden x bf16>, !cce.buffer<tokens x hidden x i8>
   }
 }
 
 // -----
 
 // The last kernel of a sum writes over the upper halves, and nowhere else.
-cce.kernel @elsewhere(%g: !cce.buffer<tokens x vocab x bf16>, %c: !cce.buffer<vocab x hidden x bf16>, %u: !cce.buffer<tokens x hidden x bf16>, %l: !cce.buffer<tokens x hidden x i16>,
+cce.kernel @elsewhere(%g: !cce.buffer<tokens x vocab x bf16>, %c: !cce.buffer<vocab x hidden x bf16>, %u: !cce.buffer<tokens x hidden x bf16>, %l: !cce.buffer<tokens x hidden x i8>,
                       %other: !cce.buffer<tokens x hidden x bf16>) {
   cce.parallel %i, %d over tokens, hidden {
     %t = cce.matmul %g[%i], %c[%d] : !cce.buffer<tokens x vocab x bf16>, !cce.buffer<vocab x hidden x bf16> -> !cce.tile<tokens x hidden x f32>
-    %s = cce.load_halves %u, %l[%i, %d] : !cce.buffer<tokens x hidden x bf16>, !cce.buffer<tokens x hidden x i16>
+    %s = cce.load_halves %u, %l[%i, %d] : !cce.buffer<tokens x hidden x bf16>, !cce.buffer<tokens x hidden x i8>
     %r = cce.map %t, %s : !cce.tile<tokens x hidden x f32>, !cce.tile<tokens x hidden x f32> -> !cce.tile<tokens x hidden x f32> {
     ^bb0(%a: f32, %b: f32):
       %x = arith.addf %a, %b : f32
@@ -757,13 +757,13 @@ cce.kernel @elsewhere(%g: !cce.buffer<tokens x vocab x bf16>, %c: !cce.buffer<vo
 // -----
 
 // The workspace has a row for every token.
-cce.kernel @gathered_lower(%g: !cce.buffer<tokens x vocab x bf16>, %c: !cce.buffer<vocab x hidden x bf16>, %u: !cce.buffer<tokens x hidden x bf16>, %l: !cce.buffer<positions x hidden x i16>,
+cce.kernel @gathered_lower(%g: !cce.buffer<tokens x vocab x bf16>, %c: !cce.buffer<vocab x hidden x bf16>, %u: !cce.buffer<tokens x hidden x bf16>, %l: !cce.buffer<positions x hidden x i8>,
                            %rows: !cce.buffer<tokens x i32>) {
-  %view = cce.gather %l[%rows] : !cce.buffer<positions x hidden x i16>, !cce.buffer<tokens x i32>
+  %view = cce.gather %l[%rows] : !cce.buffer<positions x hidden x i8>, !cce.buffer<tokens x i32>
   cce.parallel %i, %d over tokens, hidden {
     %t = cce.matmul %g[%i], %c[%d] : !cce.buffer<tokens x vocab x bf16>, !cce.buffer<vocab x hidden x bf16> -> !cce.tile<tokens x hidden x f32>
     // expected-error@+1 {{'cce.store_halves' op expected lower halves that no list gathers on sm_90a}}
-    cce.store_halves %t, %u, %view[%i, %d] : !cce.tile<tokens x hidden x f32>, !cce.buffer<tokens x hidden x bf16>, !cce.buffer<tokens x hidden x i16>
+    cce.store_halves %t, %u, %view[%i, %d] : !cce.tile<tokens x hidden x f32>, !cce.buffer<tokens x hidden x bf16>, !cce.buffer<tokens x hidden x i8>
   }
 }
 
@@ -771,11 +771,11 @@ cce.kernel @gathered_lower(%g: !cce.buffer<tokens x vocab x bf16>, %c: !cce.buff
 
 // Of other axes than 'tokens' buffers do not hold whole tiles.
 cce.kernel @halves_of_classes(%g: !cce.buffer<tokens x vocab x bf16>, %e: !cce.buffer<tokens x hidden x bf16>,
-                              %u: !cce.buffer<vocab x hidden x bf16>, %l: !cce.buffer<vocab x hidden x i16>) {
+                              %u: !cce.buffer<vocab x hidden x bf16>, %l: !cce.buffer<vocab x hidden x i8>) {
   cce.parallel %v, %d over vocab, hidden {
     %t = cce.matmul %g[%v], %e[%d] : !cce.buffer<tokens x vocab x bf16>, !cce.buffer<tokens x hidden x bf16> -> !cce.tile<vocab x hidden x f32>
-    // expected-error@+1 {{'cce.store_halves' op expected lower halves of i16 where rows are 'tokens', and of i4 where they are not, on sm_90a}}
-    cce.store_halves %t, %u, %l[%v, %d] : !cce.tile<vocab x hidden x f32>, !cce.buffer<vocab x hidden x bf16>, !cce.buffer<vocab x hidden x i16>
+    // expected-error@+1 {{'cce.store_halves' op expected lower halves of i8 where rows are 'tokens', and of i4 where they are not, on sm_90a}}
+    cce.store_halves %t, %u, %l[%v, %d] : !cce.tile<vocab x hidden x f32>, !cce.buffer<vocab x hidden x bf16>, !cce.buffer<vocab x hidden x i8>
   }
 }
 
@@ -785,7 +785,7 @@ cce.kernel @quarters_of_tokens(%g: !cce.buffer<tokens x vocab x bf16>, %c: !cce.
                                %u: !cce.buffer<tokens x hidden x bf16>, %l: !cce.buffer<tokens x hidden x i4>) {
   cce.parallel %i, %d over tokens, hidden {
     %t = cce.matmul %g[%i], %c[%d] : !cce.buffer<tokens x vocab x bf16>, !cce.buffer<vocab x hidden x bf16> -> !cce.tile<tokens x hidden x f32>
-    // expected-error@+1 {{'cce.store_halves' op expected lower halves of i16 where rows are 'tokens', and of i4 where they are not, on sm_90a}}
+    // expected-error@+1 {{'cce.store_halves' op expected lower halves of i8 where rows are 'tokens', and of i4 where they are not, on sm_90a}}
     cce.store_halves %t, %u, %l[%i, %d] : !cce.tile<tokens x hidden x f32>, !cce.buffer<tokens x hidden x bf16>, !cce.buffer<tokens x hidden x i4>
   }
 }

@@ -1,31 +1,55 @@
 // RUN: cce-opt %s --cce-to-nvvm --canonicalize --cse --split-input-file | FileCheck %s
 
-// Sums of f32 in two buffers of 16 bits. The first 64 columns are asked for before the product, 16 bytes a thread of each half of
-// both of its rows; the next 64 where those are used.
+// Sums in 24 bits in two buffers. The first 128 columns are asked for before the product, of each of a thread's two rows and of 64
+// columns 16 bytes of lower halves and two pieces of 16 bytes of upper ones, which lie 64 bytes apart; the next 64 where the first are
+// used.
 // CHECK-LABEL: llvm.func @partial(
+// CHECK-SAME: {buffer = "low", dimension = 0 : i64, kind = "stride"}
 // CHECK-SAME: {buffer = "low", kind = "pointer"}
 // No shared memory beside the ring and the barriers.
-// CHECK-SAME: shared_bytes = 65592 : i64
+// CHECK-SAME: shared_bytes = 81976 : i64
 // CHECK: nvvm.setmaxregister increase
 // A tile has them in the order of the threads if all its columns exist and rows of dE start at multiples of 16 bytes.
-// CHECK: %[[HERE:.*]] = llvm.inline_asm {{.*}} "mov.b32 $0, $1;"
-// CHECK-NEXT: %[[QUARTER:.*]] = arith.subi %[[HERE]], %[[TILE:.*]] : i32
-// CHECK: %[[EIGHTS:.*]] = arith.muli %[[QUARTER]], %c4_i32
+// CHECK: %[[TILE:.*]] = arith.muli %{{.*}}, %c192_i32
+// CHECK-NEXT: %[[LANE:.*]] = llvm.inline_asm {{.*}} "mov.b32 $0, $1;"
+// CHECK: %[[QUARTER:.*]] = arith.andi %[[LANE]], %c3_i32
+// CHECK: %[[EIGHTS:.*]] = arith.muli %[[QUARTER]], %c8_i32
 // CHECK: %[[PLACE:.*]] = arith.addi %[[TILE]], %[[EIGHTS]]
 // CHECK: %[[ROW:.*]] = llvm.load %{{.*}} {alignment = 4 : i64} : !llvm.ptr<1> -> i32
 // CHECK: %[[EXISTS:.*]] = arith.cmpi sge, %[[ROW]], %c0_i32
+// CHECK: %[[ROW_UP:.*]] = llvm.getelementptr %arg7[
+// A byte an element.
+// CHECK: %[[BYTES:.*]] = arith.muli %{{.*}}, %arg8 : i64
+// CHECK: %[[ROW_LOW:.*]] = llvm.getelementptr %arg9[%[[BYTES]]]
 // CHECK: %[[WANTED:.*]] = arith.andi %[[HAS_SUM:.*]], %[[EXISTS]] : i1
-// CHECK: llvm.inline_asm {{.*}}@$5 ld.global.v4.b32 {{.*}}, %[[WANTED]] :
+// CHECK: %[[TILE64:.*]] = arith.extsi %[[TILE]]
+// CHECK: %[[SIXTEENS:.*]] = arith.muli %[[QUARTER]], %c16_i32
+// CHECK: %[[THREAD:.*]] = arith.extsi %[[SIXTEENS]]
+// CHECK: %[[OF_TILE:.*]] = llvm.getelementptr %[[ROW_LOW]][%[[TILE64]]]
+// CHECK: %[[OF_THREAD:.*]] = llvm.getelementptr %[[OF_TILE]][%[[THREAD]]]
+// CHECK: %[[LOWERS:.*]] = llvm.inline_asm {{.*}}@$5 ld.global.v4.b32 {{.*}} %[[OF_THREAD]], %[[WANTED]] :
+// CHECK: %[[WORD:.*]] = llvm.extractvalue %[[LOWERS]][0]
+// CHECK: %[[WORD1:.*]] = llvm.extractvalue %[[LOWERS]][1]
+// CHECK: @$5 ld.global.v4.b32
 // CHECK: arith.cmpi sle
 // CHECK: %[[ALIGNED:.*]] = arith.cmpi eq, %{{.*}}, %c0_i64
 // CHECK: %[[WHOLE:.*]] = arith.andi %{{.*}}, %[[ALIGNED]]
 // CHECK: %[[IN_PIECES:.*]] = arith.andi %[[WANTED]], %[[WHOLE]]
-// CHECK: llvm.inline_asm {{.*}}@$5 ld.global.v4.b32 {{.*}}, %[[IN_PIECES]] :
-// CHECK-COUNT-6: @$5 ld.global.v4.b32
+// CHECK: %[[PLACE64:.*]] = arith.extsi %[[PLACE]]
+// CHECK: %[[TWICE:.*]] = arith.muli %[[PLACE64]], %c2_i64
+// CHECK: %[[UPPER_START:.*]] = llvm.getelementptr %[[ROW_UP]][%[[TWICE]]]
+// CHECK: llvm.inline_asm {{.*}}@$5 ld.global.v4.b32 {{.*}} %[[UPPER_START]], %[[IN_PIECES]] :
+// CHECK: @$5 ld.global.v4.b32
+// CHECK: llvm.getelementptr %[[UPPER_START]][64]
+// CHECK-COUNT-2: @$5 ld.global.v4.b32
+// Of the next 64 columns.
+// CHECK: llvm.getelementptr %[[OF_THREAD]][64]
+// CHECK-COUNT-2: @$5 ld.global.v4.b32
+// CHECK: llvm.getelementptr %[[UPPER_START]][128]
+// CHECK-COUNT-4: @$5 ld.global.v4.b32
 // CHECK-NOT: ld.global.v4
 // CHECK: nvvm.wgmma.mma_async
 // CHECK: "wgmma.wait_group.sync.aligned 0;"
-// CHECK-COUNT-8: @$5 ld.global.v4.b32
 // Where dE has no room for pieces, its elements come one by one.
 // CHECK: %[[UPPER:.*]]:4 = scf.if %[[WHOLE]] -> (i32, i32, i32, i32) {
 // CHECK-NEXT: scf.yield
@@ -33,41 +57,63 @@
 // CHECK-COUNT-8: @$2 ld.global.b16
 // CHECK: scf.yield
 // CHECK-NEXT: }
-// Lower and upper 16 bits of a word of each give two elements: selectors 0x5410 and 0x7632.
-// CHECK: %[[FIRST:.*]] = llvm.call_intrinsic "llvm.nvvm.prmt"(%[[LOWER:.*]], %[[UPPER]]#0, %c21520_i32)
+// A word has 8 bits of each of 4 elements. Those of two neighbours go to the upper ends of two halves, 0xFF00FF00; with the upper halves
+// they give two elements: selectors 0x5410 and 0x7632.
+// CHECK: %[[SHIFTED:.*]] = arith.shli %[[WORD]], %c8_i32
+// CHECK: %[[LOWER:.*]] = arith.andi %[[SHIFTED]], %c-16711936_i32
+// CHECK: %[[FIRST:.*]] = llvm.call_intrinsic "llvm.nvvm.prmt"(%[[LOWER]], %[[UPPER]]#0, %c21520_i32)
 // CHECK: llvm.bitcast %[[FIRST]] : i32 to f32
 // CHECK: llvm.call_intrinsic "llvm.nvvm.prmt"(%[[LOWER]], %[[UPPER]]#0, %c30258_i32)
-// And two sums give a word of each.
-// CHECK: %[[SUM0:.*]] = arith.addf
-// CHECK: %[[BITS0:.*]] = llvm.bitcast %[[SUM0]] : f32 to i32
-// CHECK: %[[SUM1:.*]] = arith.addf
-// CHECK: %[[BITS1:.*]] = llvm.bitcast %[[SUM1]] : f32 to i32
-// CHECK: llvm.call_intrinsic "llvm.nvvm.prmt"(%[[BITS0]], %[[BITS1]], %c21520_i32)
-// CHECK: llvm.call_intrinsic "llvm.nvvm.prmt"(%[[BITS0]], %[[BITS1]], %c30258_i32)
-// Lower halves always lie in pieces.
-// CHECK-COUNT-4: llvm.store %{{.*}} {alignment = 16 : i64} : vector<4xi32>, !llvm.ptr<1>
-// CHECK: scf.if %[[WHOLE]] {
-// Upper halves only where a list names the row.
-// CHECK-NEXT: scf.if %{{.*}} {
-// CHECK-COUNT-2: llvm.store %{{.*}} {alignment = 16 : i64} : vector<4xi32>, !llvm.ptr<1>
-// CHECK: } else {
-// CHECK-COUNT-32: llvm.store %{{.*}} {alignment = 2 : i64} : i16, !llvm.ptr<1>
-// The second panel is the last, so nothing is asked for.
+// The next group of columns has the other bytes, those of the third are in the next word.
+// CHECK: %[[LOWER1:.*]] = arith.andi %[[WORD]], %c-16711936_i32
+// CHECK: llvm.call_intrinsic "llvm.nvvm.prmt"(%[[LOWER1]], %[[UPPER]]#1, %c21520_i32)
+// CHECK: llvm.call_intrinsic "llvm.nvvm.prmt"(%[[LOWER1]], %[[UPPER]]#1, %c30258_i32)
+// CHECK: arith.shli %[[WORD1]], %c8_i32
+// The panel behind the two.
+// CHECK: %[[LANE:.*]] = llvm.inline_asm {{.*}} "mov.b32 $0, $1;"
+// CHECK-COUNT-6: @$5 ld.global.v4.b32
 // CHECK-NOT: ld.global.v4
-// CHECK-COUNT-4: llvm.store %{{.*}} {alignment = 16 : i64} : vector<4xi32>, !llvm.ptr<1>
+// Half a step more, then cut: to the nearest. NaN stays NaN. Two sums give a word of upper halves, four one of lower ones.
+// CHECK: %[[SUM:.*]] = arith.addf
+// CHECK: %[[BITS:.*]] = llvm.bitcast %[[SUM]] : f32 to i32
+// CHECK: %[[IS_NAN:.*]] = arith.cmpf uno, %[[SUM]], %[[SUM]]
+// CHECK: %[[MORE:.*]] = arith.addi %[[BITS]], %c128_i32
+// CHECK: %[[BITS0:.*]] = arith.select %[[IS_NAN]], %c2143289344_i32, %[[MORE]]
+// CHECK: %[[BITS1:.*]] = arith.select
+// CHECK: llvm.call_intrinsic "llvm.nvvm.prmt"(%[[BITS0]], %[[BITS1]], %c30258_i32)
+// CHECK: %[[LOWEST:.*]] = llvm.call_intrinsic "llvm.nvvm.prmt"(%[[BITS0]], %[[BITS1]], %c21520_i32)
+// CHECK: %[[CUT:.*]] = arith.andi %[[LOWEST]], %c-16711936_i32
+// CHECK: %[[PART:.*]] = arith.shrui %[[CUT]], %c8_i32
+// CHECK: arith.ori %[[PART]], %{{.*}}
+// CHECK: scf.if %[[WHOLE]] {
+// Only where a list names the row.
+// CHECK-NEXT: scf.if %{{.*}} {
+// CHECK-COUNT-3: llvm.store %{{.*}} {alignment = 16 : i64} : vector<4xi32>, !llvm.ptr<1>
+// CHECK: scf.if %{{.*}} {
+// CHECK-COUNT-3: llvm.store %{{.*}} {alignment = 16 : i64} : vector<4xi32>, !llvm.ptr<1>
+// CHECK: } else {
+// CHECK-COUNT-16: llvm.store %{{.*}} {alignment = 2 : i64} : i16, !llvm.ptr<1>
+// Lower halves always lie in pieces.
+// CHECK: llvm.store %{{.*}} {alignment = 16 : i64} : vector<4xi32>, !llvm.ptr<1>
+// CHECK-COUNT-16: llvm.store %{{.*}} {alignment = 2 : i64} : i16, !llvm.ptr<1>
+// CHECK: llvm.store %{{.*}} {alignment = 16 : i64} : vector<4xi32>, !llvm.ptr<1>
+// Of the other two panels nothing more is asked for.
+// CHECK-NOT: ld.global.v4
+// CHECK-COUNT-16: llvm.store %{{.*}} {alignment = 16 : i64} : vector<4xi32>, !llvm.ptr<1>
+// CHECK-NOT: alignment = 16
 cce.kernel @partial(%g: !cce.buffer<tokens x vocab x bf16>, %c: !cce.buffer<vocab x hidden x bf16>, %has_sum: i1,
-                    %low: !cce.buffer<tokens x hidden x i16>, %rows: !cce.buffer<tokens x i32>, %de: !cce.buffer<positions x hidden x bf16>)
-    attributes {config = #cce.config<tile_m = 128, tile_n = 128, tile_k = 64, stages = 2>} {
+                    %low: !cce.buffer<tokens x hidden x i8>, %rows: !cce.buffer<tokens x i32>, %de: !cce.buffer<positions x hidden x bf16>)
+    attributes {config = #cce.config<tile_m = 128, tile_n = 192, tile_k = 64, stages = 2>} {
   %target = cce.gather %de[%rows] : !cce.buffer<positions x hidden x bf16>, !cce.buffer<tokens x i32>
   cce.parallel %i, %d over tokens, hidden {
     %chunk = cce.matmul %g[%i], %c[%d] : !cce.buffer<tokens x vocab x bf16>, !cce.buffer<vocab x hidden x bf16> -> !cce.tile<tokens x hidden x f32>
-    %before = cce.load_halves %target, %low[%i, %d] if %has_sum : !cce.buffer<tokens x hidden x bf16>, !cce.buffer<tokens x hidden x i16>
+    %before = cce.load_halves %target, %low[%i, %d] if %has_sum : !cce.buffer<tokens x hidden x bf16>, !cce.buffer<tokens x hidden x i8>
     %after = cce.map %before, %chunk : !cce.tile<tokens x hidden x f32>, !cce.tile<tokens x hidden x f32> -> !cce.tile<tokens x hidden x f32> {
     ^bb0(%a: f32, %b: f32):
       %s = arith.addf %a, %b : f32
       cce.yield %s : f32
     }
-    cce.store_halves %after, %target, %low[%i, %d] : !cce.tile<tokens x hidden x f32>, !cce.buffer<tokens x hidden x bf16>, !cce.buffer<tokens x hidden x i16>
+    cce.store_halves %after, %target, %low[%i, %d] : !cce.tile<tokens x hidden x f32>, !cce.buffer<tokens x hidden x bf16>, !cce.buffer<tokens x hidden x i8>
   }
 }
 
@@ -78,7 +124,7 @@ cce.kernel @partial(%g: !cce.buffer<tokens x vocab x bf16>, %c: !cce.buffer<voca
 // CHECK-LABEL: llvm.func @final(
 // 49152 + 8 x 2048 + 2 x 2 x 8 + 2 x 8 + 2 x 4
 // CHECK-SAME: shared_bytes = 65592 : i64
-// CHECK-COUNT-8: @$5 ld.global.v4.b32
+// CHECK-COUNT-6: @$5 ld.global.v4.b32
 // CHECK: nvvm.wgmma.mma_async
 // CHECK-NOT: ld.global.v4
 // CHECK: %[[SUM:.*]] = arith.addf
@@ -90,12 +136,12 @@ cce.kernel @partial(%g: !cce.buffer<tokens x vocab x bf16>, %c: !cce.buffer<voca
 // CHECK-COUNT-32: llvm.store %{{.*}} {alignment = 2 : i64} : bf16, !llvm.ptr<1>
 // CHECK-NOT: llvm.store
 cce.kernel @final(%g: !cce.buffer<tokens x vocab x bf16>, %c: !cce.buffer<vocab x hidden x bf16>,
-                  %low: !cce.buffer<tokens x hidden x i16>, %rows: !cce.buffer<tokens x i32>, %de: !cce.buffer<positions x hidden x bf16>)
+                  %low: !cce.buffer<tokens x hidden x i8>, %rows: !cce.buffer<tokens x i32>, %de: !cce.buffer<positions x hidden x bf16>)
     attributes {config = #cce.config<tile_m = 128, tile_n = 64, tile_k = 64, stages = 2>} {
   %target = cce.gather %de[%rows] : !cce.buffer<positions x hidden x bf16>, !cce.buffer<tokens x i32>
   cce.parallel %i, %d over tokens, hidden {
     %chunk = cce.matmul %g[%i], %c[%d] : !cce.buffer<tokens x vocab x bf16>, !cce.buffer<vocab x hidden x bf16> -> !cce.tile<tokens x hidden x f32>
-    %before = cce.load_halves %target, %low[%i, %d] : !cce.buffer<tokens x hidden x bf16>, !cce.buffer<tokens x hidden x i16>
+    %before = cce.load_halves %target, %low[%i, %d] : !cce.buffer<tokens x hidden x bf16>, !cce.buffer<tokens x hidden x i8>
     %after = cce.map %before, %chunk : !cce.tile<tokens x hidden x f32>, !cce.tile<tokens x hidden x f32> -> !cce.tile<tokens x hidden x f32> {
     ^bb0(%a: f32, %b: f32):
       %s = arith.addf %a, %b : f32

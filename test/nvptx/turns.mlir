@@ -98,18 +98,18 @@ cce.kernel @reduces(%e: !cce.buffer<tokens x hidden x bf16>, %c: !cce.buffer<voc
 // CHECK: llvm.store
 // CHECK-NOT: nvvm.mbarrier
 // CHECK: llvm.return
-cce.kernel @adds(%g: !cce.buffer<tokens x vocab x bf16>, %c: !cce.buffer<vocab x hidden x bf16>, %low: !cce.buffer<tokens x hidden x i16>,
+cce.kernel @adds(%g: !cce.buffer<tokens x vocab x bf16>, %c: !cce.buffer<vocab x hidden x bf16>, %low: !cce.buffer<tokens x hidden x i8>,
                  %rows: !cce.buffer<tokens x i32>, %de: !cce.buffer<positions x hidden x bf16>)
     attributes {config = #cce.config<tile_m = 128, tile_n = 64, tile_k = 64, stages = 2>} {
   %target = cce.gather %de[%rows] : !cce.buffer<positions x hidden x bf16>, !cce.buffer<tokens x i32>
   cce.parallel %i, %d over tokens, hidden {
     %chunk = cce.matmul %g[%i], %c[%d] : !cce.buffer<tokens x vocab x bf16>, !cce.buffer<vocab x hidden x bf16> -> !cce.tile<tokens x hidden x f32>
-    %before = cce.load_halves %target, %low[%i, %d] : !cce.buffer<tokens x hidden x bf16>, !cce.buffer<tokens x hidden x i16>
+    %before = cce.load_halves %target, %low[%i, %d] : !cce.buffer<tokens x hidden x bf16>, !cce.buffer<tokens x hidden x i8>
     %after = cce.map %before, %chunk : !cce.tile<tokens x hidden x f32>, !cce.tile<tokens x hidden x f32> -> !cce.tile<tokens x hidden x f32> {
     ^bb0(%a: f32, %b: f32):
       %s = arith.addf %a, %b : f32
       cce.yield %s : f32
     }
-    cce.store_halves %after, %target, %low[%i, %d] : !cce.tile<tokens x hidden x f32>, !cce.buffer<tokens x hidden x bf16>, !cce.buffer<tokens x hidden x i16>
+    cce.store_halves %after, %target, %low[%i, %d] : !cce.tile<tokens x hidden x f32>, !cce.buffer<tokens x hidden x bf16>, !cce.buffer<tokens x hidden x i8>
   }
 }
