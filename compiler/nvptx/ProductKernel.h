@@ -26,7 +26,7 @@ struct ProductOperand {
 
 /// A kernel of the form
 ///   parallel m, n { matmul; element-wise; store or mark }        or
-///   parallel [part,] m { reduce n [part] { matmul; element-wise; lse_update }; store }
+///   parallel [part,] m { reduce n [part] { matmul; element-wise; store, mark or save; lse_update }; store }
 struct ProductKernel {
   KernelOp kernel;
   ParallelOp parallel;
@@ -39,6 +39,7 @@ struct ProductKernel {
   LseUpdateOp update;  ///< of the second form
   SmallVector<MarkOp> marks;
   SmallVector<SaveOp> saves; ///< of the second form
+  SmallVector<StoreOp> tileStores; ///< of the second form, within the reduction
   SmallVector<StoreOp> stores;
   LoadHalvesOp halvesLoad;     ///< of the first form; null without
   StoreHalvesOp halvesStore;   ///< likewise
