@@ -344,7 +344,6 @@ void placeTokenChunks(TokenChunks &chunks, const Layout &layout, const Problem &
        {&chunks.factor, &chunks.exact, &chunks.stored, &chunks.order, &chunks.sorted})
     *slice = allocator.take({4 * several, layout.padded});
   chunks.scale = allocator.take({4 * several, size});
-  chunks.scaled = allocator.take({element * several, size, problem.hidden});
   for (Slice *slice : {&chunks.compactLse, &chunks.probWeight, &chunks.labelWeight})
     *slice = allocator.take({4, size});
   chunks.alpha = allocator.take({4});
@@ -355,7 +354,11 @@ void placeTokenChunks(TokenChunks &chunks, const Layout &layout, const Problem &
   chunks.splits = splits(size);
   chunks.lastSplits = splits(last);
   chunks.partial = allocator.takeEither({8, chunks.splits, size}, {8, chunks.lastSplits, last});
-  chunks.maxima = allocator.take({4, tiles, size});
+  // Rows are scaled when gradients have been made out of saved logits, if they are at all.
+  chunks.maxima =
+      allocator.takeEither({4, tiles, size}, {element * several, size, problem.hidden});
+  if (several)
+    chunks.scaled = chunks.maxima;
   chunks.codes = allocator.take({element, size, chunks.stride});
   const int64_t rowBytes = divideUp(problem.hidden, 2);
   chunks.sumLower = allocator.take({several * rowBytes, problem.vocab});

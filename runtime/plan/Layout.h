@@ -120,7 +120,8 @@ struct TokenChunks {
   Slice factor, exact, stored, order, sorted;
   /// Of one chunk.
   Slice compactLse, probWeight, labelWeight, alpha, partial, maxima, codes;
-  /// The same, where there is more than one: scales of the rows of dE, and the rows of E times their factors.
+  /// The same, where there is more than one: scales of the rows of dE, and, where the maxima were, the rows of E times
+  /// their factors.
   Slice scale, scaled;
   /// Of the sums of dC over chunks what does not lie in dC: 4 bits an element.
   Slice sumLower;
