@@ -190,11 +190,13 @@ class ChunkTests(Tests):
             same("behind the rows", dc[:, hidden:], full((classes, dc_stride - hidden), -7, torch.int16)),
             untouched("lower halves", sum_lower, classes * hidden // 4)])
 
-    def finish_loss(self, n, size, splits, reduction, bad=GOOD):
-        """All chunks of n tokens, one after the other."""
+    def finish_loss(self, n, size, splits, reduction, bad=GOOD, below=0.0):
+        """All chunks of n tokens, one after the other. below: maxima are this far above what counts, as those of a reference."""
         chunks, positions = -(-n // size) + 1, 2 * n  # and one without tokens
         rows = torch.randperm(positions, device="cuda")[:n].sort()[0]
         states = torch.stack([randn(splits, n) * 5, rand(splits, n) + 0.5], 2)
+        states[:, :, 0] += below
+        states[:, :, 1] *= 2.0**-below
         if splits > 1:
             states[0, ::3] = torch.tensor([-float("inf"), 0.0])  # a split without any class
         label_logit = randn(n)
@@ -224,7 +226,7 @@ class ChunkTests(Tests):
             whole = whole * NAN if bad != GOOD else whole
             problems += [close("loss", loss[:1], whole[None], 1e-5 * n), untouched("loss", loss, 1)]
             problems += [close("sum", kept, nll.sum()[None], 1e-5 * n)]
-        self.report(f"finish_loss n {n} size {size} splits {splits} reduction {reduction} bad {bad}", problems)
+        self.report(f"finish_loss n {n} size {size} splits {splits} reduction {reduction} bad {bad} below {below}", problems)
 
     def token_weights(self, n, total, reduction, padded, with_dlse):
         positions = 2 * padded
@@ -282,6 +284,8 @@ def run_tests(tests):
             for with_dlse in (False, True):
                 tests.token_weights(n, total, reduction, 640, with_dlse)
     tests.finish_loss(300, 128, 3, MEAN, bad=7)
+    for below in (57.7, -80.0):
+        tests.finish_loss(300, 128, 3, NONE, below=below)
 
 
 if __name__ == "__main__":
