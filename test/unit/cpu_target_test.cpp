@@ -230,10 +230,13 @@ void checkHalves(Problem &p, Matrix &g, Matrix &alpha, const std::vector<double>
   };
   // More memory than the lower halves of 4 bits need.
   Matrix de = matrix(p.positions, p.d), low = matrix(p.padded(), p.d);
-  Matrix dc = matrix(p.v, p.d), quarters = matrix(p.v, p.d);
+  Matrix dc = matrix(p.v, p.d), quarters = matrix(p.v, p.d), scaled = matrix(p.padded(), p.d);
+  scaled.fill([&](int64_t i, int64_t k) {
+    return i < p.n && p.row(i) >= 0 ? p.e.get(p.row(i), k) : 0;
+  });
   for (bool isEmbedding : {true, false}) {
     const std::string name = isEmbedding ? "grad_embedding_halves" : "grad_classifier_halves";
-    Call call{{{"g", &g}, {"c", &p.c}, {"e", &p.e}, {"sum_lower", isEmbedding ? &low : &quarters},
+    Call call{{{"g", &g}, {"c", &p.c}, {"scaled", &scaled}, {"sum_lower", isEmbedding ? &low : &quarters},
                {"alpha", &alpha}, {"rows", &p.rows}, {"de", &de}, {"dc", &dc}},
               {{"has_sum", 0}},
               {{"tokens", p.n}, {"vocab", p.v}, {"hidden", p.d}, {"positions", p.positions}},
@@ -310,6 +313,19 @@ void checkGradients(Problem &p, bool turned = false) {
     for (int64_t k = 0; k < p.d; ++k)
       if (p.row(i) >= 0)
         wantDe[size_t(p.row(i) * p.d + k)] /= 2;
+  expectClose(de, wantDe, bound);
+
+  // Every row with a scale of its own, and no sum.
+  Matrix scale = line(Type::F32, p.padded());
+  scale.fill([](int64_t i, int64_t) { return 0.25 + double(i % 5); });
+  Call scaled{{{"g", &g}, {"c", &p.c}, {"scale", &scale}, {"rows", &p.rows}, {"de", &de}},
+              {},
+              {{"tokens", p.n}, {"vocab", p.v}, {"hidden", p.d}, {"positions", p.positions}},
+              {}};
+  run(kernelFor("grad_embedding_scaled", p.type), scaled);
+  for (int64_t i = 0; i < p.n; ++i)
+    for (int64_t k = 0; p.row(i) >= 0 && k < p.d; ++k)
+      wantDe[size_t(p.row(i) * p.d + k)] *= scale.get(i) / 0.375;
   expectClose(de, wantDe, bound);
 
   Matrix dc = matrix(p.type, p.v, p.d);
