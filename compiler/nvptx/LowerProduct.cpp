@@ -531,7 +531,7 @@ void ProductLowering::emitTile(Value n, Value tileColumn, Value accumulator, Onl
     registers.push_back(LLVM::ExtractValueOp::create(b, accumulator, i));
   fragment.setAccumulator(registers);
   if (lse) {
-    if (failed(lse->update(tileColumn)))
+    if (failed(lse->update(product.update.getValue(), tileColumn)))
       result = failure();
     return;
   }

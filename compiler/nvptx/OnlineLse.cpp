@@ -22,19 +22,9 @@ SmallVector<Value> OnlineLse::initial() {
   return {none, zero, none, zero};
 }
 
-LogicalResult OnlineLse::update(Value tileColumn) {
-  LseUpdateOp update = product.update;
-  if (Value reference = update.getReference())
-    return updateAt(reference, update.getValue(), tileColumn);
-  if (failed(updateTile(update.getValue(), tileColumn)))
-    return failure();
-  for (StoreOp store : product.tileStores)
-    if (failed(fragment.store(store, {})))
-      return failure();
-  return success();
-}
-
-LogicalResult OnlineLse::updateTile(Value logits, Value tileColumn) {
+LogicalResult OnlineLse::update(Value logits, Value tileColumn) {
+  if (Value reference = LseUpdateOp(product.update).getReference())
+    return updateAt(reference, logits, tileColumn);
   SmallVector<Value> values;
   for (int half = 0; half < 2; ++half)
     for (int group = 0; group < fragment.groups(); ++group)
@@ -68,6 +58,9 @@ LogicalResult OnlineLse::updateTile(Value logits, Value tileColumn) {
   // Last: ptxas 13.0 then needs no more registers than there are.
   for (SaveOp op : product.saves)
     if (failed(save(op, values, tileColumn)))
+      return failure();
+  for (StoreOp store : product.tileStores)
+    if (failed(fragment.store(store, {})))
       return failure();
   return success();
 }
