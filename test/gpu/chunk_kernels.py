@@ -1,8 +1,8 @@
 # The kernels around chunks of tokens (kernels-src/nvptx; KERNELS below) against a reference, on a GPU.
 # SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
-"""usage: chunk_kernels.py FOLDER [--quick] | --list
+"""usage: chunk_kernels.py FOLDER [--quick] [--times] | --list
 
-FOLDER holds the .ptx of all. Results are compared with float64; memory behind them must stay as it is. Ends with 'N passed, N failed', or with 'skipped: ...' where there is no PyTorch or no GPU that runs the kernels.
+FOLDER holds the .ptx of all. Results are compared with float64; memory behind them must stay as it is. --times: also times at the size of Gemma 2. Ends with 'N passed, N failed', or with 'skipped: ...' where there is no PyTorch or no GPU that runs the kernels.
 """
 from kernel_tests import (BF16, F16, F32, F64, I32, INF, NAN, Tests, arange, close, full, i32, main, rand, randint, randn, room, same, suffix, torch,
                           untouched, up)
@@ -288,5 +288,27 @@ def run_tests(tests):
         tests.finish_loss(300, 128, 3, NONE, below=below)
 
 
+def run_times(tests):
+    n, size, hidden, classes = 8192, 1408, 2304, 256000
+    blocks = lambda items: min(items, 4 * torch.cuda.get_device_properties(0).multi_processor_count)
+
+    def show(entry, grid, block, arguments, what=""):
+        seconds = tests.launcher.time(tests.path(entry), entry, grid, block, arguments)
+        print(f"{entry} {what}: {seconds * 1e6:.0f} us", flush=True)
+
+    e, rows, ones = randn(n, hidden, dtype=BF16), arange(n).to(I32), full(n, 1.0)
+    partial = full((12, size, 2), 1.0)
+    counts = i32([size]), i32([size]), i32([-1])
+    show("check_sums", size // 8, 256, [partial, ("i32", 12), ("i32", size), *counts])
+    show("scaled_rows_bf16", size // 8, 256, [counts[0], rows, ones, ("i32", size), e, ("i64", hidden), ("i32", hidden), full(size * hidden, 0, torch.int16)])
+    sum_lower, dc = full(classes * hidden // 4, 0, torch.int16), full((classes, hidden), 0, torch.int16)
+    for what, labels in (("uniform labels", randint(0, classes, n)), ("skewed labels", (rand(n) ** 8 * classes).long()),
+                         ("half of one label", torch.where(rand(n) < 0.5, 7, randint(0, classes, n))), ("one label", torch.full_like(arange(n), 7))):
+        order, ordered = full(n, 0, I32), full(n, 0, I32)
+        show("sort_labels", blocks(n // 8), 256, [labels.to(I32), i32([n]), order, ordered], what)
+        show("restore_labels", blocks(n * 5 // 16), 512, [order, ordered, i32([n]), rows, ones, ones, ones, e, ("i64", hidden), ("i32", hidden), sum_lower, dc,
+                                                          ("i64", hidden)], what)
+
+
 if __name__ == "__main__":
-    main(__doc__, KERNELS, ChunkTests, run_tests, lambda tests: None)
+    main(__doc__, KERNELS, ChunkTests, run_tests, run_times)
