@@ -21,7 +21,8 @@ by all of it 32 below the largest of its tile; relative errors have to be as wit
 bits of a plan that saves none.
 
 In one call every element may be off by what saved logits may cost, and those of dC by 2^-12 of the sum of magnitudes for each rounding of a
-sum between two chunks of tokens. Where logits stay in dC, nothing around it may be written, and its address must not matter.
+sum between two chunks of tokens. With two chunks or more exponentials are rounded once more where their row has its factor, and so are rows of E:
+u of the sum of magnitudes for either. Where logits stay in dC, nothing around it may be written, and its address must not matter.
 
 With a filter: no entry of epsilon or more and no label may be missing among the classes that the forward has marked; gradients obey the
 bounds above against float64 gradients that leave out what is not marked (and have the same correction, within the rounding of its
@@ -170,7 +171,10 @@ def check_one_call(library, context, name, e, c, labels, failures, results, dlos
     ref = reference(e, c, labels, dloss=dloss, dlse=dlse, noise=noise, saved=c.shape[0] if by_chunks else in_dc,
                     **{k: v for k, v in options.items() if k in keys})
     if noise and by_chunks:
-        ref["dc_s"] = ref["dc_s"] + (count - 1) * 2.0**-12 / UNIT[e.dtype] * ref["dc_u"]
+        exponentials = count > 1 and e.dtype == torch.bfloat16 and dlse is None
+        roundings = count if exponentials else count - 1  # and one when elements of labels are restored
+        ref["dc_s"] = ref["dc_s"] + (roundings * 2.0**-12 / UNIT[e.dtype] + 2 * exponentials) * ref["dc_u"]
+        ref["de_s"] = ref["de_s"] + exponentials * ref["de_u"]
     elif not by_chunks:
         allow_sums(ref, plan)
     loss_scale = ref["scale"] if options.get("reduction") == "none" else ref["scale"].max()
@@ -198,6 +202,50 @@ def check_one_call(library, context, name, e, c, labels, failures, results, dlos
         print(f"FAILED {name}: loss {loss_error:.1e} lse {lse_error:.1e} dE {de:.1e} (row/4 {de_row:.1e}, element/bound {de_element:.2f}) dC {dc:.1e} "
               f"(row/4 {dc_row:.1e}, {dc_element:.2f}) db {db:.1e} same bits, and none around dC, {same} ignored zero {ignored_zero}", flush=True)
     plan.close()
+
+
+def check_not_finite(library, context, name, e, c, labels, failures, results, **options):
+    """In one call in chunks: what is no number, and what is one, as with all tokens at once."""
+    outcomes = []
+    for limit in (1 << 40, 2):
+        try:
+            plan = Plan(library, context, e, c, labels, one_call=True, workspace_limit=limit if limit > 2 else room * 2 // 5 + c.numel() // 2, **options)
+        except RuntimeError:  # a backward of its own would not fit
+            return
+        room = plan.gradients_bytes
+        chunks = re.search(r"in (\d+) chunks", re.search(r"loss and gradients in one call: .*", plan.describe())[0])
+        plan.workspace.fill_(0xff)
+        plan.outputs()
+        plan.gradients(None, None, ("lse", "de", "dc"))
+        synchronize()
+        outcomes.append([t.double() for t in (plan.loss, plan.lse, plan.de, plan.dc)])
+        plan.close()
+    if not chunks:
+        return
+    problems = []
+    for key, a, b in zip(("loss", "lse", "de", "dc"), *outcomes):
+        if not torch.equal(a.isfinite(), b.isfinite()) or not torch.equal(a.isnan(), b.isnan()):
+            problems.append(f"{key}: {int(a.isfinite().sum())} and {int(b.isfinite().sum())} finite, {int(a.isnan().sum())} and {int(b.isnan().sum())} NaN")
+        both = a.isfinite() & b.isfinite()
+        if relative_error(b[both], a[both]) > 2 * BOUNDS[e.dtype]:
+            problems.append(f"{key}: {relative_error(b[both], a[both]):.1e} apart")
+    name = f"{name}, one call, {chunks[1]} chunks as one"
+    results.append(dict(name=name, ok=not problems, loss=0.0, lse=0.0, de=0.0, dc=0.0, dbias=0.0, de_row=0.0, dc_row=0.0, de_element=0.0, dc_element=0.0))
+    if problems:
+        failures.append(name)
+        print(f"FAILED {name}: {'; '.join(problems)}", flush=True)
+
+
+def far_labels(e, c, y, tokens, distance, generator):
+    """E whose tokens of these positions have a class with a logit so far above their label's."""
+    e = e.clone()
+    for t in tokens:
+        other = int(torch.randint(0, c.shape[0], (1,), generator=generator, device=c.device))
+        if other == int(y[t]):
+            other = (other + 1) % c.shape[0]
+        towards = c[other].double() - c[int(y[t])].double()
+        e[t] = (towards * (distance / towards.norm() ** 2)).to(e.dtype)
+    return e
 
 
 def little_workspace(make_plan):
@@ -276,9 +324,33 @@ def one_call_cases(library, context, failures, results, generator, dtypes, a):
             "dE only": dict(y=yi, want=("lse", "de")), "dC only": dict(y=yi, want=("lse", "dc")), "loss only": dict(y=yi, want=()),
             "strided": dict(e=rnd(n, 2 * d).to(dtype)[:, :d], c=rnd(v, d + 8).to(dtype)[:, :d], y=yi),
         }
+        skewed = torch.where(torch.rand(n, generator=generator, device=a.device) < 0.6, 7, y)
+        some, middle = range(3, n, 50), n * 7 // 13
+        cases |= {
+            # More than 32 tokens of a class, and more than 512, in all chunks.
+            "skewed labels": dict(y=skewed), "one label": dict(y=torch.full_like(y, 7)), "skewed labels, ignored": dict(y=torch.where(yi < 0, yi, skewed)),
+            "skewed labels, uneven": dict(y=skewed, reduction="none", dloss=rnd(n) * torch.where(position < 640, 1e-3, 1.0)),
+            # Exponentials are stored up to 100 above the label's logit: some labels within, one beyond it, in one chunk or in all.
+            "far labels": dict(e=far_labels(e, c, y, some, 70.0, generator)), "farther labels": dict(e=far_labels(e, c, y, some, 95.0, generator)),
+            "one label too far": dict(e=far_labels(e, c, y, [middle], 140.0, generator)),
+            "one label too far, skewed": dict(e=far_labels(e, c, skewed, [middle], 140.0, generator), y=skewed),
+            "labels too far": dict(e=far_labels(e, c, y, some, 140.0, generator)),
+            "label too far, softcap": dict(e=far_labels(e, c, y, [100], 200.0, generator), softcap=150.0),
+            "masked class": dict(bias=torch.where(torch.arange(v, device=a.device) == int(yi.max()) - 1, -200.0, bias), y=yi, want=("lse", "de", "dc")),
+        }
         for name, options in cases.items():
             options = dict(options)
             run(f"{dtype} N{n} {name}", options.pop("e", e), options.pop("c", c), options.pop("y", y), **options)
+        for value in (float("nan"), float("inf"), -float("inf")):
+            spoiled = e.clone()
+            spoiled[middle, 3] = value
+            check_not_finite(library, context, f"{dtype} {value} in E", spoiled, c, y, failures, results)
+            check_not_finite(library, context, f"{dtype} {value} in E of an ignored token", spoiled, c, torch.where(position == middle, -100, y), failures, results)
+            spoiled = c.clone()
+            spoiled[int(y[middle]), 3] = value
+            check_not_finite(library, context, f"{dtype} {value} in C", e, spoiled, y, failures, results)
+            check_not_finite(library, context, f"{dtype} {value} as a bias", e, c, y, failures, results,
+                             bias=torch.where(torch.arange(v, device=a.device) == int(y[3]), value, bias))
 
 
 def same_without(library, context, plan, e, c, labels, dloss, dlse, options):

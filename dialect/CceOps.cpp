@@ -371,7 +371,13 @@ LogicalResult LseUpdateOp::verify() {
   // lse_update_c1
   if (!isa<LseType>(getState().getType().getElementType()))
     return emitOpError("expected the state to hold !cce.lse, got ") << getState().getType();
-  return verifyFold(*this, getState().getType(), getValue().getType());
+  if (failed(verifyFold(*this, getState().getType(), getValue().getType())))
+    return failure();
+  // lse_update_c2
+  auto wanted = TileType::get(getContext(), getState().getType().getAxes(), Float32Type::get(getContext()));
+  if (getReference() && getReference().getType() != wanted)
+    return emitOpError("expected the reference to be ") << wanted << ", got " << getReference().getType();
+  return success();
 }
 
 //===----------------------------------------------------------------------===//

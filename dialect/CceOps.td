@@ -604,7 +604,12 @@ def Cce_LseUpdateOp : Cce_Op<"lse_update", [Pure, AllTypesMatch<["state", "resul
     m' = max(m, max_b t[a, b]) and s' = s·2^(m − m') + Σ_b 2^(t[a, b] − m'). A logit of −inf (a masked
     class) adds nothing, also when a whole tile or all so far are −inf; NaN and +inf come through.
 
-    C1. the state has element `!cce.lse` and spans all axes of the value but one; the value is f32.
+    With `at` the exponent is known before any logit is: m' = reference[a]·log2 e and s' = s·2^(m − m') + Σ_b 2^(t[a, b] − m').
+    A reduction has the same reference from its first tile to its last, so that nothing has to be scaled again; that sums neither
+    vanish nor overflow is the caller's matter.
+
+    C1. the state has element `!cce.lse` and spans all axes of the value but one; the value is f32.   C2. the reference
+    is f32 over the axes of the state.
 
     Example:
     ```mlir
@@ -621,9 +626,9 @@ def Cce_LseUpdateOp : Cce_Op<"lse_update", [Pure, AllTypesMatch<["state", "resul
     }
     ```
   }];
-  let arguments = (ins Cce_Tile:$state, Cce_Tile:$value);
+  let arguments = (ins Cce_Tile:$state, Cce_Tile:$value, Optional<Cce_Tile>:$reference);
   let results = (outs Cce_Tile:$result);
-  let assemblyFormat = "$state `,` $value attr-dict `:` type($state) `,` type($value)";
+  let assemblyFormat = "$state `,` $value (`at` $reference^)? attr-dict `:` type($state) `,` type($value) (`,` type($reference)^)?";
   let hasVerifier = 1;
 }
 

@@ -1,14 +1,13 @@
-// Algorithms 3 and 4, the gradient of the classifier where the tokens come in chunks: dC = sum of alpha.(G^T.E). The sum over chunks is
-// kept in 20 bits an element and rounded once more, by the last. Until then its upper 16 bits lie in dC itself, and the workspace
-// holds the 4 below.
+// Algorithms 3 and 4, the gradient of the classifier where the tokens come in chunks: dC = sum of alpha.(G^T.E), E the rows of the chunk's
+// tokens, each times a factor of its own (scaled_rows). The sum over chunks is kept in 20 bits an element and rounded once more, by the
+// last. Until then its upper 16 bits lie in dC itself, and the workspace holds the 4 below.
 
 cce.kernel @grad_classifier_halves_partial(%g: !cce.buffer<tokens x vocab x !cce.operand>,
-                                           %e: !cce.buffer<positions x hidden x !cce.operand>, %rows: !cce.buffer<tokens x i32>,
+                                           %scaled: !cce.buffer<tokens x hidden x !cce.operand>,
                                            %has_sum: i1, %sum_lower: !cce.buffer<vocab x hidden x i4>,
                                            %alpha: !cce.buffer<f32>, %dc: !cce.buffer<vocab x hidden x !cce.operand>) {
-  %embedding = cce.gather %e[%rows] : !cce.buffer<positions x hidden x !cce.operand>, !cce.buffer<tokens x i32>
   cce.parallel %v, %d over vocab, hidden {
-    %chunk = cce.matmul %g[%v], %embedding[%d] : !cce.buffer<tokens x vocab x !cce.operand>, !cce.buffer<tokens x hidden x !cce.operand> -> !cce.tile<vocab x hidden x f32>
+    %chunk = cce.matmul %g[%v], %scaled[%d] : !cce.buffer<tokens x vocab x !cce.operand>, !cce.buffer<tokens x hidden x !cce.operand> -> !cce.tile<vocab x hidden x f32>
     %before = cce.load_halves %dc, %sum_lower[%v, %d] if %has_sum : !cce.buffer<vocab x hidden x !cce.operand>, !cce.buffer<vocab x hidden x i4>
     %scale = cce.load %alpha[] : !cce.buffer<f32>
     %after = cce.map %before, %chunk, %scale : !cce.tile<vocab x hidden x f32>, !cce.tile<vocab x hidden x f32>, !cce.tile<f32> -> !cce.tile<vocab x hidden x f32> {
@@ -22,12 +21,11 @@ cce.kernel @grad_classifier_halves_partial(%g: !cce.buffer<tokens x vocab x !cce
 }
 
 cce.kernel @grad_classifier_halves(%g: !cce.buffer<tokens x vocab x !cce.operand>,
-                                   %e: !cce.buffer<positions x hidden x !cce.operand>, %rows: !cce.buffer<tokens x i32>,
+                                   %scaled: !cce.buffer<tokens x hidden x !cce.operand>,
                                    %has_sum: i1, %sum_lower: !cce.buffer<vocab x hidden x i4>,
                                    %alpha: !cce.buffer<f32>, %dc: !cce.buffer<vocab x hidden x !cce.operand>) {
-  %embedding = cce.gather %e[%rows] : !cce.buffer<positions x hidden x !cce.operand>, !cce.buffer<tokens x i32>
   cce.parallel %v, %d over vocab, hidden {
-    %chunk = cce.matmul %g[%v], %embedding[%d] : !cce.buffer<tokens x vocab x !cce.operand>, !cce.buffer<tokens x hidden x !cce.operand> -> !cce.tile<vocab x hidden x f32>
+    %chunk = cce.matmul %g[%v], %scaled[%d] : !cce.buffer<tokens x vocab x !cce.operand>, !cce.buffer<tokens x hidden x !cce.operand> -> !cce.tile<vocab x hidden x f32>
     %before = cce.load_halves %dc, %sum_lower[%v, %d] if %has_sum : !cce.buffer<vocab x hidden x !cce.operand>, !cce.buffer<vocab x hidden x i4>
     %scale = cce.load %alpha[] : !cce.buffer<f32>
     %grad = cce.map %before, %chunk, %scale : !cce.tile<vocab x hidden x f32>, !cce.tile<vocab x hidden x f32>, !cce.tile<f32> -> !cce.tile<vocab x hidden x f32> {

@@ -36,9 +36,9 @@ void KernelLowering::epilogue(Span rows, Value firstRow, Value count, Span colum
                               Value columnEnd) {
   e.loop(firstRow, e.add(firstRow, count), 1, [&](Value row) {
     Position at{plan.columnAxis, Value(), columns.start, plan.rowAxis, row, rows.start};
+    for (StoreOp store : plan.stores)
+      storeRow(store, at, columns, columnEnd);
     if (!plan.update) {
-      for (StoreOp store : plan.stores)
-        storeRow(store, at, columns, columnEnd);
       for (StoreHalvesOp store : plan.halvesStores)
         storeHalves(store, at, columns);
     } else if (isa<LseUpdateOp>(plan.update)) {
@@ -73,7 +73,16 @@ void KernelLowering::updateLse(Position &at, Span columns) {
   Value log2e = e.f32(std::numbers::log2e);
   Value maxAt = e.at(f32, state, at.scalarIndex), sumAt = e.at(f32, stateSum, at.scalarIndex);
   Value oldMax = e.load(f32, maxAt), oldSum = e.load(f32, sumAt);
-  Value newMax = e.maxOrFirst(oldMax, arith::MulFOp::create(e, top, log2e));
+  Value newMax;
+  if (Value reference = cast<LseUpdateOp>(plan.update).getReference()) {
+    at.vectorIndex = zero;
+    Cache cache;
+    Value known =
+        vector::ExtractOp::create(e, evaluator.evaluate(reference, at, cache), ArrayRef<int64_t>{0});
+    newMax = arith::MulFOp::create(e, known, log2e);
+  } else {
+    newMax = e.maxOrFirst(oldMax, arith::MulFOp::create(e, top, log2e));
+  }
   // An infinite maximum is not subtracted: -inf - -inf would be NaN where nothing but masked
   // classes has come yet, and so would +inf - +inf where the result is +inf.
   Value isFinite = arith::CmpFOp::create(e, arith::CmpFPredicate::OLT,

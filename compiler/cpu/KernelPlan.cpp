@@ -67,9 +67,7 @@ private:
       } else if (auto load = dyn_cast<LoadOp>(op)) {
         plan.loads.push_back(load);
       } else if (auto store = dyn_cast<StoreOp>(op)) {
-        if (inReduce)
-          return op.emitOpError("expected no store in a cce.reduce");
-        plan.stores.push_back(store); // those after a reduce are told apart below
+        (inReduce ? reducedStores : plan.stores).push_back(store);
       } else if (auto pick = dyn_cast<PickOp>(op)) {
         plan.picks.push_back(pick);
       } else if (isa<LoadHalvesOp, StoreHalvesOp>(op)) {
@@ -87,7 +85,7 @@ private:
       }
     }
     if (!inReduce && plan.reduce)
-      std::swap(plan.stores, plan.finishes);
+      plan.finishes = std::exchange(plan.stores, reducedStores);
     return success();
   }
 
@@ -202,6 +200,9 @@ private:
         plan.update->getOperand(0) != plan.reduce.getState() || !plan.reduce.getState().hasOneUse())
       return plan.reduce.emitOpError(
           "expected the body to yield one cce.accumulate or cce.lse_update of its state");
+    // A sum over rows is taken column by column, and nothing else of the tile is looked at.
+    if (!plan.stores.empty() && !isa<LseUpdateOp>(plan.update))
+      return plan.stores[0].emitOpError("expected no store in a cce.reduce but beside a cce.lse_update");
     auto value = cast<TileType>(plan.update->getOperand(1).getType());
     if (value.getRank() != 2)
       return plan.update->emitOpError("expected a value that spans two axes, got ") << value;
@@ -236,7 +237,7 @@ private:
   LogicalResult checkStores() {
     for (StoreOp store : plan.stores) {
       auto tile = cast<TileType>(store.getValue().getType());
-      if (tile.getRank() != (plan.rowAxis ? 2 : 1) || plan.entryAxis)
+      if (tile.getRank() != (plan.rowAxis ? 2 : 1) || (plan.entryAxis && !plan.reduce))
         return store.emitOpError("expected a store that spans all axes of cce.parallel, got ")
                << tile;
       if (failed(checkTarget(store, tile)))
@@ -338,6 +339,7 @@ private:
   }
 
   KernelPlan plan;
+  SmallVector<StoreOp> reducedStores;
 };
 } // namespace
 

@@ -51,7 +51,7 @@ struct KernelPlan {
   Operand lhs, rhs; ///< lhs spans the rows of the plane (matmul)
 
   SmallVector<LoadOp> loads;
-  SmallVector<StoreOp> stores;   ///< of the plane
+  SmallVector<StoreOp> stores;   ///< of the plane; beside a cce.reduce those within it
   SmallVector<StoreOp> finishes; ///< after the reduce, of its result
   SmallVector<PickOp> picks;     ///< of what the update takes in
   SmallVector<LoadHalvesOp> halvesLoads;   ///< of the plane

@@ -343,7 +343,8 @@ Value FragmentEvaluator::isWhole(Value matrix, int64_t unit) {
   return b.andi(full, b.eq(misfit, b.c64(0)));
 }
 
-LogicalResult FragmentEvaluator::store(StoreOp store, ArrayRef<StoreOp> sums) {
+LogicalResult FragmentEvaluator::store(StoreOp store, ArrayRef<StoreOp> sums,
+                                       llvm::function_ref<void(int)> beside) {
   BufferType type = store.getTarget().getType();
   Type element = type.getElementType();
   if (type.getRank() != 2 || type.getAxes()[0] != product.mAxis || type.getAxes()[1] != product.nAxis)
@@ -420,6 +421,8 @@ LogicalResult FragmentEvaluator::store(StoreOp store, ArrayRef<StoreOp> sums) {
       for (int half = 0; half < 2; ++half)
         both[half].push_back(pairOf(group, half));
     ArrayRef<Value> pairs[2] = {both[0], both[1]};
+    if (beside)
+      beside(first);
     if (readBack)
       return storePairs(first, pairs);
     b.ifThenElse(

@@ -49,8 +49,11 @@ public:
   Value get(Value tile, FragmentPosition position);
 
   /// Writes a tile that spans both axes of the product. On the way, while its elements are at hand,
-  /// adds up the rows of `sums`: done later it would have to keep them all.
-  LogicalResult store(StoreOp store, ArrayRef<StoreOp> sums);
+  /// adds up the rows of `sums`: done later it would have to keep them all. For the same reason `beside`
+  /// is called with the first group of every panel, behind its elements and before they go out.
+  LogicalResult store(StoreOp store, ArrayRef<StoreOp> sums, llvm::function_ref<void(int)> beside = nullptr);
+  /// Calls `body` for the first group of every 8 that the tile has.
+  void forEachPanel(llvm::function_ref<void(int)> body);
   LogicalResult store(StoreHalvesOp store);
   /// Writes the sums of a tile's rows, at entry `tile` of the first axis.
   LogicalResult storeRowSums(StoreOp store, Value tile, Value lane);
@@ -84,8 +87,6 @@ private:
   std::pair<Value, Value> storedRow(Value target, int index, Value firstColumn);
   LogicalResult addToRowSums(StoreOp store, FragmentPosition position);
   using Body = llvm::function_ref<void()>;
-  /// Calls `body` for the first group of every 8 that the tile has.
-  void forEachPanel(llvm::function_ref<void(int)> body);
   void ifExists(Value exists, Body body);
   /// Whether the tile exists in all its columns and the matrix is aligned to so many bytes.
   Value isWhole(Value matrix, int64_t unit);

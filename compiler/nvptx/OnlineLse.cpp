@@ -24,6 +24,8 @@ SmallVector<Value> OnlineLse::initial() {
 }
 
 LogicalResult OnlineLse::update(Value logits, Value tileColumn) {
+  if (Value reference = LseUpdateOp(product.update).getReference())
+    return updateAt(reference, logits, tileColumn);
   SmallVector<Value> values;
   for (int half = 0; half < 2; ++half)
     for (int group = 0; group < fragment.groups(); ++group)
@@ -63,6 +65,9 @@ LogicalResult OnlineLse::update(Value logits, Value tileColumn) {
   // Last: ptxas 13.0 then needs no more registers than there are.
   for (SaveOp op : product.saves)
     if (failed(save(op, values, tileColumn)))
+      return failure();
+  for (StoreOp store : product.tileStores)
+    if (failed(fragment.store(store, {})))
       return failure();
   return success();
 }
@@ -126,6 +131,65 @@ void OnlineLse::updateHalf(int half, ArrayRef<Value> logits) {
   Value added = b.addf(b.addf(sums[0], sums[1]), b.addf(sums[2], sums[3]));
   sum = b.fma(sum, correction, added);
   maximum = larger;
+}
+
+/// A panel of 64 columns at a time, while its elements are at hand for the tile that is stored: where that has exp(logit - reference)
+/// in it, this is the same number. Only the last tile has columns beyond the axis. They are left out of the sum, not masked among the
+/// logits, or there would be two exponentials of each.
+LogicalResult OnlineLse::updateAt(Value reference, Value logits, Value tileColumn) {
+  Value extent = arguments.extent(product.nAxis);
+  Value full = b.cmp(arith::CmpIPredicate::sle, b.add(tileColumn, product.tileN), extent);
+  Value scale = b.cf(std::numbers::log2e), minusScale = b.cf(-std::numbers::log2e);
+  Value minusShift[2];
+  for (int half = 0; half < 2; ++half) {
+    Value shift = fragment.get(reference, {0, half, 0});
+    if (!shift)
+      return failure();
+    minusShift[half] = b.mulf(shift, minusScale);
+    state[2 * half] = b.negf(minusShift[half]);
+  }
+  LogicalResult result = success();
+  auto addPanel = [&](int first) {
+    SmallVector<Value> terms[2], columns;
+    for (int group = first; group < first + StagedStore::panelGroups; ++group)
+      for (int pair = 0; pair < 2; ++pair) {
+        columns.push_back(fragment.getColumn(group, pair));
+        for (int half = 0; half < 2; ++half) {
+          Value logit = fragment.get(logits, {group, half, pair});
+          if (!logit) {
+            result = failure();
+            return;
+          }
+          terms[half].push_back(b.ex2(b.fma(logit, scale, minusShift[half])));
+        }
+      }
+    auto sumsOf = [&](bool areAll) {
+      SmallVector<Value> results;
+      for (int half = 0; half < 2; ++half) {
+        // Four sums, so that additions need not wait for each other.
+        Value sums[4] = {};
+        for (auto [i, term] : llvm::enumerate(terms[half])) {
+          Value counted = areAll ? term : b.select(b.lt(columns[i], extent), term, b.cf(0.0));
+          sums[i % 4] = sums[i % 4] ? b.addf(sums[i % 4], counted) : counted;
+        }
+        Value added = b.addf(b.addf(sums[0], sums[1]), b.addf(sums[2], sums[3]));
+        results.push_back(b.addf(state[2 * half + 1], added));
+      }
+      return results;
+    };
+    SmallVector<Value> sums = b.ifValues(full, [&] { return sumsOf(true); }, [&] { return sumsOf(false); });
+    for (int half = 0; half < 2; ++half)
+      state[2 * half + 1] = sums[half];
+  };
+  if (product.tileStores.empty())
+    fragment.forEachPanel(addPanel);
+  llvm::function_ref<void(int)> beside = addPanel;
+  for (StoreOp store : product.tileStores) {
+    if (failed(fragment.store(store, {}, beside)))
+      return failure();
+    beside = nullptr;
+  }
+  return result;
 }
 
 LogicalResult OnlineLse::store(StoreOp store, Value part, Value lane) {

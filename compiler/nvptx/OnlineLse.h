@@ -22,13 +22,14 @@ public:
   void setState(ValueRange values) { state.assign(values.begin(), values.end()); }
   ArrayRef<Value> getState() const { return state; }
 
-  /// Takes in the current tile of `logits`, which starts at `tileColumn`.
+  /// Takes in the current tile of `logits`, which starts at `tileColumn`, and stores what is made of it.
   LogicalResult update(Value logits, Value tileColumn);
   /// Merges over the threads of a row and writes the state, at entry `part` of the first axis.
   LogicalResult store(StoreOp store, Value part, Value lane);
 
 private:
   void updateHalf(int half, ArrayRef<Value> logits);
+  LogicalResult updateAt(Value reference, Value logits, Value tileColumn);
   LogicalResult save(SaveOp save, ArrayRef<Value> logits, Value tileColumn);
 
   PtxBuilder &b;

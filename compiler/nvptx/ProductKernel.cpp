@@ -30,9 +30,9 @@ int64_t ProductKernel::lowerBits() const {
 bool ProductKernel::hasWholePanels() const { return lowerHalves && !isTokens(mAxis); }
 
 bool ProductKernel::stagesStores() const {
-  if (reduce)
-    return !saves.empty();
-  return llvm::any_of(stores, [](StoreOp store) {
+  if (!saves.empty())
+    return true;
+  return llvm::any_of(reduce ? tileStores : stores, [](StoreOp store) {
     Type element = store.getTarget().getType().getElementType();
     return (element.isBF16() || element.isF16()) && !isReadBack(store);
   });
@@ -152,6 +152,8 @@ FailureOr<ProductKernel> ProductKernel::match(KernelOp kernel) {
   llvm::append_range(product.marks, inner->getOps<MarkOp>());
   llvm::append_range(product.picks, inner->getOps<PickOp>());
   llvm::append_range(product.saves, inner->getOps<SaveOp>());
+  if (product.reduce)
+    llvm::append_range(product.tileStores, inner->getOps<StoreOp>());
   if (failed(findHalves(inner, product, product.halvesLoad)) ||
       failed(findHalves(body, product, product.halvesStore)))
     return failure();
@@ -160,6 +162,9 @@ FailureOr<ProductKernel> ProductKernel::match(KernelOp kernel) {
     if (!product.update || product.update.getState() != product.reduce.getState())
       return product.reduce.emitOpError(
           "expected a reduction of products to end in a cce.lse_update of its state on sm_90a");
+    // Then there is no tile whose logits are all there at once.
+    if (product.update.getReference() && (!product.marks.empty() || !product.saves.empty()))
+      return product.update.emitOpError("expected neither cce.mark nor cce.save beside a reference on sm_90a");
     if (getAxis(product.reduce.getCoord()) != product.nAxis)
       return product.reduce.emitOpError("expected a reduction over the axis of the second operand, '")
              << product.nAxis.getValue() << "', on sm_90a";

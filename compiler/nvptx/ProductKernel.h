@@ -26,7 +26,7 @@ struct ProductOperand {
 
 /// A kernel of the form
 ///   parallel m, n { matmul; element-wise; store or mark }        or
-///   parallel [part,] m { reduce n [part] { matmul; element-wise; lse_update }; store }
+///   parallel [part,] m { reduce n [part] { matmul; element-wise; store, mark or save; lse_update }; store }
 struct ProductKernel {
   KernelOp kernel;
   ParallelOp parallel;
@@ -40,6 +40,7 @@ struct ProductKernel {
   SmallVector<MarkOp> marks;
   SmallVector<PickOp> picks; ///< of the second form
   SmallVector<SaveOp> saves; ///< likewise
+  SmallVector<StoreOp> tileStores; ///< likewise, within the reduction
   SmallVector<StoreOp> stores;
   LoadHalvesOp halvesLoad;     ///< of the first form; null without
   StoreHalvesOp halvesStore;   ///< likewise

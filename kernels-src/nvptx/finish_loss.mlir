@@ -94,8 +94,7 @@ gpu.module @kernels {
         %t7 = llvm.call @add_state(%t6, %x7, %shift) : (f32, vector<2xf32>, f32) -> f32
         scf.yield %larger, %t7 : f32, f32
       }
-      %log = llvm.call_intrinsic "llvm.nvvm.lg2.approx.ftz.f"(%state#1) : (f32) -> f32
-      %log_sum = arith.addf %state#0, %log : f32
+      %log_sum = llvm.call @log_of(%state#0, %state#1) : (f32, f32) -> f32
       %lse = arith.mulf %log_sum, %ln2 : f32
       %pz = llvm.getelementptr %label_logit[%i64] : (!llvm.ptr<1>, i64) -> !llvm.ptr<1>, f32
       %z = llvm.load %pz : !llvm.ptr<1> -> f32
@@ -167,6 +166,34 @@ gpu.module @kernels {
       llvm.store %result, %loss : f32, !llvm.ptr<1>
     }
     llvm.return
+  }
+
+  // maximum + log2(sum). The exponent of the sum goes to the maximum first: sums below a reference are 2^-57 and less, and in their logarithm
+  // the bits would be missing that the log-sum-exp still has. What is no normal number has no such exponent.
+  llvm.func internal @log_of(%maximum: f32, %sum: f32) -> f32 attributes {always_inline} {
+    %c23 = arith.constant 23 : i32
+    %bias = arith.constant 127 : i32
+    %fraction_bits = arith.constant 8388607 : i32
+    %of_one = arith.constant 1065353216 : i32
+    %least = arith.constant 1.17549435e-38 : f32
+    %infinity = arith.constant 0x7F800000 : f32
+    %zero = arith.constant 0.0 : f32
+    %bits = llvm.bitcast %sum : f32 to i32
+    %raised = arith.shrui %bits, %c23 : i32
+    %exponent = arith.subi %raised, %bias : i32
+    %fraction = arith.andi %bits, %fraction_bits : i32
+    %mantissa_bits = arith.ori %fraction, %of_one : i32
+    %mantissa = llvm.bitcast %mantissa_bits : i32 to f32
+    %shift = arith.sitofp %exponent : i32 to f32
+    %is_much = arith.cmpf oge, %sum, %least : f32
+    %is_finite = arith.cmpf olt, %sum, %infinity : f32
+    %is_normal = arith.andi %is_much, %is_finite : i1
+    %x = arith.select %is_normal, %mantissa, %sum : f32
+    %y = arith.select %is_normal, %shift, %zero : f32
+    %log = llvm.call_intrinsic "llvm.nvvm.lg2.approx.ftz.f"(%x) : (f32) -> f32
+    %start = arith.addf %maximum, %y : f32
+    %result = arith.addf %start, %log : f32
+    llvm.return %result : f32
   }
 
   // The state of token i in a split; behind the last split an empty one.

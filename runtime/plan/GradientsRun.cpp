@@ -7,6 +7,15 @@
 
 namespace cce::rt {
 
+namespace {
+
+/// Of kernels that give a warp a token, and of those that give a thread one.
+constexpr int64_t warpsABlock = 8, threadsABlock = 256;
+/// Warps of restore_labels, each of which has so many columns of a row.
+constexpr int64_t restoringWarps = 16, restoredColumns = 512;
+
+} // namespace
+
 /// What the chunks of a call share.
 struct Plan::ChunkCall {
   const cce_gradients_args &args;
@@ -14,6 +23,15 @@ struct Plan::ChunkCall {
   const int64_t *error;
   const float *bias; ///< f32 or null
   float *lse;        ///< by position
+  bool exponentials; ///< whether forwards store them
+};
+
+struct Plan::TokenChunk {
+  int64_t index, first, padded, splits;
+  Tokens tokens;
+  /// The same on either way to their gradients: the number of none is -1. With one chunk there is only one way.
+  const int32_t *countExp;
+  Tokens saved;
 };
 
 Status Plan::lossAndGradients(const cce_gradients_args &args, void *stream) const {
@@ -89,15 +107,31 @@ Status Plan::gradientsByChunks(const cce_gradients_args &args, void *stream) con
   const void *bias = args.bias;
   CCE_RETURN_IF_ERROR(
       begin(args.labels, bias, workspace, error, perToken ? args.loss : nullptr, lse, stream));
-  const ChunkCall call{args, workspace, error, static_cast<const float *>(bias), lse};
+  // An upstream gradient of the log-sum-exp makes the label's share of the gradient another one.
+  const ChunkCall call{args, workspace, error, static_cast<const float *>(bias), lse,
+                       storesExponentials() && !args.dlse};
 
   Bindings counting;
   counting.scalarBuffer("count", at<void>(workspace, layout.count), CCE_I32)
       .scalar("size", chunks.size)
       .scalar("chunks", chunks.count)
-      .vector("counts", at<void>(workspace, chunks.counts), CCE_I32, chunks.count);
+      .scalar("exponentials", int64_t(call.exponentials))
+      .vector("counts", at<void>(workspace, chunks.counts), CCE_I32, chunks.count)
+      .vector("counts_exp", at<void>(workspace, chunks.countsExp), CCE_I32, chunks.count)
+      .vector("counts_saved", at<void>(workspace, chunks.countsSaved), CCE_I32, chunks.count);
   CCE_RETURN_IF_ERROR(backend->launch(*chunkKernels.counts, counting, 1, stream));
 
+  // Exponentials are taken below a reference that the labels' logits give.
+  if (call.exponentials) {
+    Bindings labels =
+        common(allTokens(workspace, at<int32_t>(workspace, layout.count)), problem.e(args.e));
+    bindClasses(labels, problem.c(args.c), call.bias, 0, problem.vocab);
+    labels.vector("label_logit", at<void>(workspace, chunks.labelLogit), CCE_F32, layout.padded);
+    CCE_RETURN_IF_ERROR(backend->launch(*chunkKernels.indexedMatmul, labels,
+                                        tilesOf(*chunkKernels.indexedMatmul, "tokens", layout.padded), stream));
+    if (args.dc)
+      CCE_RETURN_IF_ERROR(sortLabels(call, stream));
+  }
   // Kernels write only the rows of tokens that take part.
   if (args.de)
     CCE_RETURN_IF_ERROR(backend->zero(problem.de(args.de), stream));
@@ -106,30 +140,140 @@ Status Plan::gradientsByChunks(const cce_gradients_args &args, void *stream) con
   return checkLabels(error, stream);
 }
 
+Status Plan::sortLabels(const ChunkCall &call, void *stream) const {
+  const TokenChunks &chunks = layout.tokenChunks;
+  char *workspace = call.workspace;
+  Bindings bindings;
+  bindings.vector("labels", at<void>(workspace, layout.labels), CCE_I32, layout.padded)
+      .scalarBuffer("count", at<void>(workspace, layout.count), CCE_I32)
+      .vector("order", at<void>(workspace, chunks.order), CCE_I32, layout.padded)
+      .vector("sorted", at<void>(workspace, chunks.sorted), CCE_I32, layout.padded);
+  return backend->launch(*chunkKernels.sortLabels, bindings, divideUp(layout.padded, warpsABlock),
+                         stream);
+}
+
+Status Plan::forwardOfChunk(const ChunkCall &call, const TokenChunk &chunk, void *stream) const {
+  const TokenChunks &chunks = layout.tokenChunks;
+  char *workspace = call.workspace;
+  const int64_t padded = chunk.padded, splits = chunk.splits;
+  void *partial = at<void>(workspace, chunks.partial), *codes = at<void>(workspace, chunks.codes);
+  auto bind = [&](const Tokens &tokens) {
+    Bindings bindings = common(tokens, problem.e(call.args.e));
+    bindClasses(bindings, problem.c(call.args.c), call.bias, 0, problem.vocab);
+    bindings.extent("splits", splits).matrix("partial", partial, CCE_I64, splits, padded, padded);
+    return bindings;
+  };
+  auto run = [&](const Kernel &kernel, const Bindings &bindings) {
+    return backend->launch(kernel, bindings, tilesOf(kernel, "tokens", padded) * splits, stream);
+  };
+  if (call.exponentials) {
+    Bindings exponentials = bind(chunk.tokens);
+    exponentials.matrix("g", codes, problem.dtype, padded, problem.vocab, chunks.stride)
+        .vector("label_logit", at<float>(workspace, chunks.labelLogit) + chunk.first, CCE_F32, padded);
+    CCE_RETURN_IF_ERROR(run(*chunkKernels.lseForwardExp, exponentials));
+    Bindings check;
+    check.matrix("partial", partial, CCE_I64, splits, padded, padded)
+        .scalar("splits", splits)
+        .scalar("padded", padded)
+        .scalarBuffer("count", chunk.tokens.count, CCE_I32)
+        .scalarBuffer("count_exp", chunk.countExp, CCE_I32)
+        .scalarBuffer("count_saved", chunk.saved.count, CCE_I32);
+    CCE_RETURN_IF_ERROR(
+        backend->launch(*chunkKernels.checkSums, check, divideUp(padded, warpsABlock), stream));
+  }
+  Bindings saving = bind(chunk.saved);
+  saving.matrix("codes", codes, problem.dtype, padded, chunks.stride, chunks.stride)
+      .vector("label_logit", at<float>(workspace, chunks.labelLogit) + chunk.first, CCE_F32, padded)
+      .matrix("maxima", at<void>(workspace, chunks.maxima), CCE_F32, chunks.stride / savedTile,
+              padded, padded);
+  return run(*chunkKernels.lseForward, saving);
+}
+
+Status Plan::scaleRows(const ChunkCall &call, const TokenChunk &chunk, const TokenWeights &weights,
+                       void *stream) const {
+  const TokenChunks &chunks = layout.tokenChunks;
+  char *workspace = call.workspace;
+  const int64_t padded = chunk.padded;
+  auto ofChunk = [&](const Slice &slice) { return at<float>(workspace, slice) + chunk.first; };
+  Bindings scales;
+  scales.scalarBuffer("count", chunk.tokens.count, CCE_I32)
+      .scalarBuffer("count_exp", chunk.countExp, CCE_I32)
+      .scalar("padded", padded)
+      .vector("labels", chunk.tokens.labels, CCE_I32, padded)
+      .vector("label_logit", ofChunk(chunks.labelLogit), CCE_F32, padded)
+      .vector("lse", weights.lse, CCE_F32, padded)
+      .vector("prob_weight", weights.probWeight, CCE_F32, padded)
+      .scalarBuffer("alpha", weights.alpha, CCE_F32)
+      .scalar("softcap", problem.softcap)
+      .scalar("capped", int64_t(problem.transform == "softcap"))
+      .matrix("codes", at<void>(workspace, chunks.codes), problem.dtype, padded, chunks.stride,
+              chunks.stride)
+      .scalar("stride", chunks.stride)
+      .vector("factor", ofChunk(chunks.factor), CCE_F32, padded)
+      .vector("scale", at<void>(workspace, chunks.scale), CCE_F32, padded)
+      .vector("exact", ofChunk(chunks.exact), CCE_F32, padded)
+      .vector("stored", ofChunk(chunks.stored), CCE_F32, padded);
+  CCE_RETURN_IF_ERROR(
+      backend->launch(*chunkKernels.labelScales, scales, divideUp(padded, threadsABlock), stream));
+  if (!call.args.dc)
+    return {};
+  const BufferBinding e = problem.e(call.args.e);
+  Bindings rows;
+  rows.scalarBuffer("count", chunk.tokens.count, CCE_I32)
+      .vector("rows", chunk.tokens.rows, CCE_I32, padded)
+      .vector("factor", ofChunk(chunks.factor), CCE_F32, padded)
+      .scalar("padded", padded)
+      .scalar("stride", e.strides[0])
+      .scalar("columns", problem.hidden)
+      .matrix("scaled", at<void>(workspace, chunks.scaled), problem.dtype, padded, problem.hidden,
+              problem.hidden);
+  addMatrix(rows, "e", e);
+  return backend->launch(*chunkKernels.scaledRows, rows, divideUp(padded, warpsABlock), stream);
+}
+
+Status Plan::restoreLabels(const ChunkCall &call, void *stream) const {
+  const TokenChunks &chunks = layout.tokenChunks;
+  char *workspace = call.workspace;
+  const BufferBinding e = problem.e(call.args.e), dc = problem.dc(call.args.dc);
+  auto ofAll = [&](const Slice &slice) { return at<void>(workspace, slice); };
+  Bindings bindings;
+  bindings.vector("order", ofAll(chunks.order), CCE_I32, layout.padded)
+      .vector("sorted", ofAll(chunks.sorted), CCE_I32, layout.padded)
+      .scalarBuffer("count", ofAll(layout.count), CCE_I32)
+      .vector("rows", ofAll(layout.rows), CCE_I32, layout.padded)
+      .vector("factor", ofAll(chunks.factor), CCE_F32, layout.padded)
+      .vector("exact", ofAll(chunks.exact), CCE_F32, layout.padded)
+      .vector("stored", ofAll(chunks.stored), CCE_F32, layout.padded)
+      .scalar("stride", e.strides[0])
+      .scalar("hidden", problem.hidden)
+      .matrix("sum_lower", ofAll(chunks.sumLower), CCE_DTYPE_NONE, problem.vocab, problem.hidden,
+              problem.hidden)
+      .scalar("dc_stride", dc.strides[0]);
+  addMatrix(bindings, "e", e);
+  addMatrix(bindings, "dc", dc);
+  const int64_t widths = divideUp(problem.hidden, restoredColumns);
+  return backend->launch(*chunkKernels.restoreLabels, bindings,
+                         divideUp(layout.padded * widths, restoringWarps), stream);
+}
+
 Status Plan::chunkOfTokens(const ChunkCall &call, int64_t index, void *stream) const {
-  const auto &[args, workspace, error, bias, lse] = call;
+  const auto &[args, workspace, error, bias, lse, exponentials] = call;
   const TokenChunks &chunks = layout.tokenChunks;
   const int64_t first = index * chunks.size, padded = std::min(chunks.size, layout.padded - first);
   const bool isFirst = index == 0, isLast = index == chunks.count - 1;
+  const bool isOnly = chunks.count == 1;
   auto ofChunk = [&](const Slice &slice) { return at<int32_t>(workspace, slice) + first; };
-  const Tokens tokens{ofChunk(layout.rows), ofChunk(layout.labels),
-                      at<int32_t>(workspace, chunks.counts) + index, padded};
-  void *labelLogit = at<void>(workspace, chunks.labelLogit);
+  auto countOf = [&](const Slice &slice) { return at<int32_t>(workspace, slice) + index; };
+  const Tokens tokens{ofChunk(layout.rows), ofChunk(layout.labels), countOf(chunks.counts), padded};
+  Tokens saved = tokens;
+  if (!isOnly)
+    saved.count = countOf(chunks.countsSaved);
+  const int64_t splits = isLast ? chunks.lastSplits : chunks.splits;
+  const TokenChunk chunk{index, first, padded, splits, tokens, countOf(chunks.countsExp), saved};
+  void *labelLogit = ofChunk(chunks.labelLogit); // 4 bytes each, too
   void *partial = at<void>(workspace, chunks.partial), *codes = at<void>(workspace, chunks.codes);
   void *maxima = at<void>(workspace, chunks.maxima), *total = at<void>(workspace, layout.count);
-  const int64_t classTiles = chunks.stride / savedTile;
-  const int64_t splits = isLast ? chunks.lastSplits : chunks.splits;
-
-  Bindings bindings = common(tokens, problem.e(args.e));
-  bindClasses(bindings, problem.c(args.c), bias, 0, problem.vocab);
-  bindings.extent("splits", splits)
-      .vector("label_logit", labelLogit, CCE_F32, padded)
-      .matrix("partial", partial, CCE_I64, splits, padded, padded)
-      .matrix("codes", codes, problem.dtype, padded, chunks.stride, chunks.stride)
-      .matrix("maxima", maxima, CCE_F32, classTiles, padded, padded);
-  const Kernel &forwardKernel = *chunkKernels.lseForward;
-  CCE_RETURN_IF_ERROR(backend->launch(forwardKernel, bindings,
-                                      tilesOf(forwardKernel, "tokens", padded) * splits, stream));
+  CCE_RETURN_IF_ERROR(forwardOfChunk(call, chunk, stream));
 
   const bool perToken = problem.reduction == CCE_REDUCTION_NONE;
   Bindings finish;
@@ -166,7 +310,9 @@ Status Plan::chunkOfTokens(const ChunkCall &call, int64_t index, void *stream) c
       .scalarBuffer("total", total, CCE_I32);
   CCE_RETURN_IF_ERROR(backend->launch(*tokenWeights, weighing, 1, stream));
   CCE_RETURN_IF_ERROR(gradFromSaved({codes, chunks.stride, maxima, labelLogit, problem.vocab},
-                                    weights, tokens, stream));
+                                    weights, saved, stream));
+  if (!isOnly)
+    CCE_RETURN_IF_ERROR(scaleRows(call, chunk, weights, stream));
 
   auto product = [&](const Kernel &kernel, const char *axis, int64_t extent, bool hasSum,
                      void *sumLower) {
@@ -177,6 +323,9 @@ Status Plan::chunkOfTokens(const ChunkCall &call, int64_t index, void *stream) c
     // Of the lower halves too the stride is one of elements: of 8 bits in those of dE and of 4 in
     // those of dC.
     product.matrix("g", codes, problem.dtype, padded, problem.vocab, chunks.stride)
+        .matrix("scaled", at<void>(workspace, chunks.scaled), problem.dtype, padded, problem.hidden,
+                problem.hidden)
+        .vector("scale", at<void>(workspace, chunks.scale), CCE_F32, padded)
         .scalarBuffer("alpha", weights.alpha, CCE_F32)
         .scalar("has_sum", int64_t(hasSum))
         .matrix("sum_lower", sumLower, CCE_DTYPE_NONE, extent, problem.hidden, problem.hidden);
@@ -189,9 +338,12 @@ Status Plan::chunkOfTokens(const ChunkCall &call, int64_t index, void *stream) c
     CCE_RETURN_IF_ERROR(product(*chunkKernels.gradEmbedding, "tokens", padded, false, nullptr));
   if (!args.dc)
     return {};
-  const KernelPtr &classifier = chunks.count == 1 ? gradClassifier
-                                : isLast          ? chunkKernels.gradClassifier
-                                                  : chunkKernels.gradClassifierPartial;
+  // While the sums lie there, and behind the first chunk, which makes them.
+  if (exponentials && isLast)
+    CCE_RETURN_IF_ERROR(restoreLabels(call, stream));
+  const KernelPtr &classifier = isOnly   ? gradClassifier
+                                : isLast ? chunkKernels.gradClassifier
+                                         : chunkKernels.gradClassifierPartial;
   return product(*classifier, "vocab", problem.vocab, !isFirst,
                  at<void>(workspace, chunks.sumLower));
 }

@@ -418,11 +418,17 @@ void placeTokenChunks(TokenChunks &chunks, const Layout &layout, const Problem &
   chunks.count = divideUp(layout.padded, size);
   chunks.stride = tiles * savedTile;
   Allocator allocator(start);
-  chunks.counts = allocator.take({4, chunks.count});
+  for (Slice *slice : {&chunks.counts, &chunks.countsExp, &chunks.countsSaved})
+    *slice = allocator.take({4, chunks.count});
   chunks.lossSum = allocator.take({8});
+  chunks.labelLogit = allocator.take({4, layout.padded});
   chunks.lse = allocator.take({4, problem.tokens});
+  const int64_t several = chunks.count > 1 ? 1 : 0;
   for (Slice *slice :
-       {&chunks.labelLogit, &chunks.compactLse, &chunks.probWeight, &chunks.labelWeight})
+       {&chunks.factor, &chunks.exact, &chunks.stored, &chunks.order, &chunks.sorted})
+    *slice = allocator.take({4 * several, layout.padded});
+  chunks.scale = allocator.take({4 * several, size});
+  for (Slice *slice : {&chunks.compactLse, &chunks.probWeight, &chunks.labelWeight})
     *slice = allocator.take({4, size});
   chunks.alpha = allocator.take({4});
   const int64_t last = layout.padded - (chunks.count - 1) * size;
@@ -432,10 +438,14 @@ void placeTokenChunks(TokenChunks &chunks, const Layout &layout, const Problem &
   chunks.splits = splits(size);
   chunks.lastSplits = splits(last);
   chunks.partial = allocator.takeEither({8, chunks.splits, size}, {8, chunks.lastSplits, last});
-  chunks.maxima = allocator.take({4, tiles, size});
+  // Rows are scaled when gradients have been made out of saved logits, if they are at all.
+  chunks.maxima =
+      allocator.takeEither({4, tiles, size}, {element * several, size, problem.hidden});
+  if (several)
+    chunks.scaled = chunks.maxima;
   chunks.codes = allocator.take({element, size, chunks.stride});
   const int64_t rowBytes = divideUp(problem.hidden, 2);
-  chunks.sumLower = allocator.take({chunks.count > 1 ? rowBytes : 0, problem.vocab});
+  chunks.sumLower = allocator.take({several * rowBytes, problem.vocab});
   chunks.bytes = allocator.end;
 }
 

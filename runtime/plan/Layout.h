@@ -119,12 +119,18 @@ struct TokenChunks {
   int64_t stride = 0;
   /// Parts of the classes that work at the same time in the forward of a chunk, and of the last one.
   int64_t splits = 0, lastSplits = 0;
-  /// Tokens of each chunk, and of the loss the sum so far (f64).
-  Slice counts, lossSum;
-  /// Of all tokens, by position, where the caller does not want it.
-  Slice lse;
+  /// Tokens of each chunk, in all and on either way to their gradients (chunk_counts), and of the loss the sum so far (f64).
+  Slice counts, countsExp, countsSaved, lossSum;
+  /// Of all tokens. `lse` by position, where the caller does not want it.
+  Slice labelLogit, lse;
+  /// Of all tokens, where there is more than one chunk: what restores the elements of labels in dC, and the tokens in the order of
+  /// their labels.
+  Slice factor, exact, stored, order, sorted;
   /// Of one chunk.
-  Slice labelLogit, compactLse, probWeight, labelWeight, alpha, partial, maxima, codes;
+  Slice compactLse, probWeight, labelWeight, alpha, partial, maxima, codes;
+  /// The same, where there is more than one: scales of the rows of dE, and, where the maxima were, the rows of E times
+  /// their factors.
+  Slice scale, scaled;
   /// Of the sums of dC over chunks what does not lie in dC: 4 bits an element.
   Slice sumLower;
   int64_t bytes = 0;

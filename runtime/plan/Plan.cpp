@@ -46,9 +46,9 @@ constexpr int64_t pairOfTiles = 2 * tileTokens;
 /// 0.90 of its time.
 void addCluster(KernelRequest &request) {
   for (const char *shared :
-       {"lse_forward", "lse_forward_filter", "lse_forward_save", "logit_grad",
-        "grad_embedding_halves", "grad_embedding_halves_partial", "grad_classifier",
-        "grad_classifier_halves", "grad_classifier_halves_partial"})
+       {"lse_forward", "lse_forward_filter", "lse_forward_save", "lse_forward_exp", "logit_grad",
+        "grad_embedding_halves", "grad_embedding_halves_partial", "grad_embedding_scaled",
+        "grad_classifier", "grad_classifier_halves", "grad_classifier_halves_partial"})
     if (auto width = request.config.find("tile_n");
         request.kernel == shared &&
         (width == request.config.end() || width->second % 128 == 0))
@@ -133,8 +133,9 @@ KernelRequest Plan::requestFor(const std::string &kernel, int64_t tokens, bool i
       (kernel == "logit_grad_listed" || kernel == "lse_forward_save") &&
       width != request.config.end() && width->second != slotGranule)
     request.config.clear();
-  if (request.target == "sm_90a" && kernel.starts_with("grad_embedding_halves") &&
-      !request.config.contains("tile_n"))
+  const bool isEmbedding =
+      kernel.starts_with("grad_embedding_halves") || kernel == "grad_embedding_scaled";
+  if (request.target == "sm_90a" && isEmbedding && !request.config.contains("tile_n"))
     if (embeddingTile(tokens, problem.hidden, backend->parallelism()) == 192)
       request.config["tile_n"] = 192;
   if (request.target == "sm_90a" && inPairs)
@@ -348,18 +349,29 @@ Status Plan::loadChunkKernels() {
   const TokenChunks &chunks = layout.tokenChunks;
   // A pair with one tile would leave a block without work for as long as the other has some.
   const bool inPairs = chunks.size % pairOfTiles == 0 && layout.padded % pairOfTiles == 0;
+  const std::string type = dtypeName(problem.dtype);
+  auto &k = chunkKernels;
   std::vector<std::pair<KernelRequest, KernelPtr *>> kernels = {
-      {requestFor("chunk_counts"), &chunkKernels.counts},
-      {requestFor("lse_forward_save", chunks.size, inPairs), &chunkKernels.lseForward},
-      {requestFor("grad_embedding_halves", chunks.size, inPairs), &chunkKernels.gradEmbedding}};
+      {requestFor("chunk_counts"), &k.counts},
+      {requestFor("lse_forward_save", chunks.size, inPairs), &k.lseForward},
+      {requestFor(chunks.count > 1 ? "grad_embedding_scaled" : "grad_embedding_halves", chunks.size,
+                  inPairs),
+       &k.gradEmbedding}};
   if (!gradFromSavedKernel)
-    kernels.emplace_back(requestFor(std::string("grad_from_saved_") + dtypeName(problem.dtype)),
-                         &gradFromSavedKernel);
+    kernels.emplace_back(requestFor("grad_from_saved_" + type), &gradFromSavedKernel);
   if (chunks.count > 1)
-    kernels.insert(kernels.end(), {{requestFor("grad_classifier_halves_partial"),
-                                    &chunkKernels.gradClassifierPartial},
-                                   {requestFor("grad_classifier_halves"),
-                                    &chunkKernels.gradClassifier}});
+    kernels.insert(kernels.end(),
+                   {{requestFor("grad_classifier_halves_partial"), &k.gradClassifierPartial},
+                    {requestFor("grad_classifier_halves"), &k.gradClassifier},
+                    {requestFor("label_scales"), &k.labelScales},
+                    {requestFor("scaled_rows_" + type), &k.scaledRows}});
+  if (storesExponentials())
+    kernels.insert(kernels.end(),
+                   {{requestFor("indexed_matmul"), &k.indexedMatmul},
+                    {requestFor("lse_forward_exp", chunks.size, inPairs), &k.lseForwardExp},
+                    {requestFor("check_sums"), &k.checkSums},
+                    {requestFor("sort_labels"), &k.sortLabels},
+                    {requestFor("restore_labels"), &k.restoreLabels}});
   return loadAll(kernels);
 }
 
@@ -491,8 +503,10 @@ std::string Plan::describeInWords() const {
       out << ", tokens in " << chunks.count << " chunks of " << chunks.size << ", sums of dC in "
           << megabytes(chunks.sumLower.bytes) << " and dC";
     out << "; nothing is computed twice" << (problem.hasBias() ? ", unless for dbias" : "") << "\n";
+    line("lse_forward_exp", chunkKernels.lseForwardExp);
     line("lse_forward_save", chunkKernels.lseForward);
-    line("grad_embedding_halves", chunkKernels.gradEmbedding);
+    line(chunks.count > 1 ? "grad_embedding_scaled" : "grad_embedding_halves",
+         chunkKernels.gradEmbedding);
     line("grad_classifier_halves", chunkKernels.gradClassifier);
   }
   if (problem.filterEps > 0) {

@@ -131,7 +131,19 @@ private:
   /// GradientsRun.cpp.
   Status gradientsByChunks(const cce_gradients_args &args, void *stream) const;
   struct ChunkCall;
+  struct TokenChunk;
   Status chunkOfTokens(const ChunkCall &call, int64_t index, void *stream) const;
+  /// Exponentials of a chunk's logits and whether they will do; its logits, if not.
+  Status forwardOfChunk(const ChunkCall &call, const TokenChunk &chunk, void *stream) const;
+  /// The factors of its rows, and the rows of E with theirs.
+  Status scaleRows(const ChunkCall &call, const TokenChunk &chunk, const TokenWeights &weights,
+                   void *stream) const;
+  Status sortLabels(const ChunkCall &call, void *stream) const;
+  Status restoreLabels(const ChunkCall &call, void *stream) const;
+  /// Whether forwards of chunks store exponentials, unless a call says otherwise.
+  bool storesExponentials() const {
+    return layout.tokenChunks.count > 1 && problem.dtype == CCE_BF16;
+  }
 
   /// FilteredRun.cpp. Before lse_forward_filter: computes the labels' logits and estimates log-sum-exps;
   /// `bindings`, which has all else for it, gets its thresholds and the bitmaps that it fills.
@@ -163,9 +175,12 @@ private:
   KernelPtr biasToFloat, floatToBias, packRows;
   /// Null if no logits are saved, and there are no chunks of tokens.
   KernelPtr lseForwardSave, gradFromSavedKernel;
-  /// Null if there are no chunks of tokens; those of dC also if there is only one.
+  /// Null if there are no chunks of tokens; what is behind dE also if there is only one, and the last ones if their
+  /// forward stores no exponentials.
   struct {
     KernelPtr counts, lseForward, gradEmbedding, gradClassifierPartial, gradClassifier;
+    KernelPtr labelScales, scaledRows;
+    KernelPtr indexedMatmul, lseForwardExp, checkSums, sortLabels, restoreLabels;
   } chunkKernels;
   /// Null if there is no filtered path.
   struct {

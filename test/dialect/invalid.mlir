@@ -793,6 +793,19 @@ cce.kernel @lse_update_c1_value(%x: !cce.buffer<tokens x vocab x i32>) {
 
 // -----
 
+cce.kernel @lse_update_c2(%x: !cce.buffer<tokens x vocab x f32>, %y: !cce.buffer<vocab x f32>) {
+  cce.parallel %i, %v over tokens, vocab {
+    %s = cce.lse_init : !cce.tile<tokens x !cce.lse>
+    %t = cce.load %x[%i, %v] : !cce.buffer<tokens x vocab x f32>
+    %r = cce.load %y[%v] : !cce.buffer<vocab x f32>
+    // A reference of each column, not of each row.
+    // expected-error@+1 {{'cce.lse_update' op expected the reference to be '!cce.tile<tokens x f32>', got '!cce.tile<vocab x f32>'}}
+    %n = cce.lse_update %s, %t at %r : !cce.tile<tokens x !cce.lse>, !cce.tile<tokens x vocab x f32>, !cce.tile<vocab x f32>
+  }
+}
+
+// -----
+
 cce.kernel @map_c1(%x: !cce.buffer<vocab x f32>) {
   cce.parallel %v over vocab {
     %t = cce.load %x[%v] : !cce.buffer<vocab x f32>

@@ -195,6 +195,26 @@ cce.kernel @lse(%z: !cce.buffer<tokens x vocab x f32>, %out: !cce.buffer<splits 
   }
 }
 
+// Below a reference that is known before, with a store of what is made of it.
+// CHECK-LABEL: cce.kernel @lse_at(
+// CHECK: %[[R:.*]] = cce.load %reference
+// CHECK: cce.store %[[T:.*]], %g[
+// CHECK: cce.lse_update %{{.*}}, %[[T]] at %[[R]] : <tokens x !cce.lse>, <tokens x vocab x f32>, !cce.tile<tokens x f32>
+cce.kernel @lse_at(%z: !cce.buffer<tokens x vocab x f32>, %reference: !cce.buffer<tokens x f32>, %g: !cce.buffer<tokens x vocab x bf16>,
+                   %out: !cce.buffer<tokens x !cce.lse>) {
+  cce.parallel %i over tokens {
+    %none = cce.lse_init : !cce.tile<tokens x !cce.lse>
+    %all = cce.reduce %v over vocab from %some = %none : !cce.tile<tokens x !cce.lse> {
+      %t = cce.load %z[%i, %v] : !cce.buffer<tokens x vocab x f32>
+      %r = cce.load %reference[%i] : !cce.buffer<tokens x f32>
+      cce.store %t, %g[%i, %v] : !cce.tile<tokens x vocab x f32>, !cce.buffer<tokens x vocab x bf16>
+      %more = cce.lse_update %some, %t at %r : !cce.tile<tokens x !cce.lse>, !cce.tile<tokens x vocab x f32>, !cce.tile<tokens x f32>
+      cce.yield %more : !cce.tile<tokens x !cce.lse>
+    }
+    cce.store %all, %out[%i] : !cce.tile<tokens x !cce.lse>, !cce.buffer<tokens x !cce.lse>
+  }
+}
+
 // A reduction over the whole of an axis, adding up tiles.
 // CHECK-LABEL: cce.kernel @sums(
 // CHECK: %[[NONE:.*]] = cce.zero : <vocab x f32>

@@ -501,6 +501,25 @@ cce.kernel @save_of_another(%e: !cce.buffer<tokens x hidden x bf16>, %c: !cce.bu
 
 // -----
 
+cce.kernel @save_beside_a_reference(%e: !cce.buffer<tokens x hidden x bf16>, %c: !cce.buffer<vocab x hidden x bf16>, %codes: !cce.buffer<tokens x vocab x i16>,
+                                    %maxima: !cce.buffer<tiles x tokens x f32>, %reference: !cce.buffer<tokens x f32>, %out: !cce.buffer<tokens x !cce.lse>) {
+  cce.parallel %i over tokens {
+    %none = cce.lse_init : !cce.tile<tokens x !cce.lse>
+    %all = cce.reduce %v over vocab from %some = %none : !cce.tile<tokens x !cce.lse> {
+      %z = cce.matmul %e[%i], %c[%v] : !cce.buffer<tokens x hidden x bf16>, !cce.buffer<vocab x hidden x bf16> -> !cce.tile<tokens x vocab x f32>
+      cce.save %z, %codes, %maxima : !cce.tile<tokens x vocab x f32>, !cce.buffer<tokens x vocab x i16>, !cce.buffer<tiles x tokens x f32>
+      %r = cce.load %reference[%i] : !cce.buffer<tokens x f32>
+      // Codes are below the maximum of a whole tile, and here there is a panel of it at a time.
+      // expected-error@below {{'cce.lse_update' op expected neither cce.mark nor cce.save beside a reference on sm_90a}}
+      %more = cce.lse_update %some, %z at %r : !cce.tile<tokens x !cce.lse>, !cce.tile<tokens x vocab x f32>, !cce.tile<tokens x f32>
+      cce.yield %more : !cce.tile<tokens x !cce.lse>
+    }
+    cce.store %all, %out[%i] : !cce.tile<tokens x !cce.lse>, !cce.buffer<tokens x !cce.lse>
+  }
+}
+
+// -----
+
 // The ring of stages alone would fit.
 // expected-error@below {{'cce.kernel' op expected at least 2 stages that fit into 232448 bytes of shared memory, got 7 stages of 246784 bytes in all}}
 cce.kernel @no_room_to_save(%e: !cce.buffer<tokens x hidden x bf16>, %c: !cce.buffer<vocab x hidden x bf16>, %codes: !cce.buffer<tokens x vocab x i16>,

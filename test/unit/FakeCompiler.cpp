@@ -352,10 +352,20 @@ const std::map<std::string, std::string> optionalArguments = {
                          "partial partial:stride"},
     {"grad_from_saved", "saved stride:i64 maxima padded:i32 classes:i32 count labels label_logit lse "
                         "prob_weight label_weight softcap:f32 capped:i32"},
-    {"chunk_counts", "count size:i32 chunks:i32 counts"},
-    {"grad_classifier_halves_partial", "vocab:extent hidden:extent tokens:count rows g:map e:map alpha dc:stride dc "
-                                       "sum_lower:stride sum_lower has_sum:i32"},
-    {"grad_classifier_halves", "vocab:extent hidden:extent tokens:count rows g:map e:map alpha dc:stride dc "
+    {"chunk_counts", "count size:i32 chunks:i32 exponentials:i32 counts counts_exp counts_saved"},
+    {"lse_forward_exp", "e:map rows c:map bias param:f32 hidden:extent vocab:extent tokens:count "
+                        "splits:extent label_logit g g:stride partial partial:stride"},
+    {"check_sums", "partial splits:i32 padded:i32 count count_exp count_saved"},
+    {"label_scales", "count count_exp padded:i32 labels label_logit lse prob_weight alpha softcap:f32 "
+                     "capped:i32 codes stride:i64 factor scale exact stored"},
+    {"scaled_rows", "count rows factor padded:i32 e stride:i64 columns:i32 scaled"},
+    {"sort_labels", "labels count order sorted"},
+    {"restore_labels", "order sorted count rows factor exact stored e stride:i64 hidden:i32 sum_lower dc "
+                       "dc_stride:i64"},
+    {"grad_embedding_scaled", "vocab:extent hidden:extent tokens:count scale rows g:map c:map de:stride de"},
+    {"grad_classifier_halves_partial", "vocab:extent hidden:extent tokens:count g:map scaled:map alpha dc:stride "
+                                       "dc sum_lower:stride sum_lower has_sum:i32"},
+    {"grad_classifier_halves", "vocab:extent hidden:extent tokens:count g:map scaled:map alpha dc:stride dc "
                                "sum_lower:stride sum_lower has_sum:i32"},
     {"grad_classifier_heavy", "tokens:count classes:count hidden:extent classes:extent g:map e:map "
                               "rows heavy alpha dc dc:stride"}};

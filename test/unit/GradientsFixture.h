@@ -45,6 +45,8 @@ protected:
       if (request.kernel == "token_weights")
         for (const char *name : {"lse", "lse_out", "alpha", "dloss_or_null", "dlse_or_null"})
           add(ArgumentKind::Pointer, name);
+      if (request.kernel == "indexed_matmul")
+        add(ArgumentKind::Pointer, "label_logit");
       if (request.kernel == "grad_embedding_halves") {
         add(ArgumentKind::Scalar, "has_sum");
         add(ArgumentKind::Pointer, "rows");

@@ -15,8 +15,15 @@ using testing::HasSubstr;
 using testing::Not;
 
 const Names firstKernels = {"select_tokens_i64", "chunk_counts"};
-const Names chunkKernels = {"lse_forward_save", "finish_loss", "token_weights",
-                            "grad_from_saved_bf16", "grad_embedding_halves"};
+/// Of a chunk up to its dE, where it is the only one; of one of several.
+const Names onlyChunk = {"lse_forward_save", "finish_loss", "token_weights", "grad_from_saved_bf16",
+                         "grad_embedding_halves"};
+const Names savedChunk = {"lse_forward_save",     "finish_loss",  "token_weights",
+                          "grad_from_saved_bf16", "label_scales", "scaled_rows_bf16",
+                          "grad_embedding_scaled"};
+const Names oneOfChunks = {"lse_forward_exp",      "check_sums",           "lse_forward_save",
+                           "finish_loss",          "token_weights",        "grad_from_saved_bf16",
+                           "label_scales",         "scaled_rows_bf16",     "grad_embedding_scaled"};
 const Names inTurn = {"select_tokens_i64", "lse_forward", "finish_loss",
                       "select_tokens_i64", "token_weights", "logit_grad", "grad_embedding_halves",
                       "grad_classifier"};
@@ -32,22 +39,63 @@ TEST_F(GradientsTest, twoChunks) {
   EXPECT_EQ(chunks().size, 640);
   EXPECT_EQ(chunks().count, 2);
   EXPECT_LE(cce_plan_gradients_workspace(plan), problem.workspace_limit);
-  EXPECT_EQ(run(), together({firstKernels, chunkKernels, {"grad_classifier_halves_partial"},
-                             chunkKernels, {"grad_classifier_halves"}}));
+  EXPECT_EQ(run(), together({firstKernels, {"indexed_matmul", "sort_labels"}, oneOfChunks,
+                             {"grad_classifier_halves_partial"}, oneOfChunks,
+                             {"restore_labels", "grad_classifier_halves"}}));
   const Layout &layout = plan->plan->layoutOf();
   const NamedLaunch &counts = launch("chunk_counts");
   EXPECT_EQ(counts.pointers.at("count"), at(layout.count));
   EXPECT_EQ(counts.pointers.at("counts"), at(chunks().counts));
   EXPECT_EQ(counts.integers.at("size"), 640);
   EXPECT_EQ(counts.integers.at("chunks"), 2);
+  EXPECT_EQ(counts.integers.at("exponentials"), 1);
+  EXPECT_EQ(counts.pointers.at("counts_exp"), at(chunks().countsExp));
+  EXPECT_EQ(counts.pointers.at("counts_saved"), at(chunks().countsSaved));
+  const NamedLaunch &sort = launch("sort_labels");
+  EXPECT_EQ(sort.pointers.at("labels"), at(layout.labels));
+  EXPECT_EQ(sort.pointers.at("count"), at(layout.count));
+  EXPECT_EQ(sort.pointers.at("order"), at(chunks().order));
+  EXPECT_EQ(sort.pointers.at("sorted"), at(chunks().sorted));
+  const NamedLaunch &restore = launch("restore_labels");
+  for (const auto &[name, slice] :
+       {std::pair("order", chunks().order), std::pair("sorted", chunks().sorted),
+        std::pair("count", layout.count), std::pair("rows", layout.rows),
+        std::pair("factor", chunks().factor), std::pair("exact", chunks().exact),
+        std::pair("stored", chunks().stored), std::pair("sum_lower", chunks().sumLower)})
+    EXPECT_EQ(restore.pointers.at(name), at(slice)) << name;
+  EXPECT_EQ(restore.pointers.at("e"), args.e);
+  EXPECT_EQ(restore.pointers.at("dc"), args.dc);
+  EXPECT_EQ(restore.integers.at("stride"), 64);
+  EXPECT_EQ(restore.integers.at("dc_stride"), 64);
+  EXPECT_EQ(restore.integers.at("hidden"), 64);
+  EXPECT_EQ(restore.blocks, 80u); // 1280 tokens, 16 warps
+  EXPECT_EQ(launch("indexed_matmul").pointers.at("label_logit"), at(chunks().labelLogit));
+  EXPECT_EQ(launch("indexed_matmul").pointers.at("count of tokens"), at(layout.count));
   for (int i = 0; i < 2; ++i) {
     SCOPED_TRACE(i);
     char *count = at(chunks().counts) + 4 * i, *rows = at(layout.rows) + 4 * 640 * i;
+    char *countExp = at(chunks().countsExp) + 4 * i, *countSaved = at(chunks().countsSaved) + 4 * i;
+    const NamedLaunch &exp = launch("lse_forward_exp", i);
+    EXPECT_EQ(exp.pointers.at("count of tokens"), count);
+    EXPECT_EQ(exp.pointers.at("rows"), rows);
+    EXPECT_EQ(exp.pointers.at("label_logit"), at(chunks().labelLogit) + 4 * 640 * i);
+    EXPECT_EQ(exp.pointers.at("g"), at(chunks().codes));
+    EXPECT_EQ(exp.integers.at("stride g"), 1024);
+    EXPECT_EQ(exp.integers.at("stride partial"), 640);
+    EXPECT_EQ(exp.integers.at("extent vocab"), 1000);
+    EXPECT_EQ(exp.integers.at("extent splits"), 4);
+    const NamedLaunch &check = launch("check_sums", i);
+    EXPECT_EQ(check.pointers.at("partial"), exp.pointers.at("partial"));
+    EXPECT_EQ(check.pointers.at("count"), count);
+    EXPECT_EQ(check.pointers.at("count_exp"), countExp);
+    EXPECT_EQ(check.pointers.at("count_saved"), countSaved);
+    EXPECT_EQ(check.integers.at("splits"), 4);
+    EXPECT_EQ(check.integers.at("padded"), 640);
     const NamedLaunch &save = launch("lse_forward_save", i);
-    EXPECT_EQ(save.pointers.at("count of tokens"), count);
+    EXPECT_EQ(save.pointers.at("count of tokens"), countSaved);
     EXPECT_EQ(save.pointers.at("rows"), rows);
     EXPECT_EQ(save.pointers.at("labels"), at(layout.labels) + 4 * 640 * i);
-    EXPECT_EQ(save.pointers.at("label_logit"), at(chunks().labelLogit));
+    EXPECT_EQ(save.pointers.at("label_logit"), at(chunks().labelLogit) + 4 * 640 * i);
     EXPECT_EQ(save.integers.at("origin vocab"), 0);
     EXPECT_EQ(save.pointers.at("codes"), at(chunks().codes));
     EXPECT_EQ(save.integers.at("stride codes"), 1024);
@@ -59,7 +107,7 @@ TEST_F(GradientsTest, twoChunks) {
     EXPECT_EQ(finish.pointers.at("count"), count);
     EXPECT_EQ(finish.pointers.at("total"), at(layout.count));
     EXPECT_EQ(finish.pointers.at("rows"), rows);
-    EXPECT_EQ(finish.pointers.at("label_logit"), at(chunks().labelLogit));
+    EXPECT_EQ(finish.pointers.at("label_logit"), at(chunks().labelLogit) + 4 * 640 * i);
     EXPECT_EQ(finish.pointers.at("lse_or_null"), static_cast<void *>(args.lse));
     EXPECT_EQ(finish.pointers.at("sum_or_null"), at(chunks().lossSum));
     EXPECT_EQ(finish.pointers.at("partial"), save.pointers.at("partial"));
@@ -73,14 +121,38 @@ TEST_F(GradientsTest, twoChunks) {
     EXPECT_EQ(weights.integers.at("padded"), 640);
     const NamedLaunch &grad = launch("grad_from_saved_bf16", i);
     EXPECT_EQ(grad.pointers.at("saved"), at(chunks().codes));
-    EXPECT_EQ(grad.pointers.at("count"), count);
+    EXPECT_EQ(grad.pointers.at("count"), countSaved);
     EXPECT_EQ(grad.pointers.at("labels"), at(layout.labels) + 4 * 640 * i);
-    EXPECT_EQ(grad.pointers.at("label_logit"), at(chunks().labelLogit));
+    EXPECT_EQ(grad.pointers.at("label_logit"), at(chunks().labelLogit) + 4 * 640 * i);
     EXPECT_EQ(grad.pointers.at("lse"), weights.pointers.at("lse_out"));
     EXPECT_EQ(grad.integers.at("padded"), 640);
     EXPECT_EQ(grad.integers.at("classes"), 1000);
-    const NamedLaunch &embedding = launch("grad_embedding_halves", i);
-    EXPECT_EQ(embedding.integers.at("has_sum"), 0);
+    const NamedLaunch &scales = launch("label_scales", i);
+    EXPECT_EQ(scales.pointers.at("count"), count);
+    EXPECT_EQ(scales.pointers.at("count_exp"), countExp);
+    EXPECT_EQ(scales.pointers.at("labels"), at(layout.labels) + 4 * 640 * i);
+    EXPECT_EQ(scales.pointers.at("label_logit"), exp.pointers.at("label_logit"));
+    EXPECT_EQ(scales.pointers.at("lse"), weights.pointers.at("lse_out"));
+    EXPECT_EQ(scales.pointers.at("alpha"), weights.pointers.at("alpha"));
+    EXPECT_EQ(scales.pointers.at("codes"), at(chunks().codes));
+    EXPECT_EQ(scales.integers.at("stride"), 1024);
+    EXPECT_EQ(scales.integers.at("padded"), 640);
+    EXPECT_EQ(scales.integers.at("capped"), 0);
+    EXPECT_EQ(scales.pointers.at("factor"), at(chunks().factor) + 4 * 640 * i);
+    EXPECT_EQ(scales.pointers.at("exact"), at(chunks().exact) + 4 * 640 * i);
+    EXPECT_EQ(scales.pointers.at("stored"), at(chunks().stored) + 4 * 640 * i);
+    EXPECT_EQ(scales.pointers.at("scale"), at(chunks().scale));
+    const NamedLaunch &scaled = launch("scaled_rows_bf16", i);
+    EXPECT_EQ(scaled.pointers.at("count"), count);
+    EXPECT_EQ(scaled.pointers.at("rows"), rows);
+    EXPECT_EQ(scaled.pointers.at("factor"), scales.pointers.at("factor"));
+    EXPECT_EQ(scaled.pointers.at("e"), args.e);
+    EXPECT_EQ(scaled.pointers.at("scaled"), at(chunks().scaled));
+    EXPECT_EQ(scaled.integers.at("padded"), 640);
+    EXPECT_EQ(scaled.integers.at("stride"), 64);
+    EXPECT_EQ(scaled.integers.at("columns"), 64);
+    const NamedLaunch &embedding = launch("grad_embedding_scaled", i);
+    EXPECT_EQ(embedding.pointers.at("scale"), at(chunks().scale));
     EXPECT_EQ(embedding.pointers.at("rows"), rows);
     EXPECT_EQ(embedding.pointers.at("count of tokens"), count);
     EXPECT_EQ(embedding.maps.at("g").address, at(chunks().codes));
@@ -90,7 +162,8 @@ TEST_F(GradientsTest, twoChunks) {
     EXPECT_EQ(classifier.pointers.at("sum_lower"), at(chunks().sumLower));
     EXPECT_EQ(classifier.integers.at("stride sum_lower"), 64);
     EXPECT_EQ(classifier.pointers.at("dc"), args.dc);
-    EXPECT_EQ(classifier.pointers.at("rows"), rows);
+    EXPECT_EQ(classifier.maps.at("scaled").address, at(chunks().scaled));
+    EXPECT_EQ(classifier.maps.at("scaled").sizes[1], 640u);
     EXPECT_EQ(classifier.pointers.at("count of tokens"), count);
     EXPECT_EQ(classifier.pointers.at("alpha"), weights.pointers.at("alpha"));
     EXPECT_EQ(classifier.maps.at("g").sizes[1], 640u);
@@ -121,15 +194,23 @@ TEST_F(GradientsTest, slicesDoNotOverlap) {
   const TokenChunks &c = chunks();
   std::vector<Slice> slices = {layout.count, layout.error, layout.rows, layout.labels, c.counts,
                                c.lossSum, c.labelLogit, c.lse, c.compactLse, c.probWeight,
-                               c.labelWeight, c.alpha, c.partial, c.maxima, c.codes, c.sumLower};
+                               c.labelWeight, c.alpha, c.partial, c.maxima, c.codes, c.sumLower,
+                               c.countsExp, c.countsSaved, c.factor, c.exact, c.stored, c.order,
+                               c.sorted, c.scale};
   std::sort(slices.begin(), slices.end(),
             [](const Slice &a, const Slice &b) { return a.offset < b.offset; });
   for (size_t i = 1; i < slices.size(); ++i)
     EXPECT_LE(slices[i - 1].offset + slices[i - 1].bytes, slices[i].offset);
   EXPECT_LE(slices.back().offset + slices.back().bytes, c.bytes);
-  EXPECT_EQ(c.labelLogit.bytes, 4 * 640);
+  EXPECT_EQ(c.labelLogit.bytes, 4 * 1280);
   EXPECT_EQ(c.partial.bytes, 8 * 4 * 640);
-  EXPECT_EQ(c.maxima.bytes, 4 * 4 * 640);
+  EXPECT_GE(c.maxima.bytes, 4 * 4 * 640);
+  // Maxima are not read any more when rows are scaled.
+  EXPECT_EQ(c.scaled.offset, c.maxima.offset);
+  EXPECT_EQ(c.scaled.bytes, 2 * 640 * 64);
+  EXPECT_EQ(c.factor.bytes, 4 * 1280);
+  EXPECT_EQ(c.scale.bytes, 4 * 640);
+  EXPECT_EQ(c.countsSaved.bytes, 4 * 2);
   EXPECT_EQ(c.codes.bytes, 2 * 640 * 1024);
 }
 
@@ -138,8 +219,14 @@ TEST_F(GradientsTest, allTokensAtOnceIfThereIsRoom) {
   ASSERT_NO_FATAL_FAILURE(makePlan());
   EXPECT_EQ(chunks().count, 1);
   EXPECT_EQ(chunks().sumLower.bytes, 0);
-  EXPECT_EQ(run(), together({firstKernels, chunkKernels, {"grad_classifier"}}));
-  EXPECT_EQ(manifests.count("grad_classifier_halves"), 0u);
+  EXPECT_EQ(run(), together({firstKernels, onlyChunk, {"grad_classifier"}}));
+  EXPECT_EQ(launch("chunk_counts").integers.at("exponentials"), 0);
+  EXPECT_EQ(launch("lse_forward_save").pointers.at("count of tokens"), at(chunks().counts));
+  EXPECT_EQ(launch("grad_from_saved_bf16").pointers.at("count"), at(chunks().counts));
+  for (const char *kernel : {"grad_classifier_halves", "grad_embedding_scaled", "lse_forward_exp",
+                             "scaled_rows_bf16", "restore_labels"})
+    EXPECT_EQ(manifests.count(kernel), 0u) << kernel;
+  EXPECT_EQ(chunks().factor.bytes + chunks().scaled.bytes + chunks().order.bytes, 0);
   EXPECT_THAT(described(), HasSubstr(", all tokens at once; nothing is computed twice"));
 }
 
@@ -154,17 +241,44 @@ TEST_F(GradientsTest, theLogSumExpIsOptional) {
 TEST_F(GradientsTest, onlyWhatIsWanted) {
   ASSERT_NO_FATAL_FAILURE(makePlan());
   args.de = nullptr;
-  EXPECT_THAT(run(), Not(Contains("grad_embedding_halves")));
+  EXPECT_THAT(run(), Not(Contains("grad_embedding_scaled")));
+  EXPECT_THAT(names(), Contains("restore_labels"));
   args.de = backward.de;
   args.dc = nullptr;
-  EXPECT_THAT(run(), Not(Contains("grad_classifier_halves")));
-  EXPECT_THAT(names(), Not(Contains("grad_classifier_halves_partial")));
+  run();
+  for (const char *kernel : {"grad_classifier_halves", "grad_classifier_halves_partial",
+                             "scaled_rows_bf16", "sort_labels", "restore_labels"})
+    EXPECT_THAT(names(), Not(Contains(kernel)));
+  EXPECT_THAT(names(), Contains("label_scales"));
   args.de = nullptr;
   EXPECT_THAT(run(), ElementsAre("select_tokens_i64", "lse_forward", "finish_loss"));
   // And without a log-sum-exp: only the loss.
   args.lse = nullptr;
   run();
   EXPECT_EQ(launch("finish_loss").pointers.at("lse_or_null"), nullptr);
+}
+
+TEST_F(GradientsTest, anUpstreamGradientOfTheLogSumExpTakesSavedLogits) {
+  ASSERT_NO_FATAL_FAILURE(makePlan());
+  args.dlse = static_cast<const float *>(allocate(4 * 1200));
+  EXPECT_EQ(run(), together({firstKernels, savedChunk, {"grad_classifier_halves_partial"}, savedChunk,
+                             {"grad_classifier_halves"}}));
+  EXPECT_EQ(launch("chunk_counts").integers.at("exponentials"), 0);
+  EXPECT_EQ(launch("lse_forward_save", 1).pointers.at("count of tokens"),
+            at(chunks().countsSaved) + 4);
+  EXPECT_EQ(launch("finish_loss", 1).pointers.at("count"), at(chunks().counts) + 4);
+  args.dlse = nullptr;
+  EXPECT_THAT(run(), Contains("lse_forward_exp"));
+}
+
+TEST_F(GradientsTest, cappedLogitsHaveTheirSlope) {
+  problem.softcap = 30;
+  ASSERT_NO_FATAL_FAILURE(makePlan());
+  run();
+  EXPECT_EQ(launch("label_scales").integers.at("capped"), 1);
+  EXPECT_EQ(launch("label_scales").floats.at("softcap"), 30);
+  EXPECT_EQ(launch("lse_forward_exp").floats.at("param"), 30);
+  EXPECT_EQ(requests.at("lse_forward_exp").transform, "softcap");
 }
 
 TEST_F(GradientsTest, pairsOfTilesWhereTheyComeOutEven) {
@@ -180,7 +294,8 @@ TEST_F(GradientsTest, noPairsWhereOneWouldLackATile) {
   ASSERT_NO_FATAL_FAILURE(makePlan());
   ASSERT_EQ(chunks().size, 640);
   EXPECT_EQ(requests.at("lse_forward_save").config.count("cluster"), 0u);
-  EXPECT_EQ(requests.at("grad_embedding_halves").config.count("cluster"), 0u);
+  EXPECT_EQ(requests.at("lse_forward_exp").config.count("cluster"), 0u);
+  EXPECT_EQ(requests.at("grad_embedding_scaled").config.count("cluster"), 0u);
   EXPECT_EQ(requests.at("grad_classifier_halves").config.at("cluster"), 2);
   EXPECT_EQ(requests.at("grad_classifier_halves_partial").config,
             requests.at("grad_classifier_halves").config);
@@ -192,6 +307,7 @@ TEST_F(GradientsTest, gradientsOfABiasTakeAForwardAndABackward) {
   args.bias = allocate(4000);
   EXPECT_THAT(run(), Contains("grad_classifier_halves"));
   EXPECT_EQ(launch("lse_forward_save").pointers.at("bias"), args.bias);
+  EXPECT_EQ(launch("lse_forward_exp").pointers.at("bias"), args.bias);
   args.dbias = allocate(4000);
   const Names launched = run();
   EXPECT_EQ(Names(launched.begin(), launched.begin() + 6), Names(inTurn.begin(), inTurn.begin() + 6));
@@ -250,12 +366,14 @@ TEST_F(GradientsTest, tuningTimesTheExactKernels) {
   change = [&](const KernelRequest &request, KernelCode &code) {
     before(request, code);
     std::lock_guard lock(mutex);
-    for (const char *kernel : {"lse_forward_save", "chunk_counts", "grad_from_saved_bf16",
-                               "grad_classifier_halves", "grad_classifier_halves_partial"})
+    for (const char *kernel :
+         {"lse_forward_save", "chunk_counts", "grad_from_saved_bf16", "grad_classifier_halves",
+          "grad_classifier_halves_partial", "lse_forward_exp", "check_sums", "label_scales",
+          "scaled_rows_bf16", "sort_labels", "restore_labels", "grad_embedding_scaled"})
       compiled += request.kernel == kernel;
   };
   ASSERT_NO_FATAL_FAILURE(makePlan());
-  EXPECT_GE(compiled, 5);
+  EXPECT_GE(compiled, 12);
   compiled = 0;
   auto progress = [](int done, int, const char *, void *user) {
     EXPECT_EQ(*static_cast<int *>(user), 0) << "after " << done << " trials";
@@ -268,12 +386,12 @@ TEST_F(GradientsTest, tuningTimesTheExactKernels) {
 
 TEST_F(GradientsTest, descriptionTellsWhatAndWhy) {
   ASSERT_NO_FATAL_FAILURE(makePlan());
-  EXPECT_EQ(described(), "loss and gradients in one call: workspace 1.3 MiB, tokens in 2 chunks of "
+  EXPECT_EQ(described(), "loss and gradients in one call: workspace 1.4 MiB, tokens in 2 chunks of "
                          "640, sums of dC in 0.0 MiB and dC; nothing is computed twice");
   const std::string inTurnBecause = "a forward and an exact backward, because ";
   problem.vocab = 4000;
   EXPECT_THAT(described(),
-              HasSubstr(inTurnBecause + "chunks of 512 tokens need a workspace of 4445184 bytes"));
+              HasSubstr(inTurnBecause + "chunks of 512 tokens need a workspace of 4509184 bytes"));
   problem.vocab = 1000;
   problem.hidden = 72;
   EXPECT_THAT(described(),
@@ -317,6 +435,15 @@ TEST_F(GradientsTest, halfPrecisionHasItsKernels) {
   problem.dtype = CCE_F16;
   ASSERT_NO_FATAL_FAILURE(makePlan());
   EXPECT_THAT(run(), Contains("grad_from_saved_f16"));
+  // Its exponent has no room for exponentials.
+  Names halfChunk = savedChunk;
+  halfChunk[3] = "grad_from_saved_f16";
+  halfChunk[5] = "scaled_rows_f16";
+  EXPECT_EQ(names(), together({firstKernels, halfChunk, {"grad_classifier_halves_partial"}, halfChunk,
+                               {"grad_classifier_halves"}}));
+  EXPECT_EQ(manifests.count("lse_forward_exp"), 0u);
+  EXPECT_EQ(launch("chunk_counts").integers.at("exponentials"), 0);
+  EXPECT_EQ(requests.at("grad_embedding_scaled").dtype, CCE_F16);
   EXPECT_EQ(requests.at("grad_classifier_halves").dtype, CCE_F16);
 }
 

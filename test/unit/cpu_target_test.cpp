@@ -101,6 +101,67 @@ void checkForward(Problem &p, int64_t splits, int64_t tasks = 3) {
   EXPECT_TRUE(partial.marginsIntact());
 }
 
+/// exp(logit - reference) and its sums, of tokens whose label's logit is `below` the largest.
+void checkForwardExp(Problem &p, int64_t splits, double below, bool turned = false) {
+  Matrix labelLogit = line(Type::F32, p.padded());
+  std::vector<double> logits(size_t(p.n * p.v)), slopes(logits.size());
+  for (int64_t i = 0; i < p.n; ++i) {
+    double top = -infinity;
+    for (int64_t j = 0; j < p.v; ++j) {
+      const double x = p.products()[size_t(i * p.v + j)], b = p.bias.get(j);
+      logits[size_t(i * p.v + j)] = p.transform.value(x, b, p.param);
+      slopes[size_t(i * p.v + j)] = p.transform.slope(x, b, p.param);
+      top = std::max(top, logits[size_t(i * p.v + j)]);
+    }
+    labelLogit.set(i, 0, top - below);
+  }
+  Matrix g = turned ? Matrix(p.type, p.padded(), p.v, 1, p.padded() + 1) : Matrix(p.type, p.padded(), p.v);
+  Matrix view(Type::F32, splits * p.padded(), 2, 2, 1);
+  view.strides[0] = p.padded();
+  view.strides[1] = 1;
+  Call call{{{"e", &p.e}, {"rows", &p.rows}, {"c", &p.c}, {"bias", &p.bias},
+             {"label_logit", &labelLogit}, {"g", &g}, {"partial", &view}},
+            {{"param", p.param}},
+            {{"tokens", p.n}, {"vocab", p.v}, {"hidden", p.d}, {"splits", splits}},
+            {},
+            3};
+  run(kernelFor("lse_forward_exp", p.type, p.transform.text), call);
+  Matrix partial = view;
+  partial.strides[0] = 2;
+  std::vector<double> want(size_t(p.padded() * p.v));
+  double largest = 0;
+  for (int64_t i = 0; i < p.n; ++i) {
+    const double reference = float(labelLogit.get(i)) + 40.0f;
+    double sum = 0;
+    for (int64_t s = 0; s < splits; ++s) {
+      EXPECT_NEAR(partial.get(s * p.padded() + i, 0), reference * log2e, 1e-6 * std::abs(reference));
+      sum += partial.get(s * p.padded() + i, 1);
+    }
+    const double got = (partial.get(i, 0) + std::log2(sum)) / log2e;
+    EXPECT_NEAR(got, p.lse(i), p.bound(i) + 2e-6 * (40 + below)) << "token " << i;
+    for (int64_t j = 0; j < p.v; ++j) {
+      const size_t at = size_t(i * p.v + j);
+      want[at] = std::exp(logits[at] - reference) * slopes[at];
+      largest = std::max(largest, std::abs(logits[at]));
+    }
+  }
+  // Rows are far apart in magnitude: each by its own.
+  for (int64_t i = 0; i < p.n; ++i) {
+    double error = 0, norm = 0;
+    for (int64_t j = 0; j < p.v; ++j) {
+      error += std::pow(g.get(i, j) - want[size_t(i * p.v + j)], 2);
+      norm += std::pow(want[size_t(i * p.v + j)], 2);
+    }
+    EXPECT_LE(std::sqrt(error), (gradientBound(p.type) + 1e-6 * (largest + 40 + below)) * std::sqrt(norm)) << "token " << i;
+  }
+  for (int64_t i = p.n; i < p.padded(); ++i) {
+    EXPECT_EQ(partial.get(i, 1), 0.0);
+    for (int64_t j = 0; j < p.v; ++j)
+      EXPECT_EQ(g.get(i, j), 0.0) << "padding " << i << ", " << j;
+  }
+  EXPECT_TRUE(g.marginsIntact() && view.marginsIntact());
+}
+
 void checkLabelLogits(Problem &p) {
   Matrix out = line(Type::F32, p.padded());
   Call call{{{"e", &p.e},
@@ -195,10 +256,13 @@ void checkHalves(Problem &p, Matrix &g, Matrix &alpha, const std::vector<double>
   };
   // More memory than the lower halves of 8 and 4 bits need.
   Matrix de = matrix(p.positions, p.d), low = matrix(p.padded(), p.d);
-  Matrix dc = matrix(p.v, p.d), quarters = matrix(p.v, p.d);
+  Matrix dc = matrix(p.v, p.d), quarters = matrix(p.v, p.d), scaled = matrix(p.padded(), p.d);
+  scaled.fill([&](int64_t i, int64_t k) {
+    return i < p.n && p.row(i) >= 0 ? p.e.get(p.row(i), k) : 0;
+  });
   for (bool isEmbedding : {true, false}) {
     const std::string name = isEmbedding ? "grad_embedding_halves" : "grad_classifier_halves";
-    Call call{{{"g", &g}, {"c", &p.c}, {"e", &p.e}, {"sum_lower", isEmbedding ? &low : &quarters},
+    Call call{{{"g", &g}, {"c", &p.c}, {"scaled", &scaled}, {"sum_lower", isEmbedding ? &low : &quarters},
                {"alpha", &alpha}, {"rows", &p.rows}, {"de", &de}, {"dc", &dc}},
               {{"has_sum", 0}},
               {{"tokens", p.n}, {"vocab", p.v}, {"hidden", p.d}, {"positions", p.positions}},
@@ -277,6 +341,19 @@ void checkGradients(Problem &p, bool turned = false) {
         wantDe[size_t(p.row(i) * p.d + k)] /= 2;
   expectClose(de, wantDe, bound);
 
+  // Every row with a scale of its own, and no sum.
+  Matrix scale = line(Type::F32, p.padded());
+  scale.fill([](int64_t i, int64_t) { return 0.25 + double(i % 5); });
+  Call scaled{{{"g", &g}, {"c", &p.c}, {"scale", &scale}, {"rows", &p.rows}, {"de", &de}},
+              {},
+              {{"tokens", p.n}, {"vocab", p.v}, {"hidden", p.d}, {"positions", p.positions}},
+              {}};
+  run(kernelFor("grad_embedding_scaled", p.type), scaled);
+  for (int64_t i = 0; i < p.n; ++i)
+    for (int64_t k = 0; p.row(i) >= 0 && k < p.d; ++k)
+      wantDe[size_t(p.row(i) * p.d + k)] *= scale.get(i) / 0.375;
+  expectClose(de, wantDe, bound);
+
   Matrix dc = matrix(p.type, p.v, p.d);
   Call classifier{{{"g", &g}, {"e", &p.e}, {"rows", &p.rows}, {"alpha", &alpha}, {"dc", &dc}},
                   {},
@@ -328,6 +405,22 @@ TEST_P(CpuKernels, OddSizes) {
     checkLabelLogits(p);
     checkLogitGrad(p);
     checkGradients(p);
+  }
+}
+
+TEST_P(CpuKernels, SumsBelowAReference) {
+  if (GetParam() == Type::F16)
+    return; // has no room for such exponents
+  for (double below : {0.0, 7.0, 80.0}) {
+    for (const Sizes &sizes : {Sizes{1, 1, 1}, Sizes{7, 127, 64}, Sizes{129, 1000, 257}}) {
+      SCOPED_TRACE(testing::Message() << "N " << sizes.n << " V " << sizes.v << " below " << below);
+      Problem p(GetParam(), sizes, biased);
+      checkForwardExp(p, sizes.v > 600 ? 3 : 1, below);
+    }
+    Problem capped(GetParam(), {37, 301, 67}, softcap);
+    checkForwardExp(capped, 2, below);
+    Problem turned(GetParam(), {37, 301, 67}, identity, 3, /*turned=*/true);
+    checkForwardExp(turned, 2, below, /*turned=*/true);
   }
 }
 

@@ -343,7 +343,9 @@ CCE_API cce_status cce_backward(cce_plan *plan, const cce_backward_args *args, v
  * become its gradients, where a backward of its own would compute them again. dC is the sum over
  * the chunks; between two of them it is rounded to 20 bits of an f32, of which 16 lie in dc and 4
  * in the workspace, which takes vocab x hidden / 2 bytes. So this call reads and writes dc as
- * often as there are chunks. A chunk of n tokens takes about 2 n x vocab bytes of the workspace.
+ * often as there are chunks. A chunk of n tokens takes about 2 n x (vocab + hidden) bytes of the
+ * workspace. In bf16, without dlse, a label of a logit 100 below others (or NaN among the logits)
+ * makes the device compute those of its chunk a second time, if there is more than one.
  *
  * The call is a forward and a backward, as those functions would run them, without one_call, on
  * the CPU, where dbias is wanted and there would be chunks, with a transform or with bias and
