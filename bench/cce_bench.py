@@ -108,7 +108,7 @@ def medians(timer, works, iterations, interleave, paired=False):
     if not interleave:
         return [statistics.median([timer(work) for _ in range(iterations + 2)][2:]) for work in works]
     times = [[] for _ in works]
-    start, turn, first = time.perf_counter(), 0, 2 * len(orders)
+    start, turn, first = time.perf_counter(), 0, len(orders)
     while turn < first + iterations or turn % len(orders) or time.perf_counter() - start < 1:
         for i in orders[turn % len(orders)]:
             times[i].append(timer(works[i]))
