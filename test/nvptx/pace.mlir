@@ -29,7 +29,7 @@
 // CHECK-NEXT: }
 // All have begun the step before when there are as many times the number of this one as there are clusters. The wait has an end.
 // CHECK-NEXT: %[[BEGUN:.*]] = arith.muli %[[CLUSTERS]], %[[NUMBER]]
-// CHECK-NEXT: %[[SEEN:.*]] = llvm.inline_asm has_side_effects {{.*}}ld.relaxed.gpu.global.s32 {{.*}} %[[COUNTER]], %[[BEGUN]], %c256_i32
+// CHECK-NEXT: %[[SEEN:.*]] = llvm.inline_asm has_side_effects {{.*}}ld.relaxed.gpu.global.s32 {{.*}} %[[COUNTER]], %[[BEGUN]], %c32_i32
 // CHECK-NEXT: %[[IN_TIME:.*]] = arith.cmpi eq, %[[SEEN]], %c1_i32
 // CHECK-NEXT: %[[GOES_ON:.*]] = arith.select %[[IN_TIME]], %[[LATER]], %c-1048576_i32
 // CHECK-NEXT: scf.yield %[[GOES_ON]]
