@@ -2,8 +2,8 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //===----------------------------------------------------------------------===//
 // What tests of the CPU target need: matrices of any element type and strides that notice writes
-// beside them, kernels compiled and called as the runtime does, and a problem with its answers in
-// double.
+// beside them, kernels compiled and called as the runtime does, a problem with its answers in
+// double, and how far from them a kernel's may be.
 //===----------------------------------------------------------------------===//
 #ifndef CCE_TEST_UNIT_CPUKERNELHARNESS_H
 #define CCE_TEST_UNIT_CPUKERNELHARNESS_H
@@ -428,6 +428,66 @@ struct Problem {
   Matrix e, c, bias, rows, labels;
   std::vector<double> x;
 };
+
+//===----------------------------------------------------------------------===//
+// Comparisons
+//===----------------------------------------------------------------------===//
+
+/// Relative Frobenius error of a matrix, and that of each row against 4 times the bound.
+inline void expectClose(const Matrix &got, const std::vector<double> &want, double bound) {
+  double error = 0, norm = 0;
+  std::vector<double> rowErrors(size_t(got.rows)), rowNorms(size_t(got.rows));
+  for (int64_t i = 0; i < got.rows; ++i) {
+    for (int64_t j = 0; j < got.columns; ++j) {
+      double w = want[size_t(i * got.columns + j)], delta = got.get(i, j) - w;
+      rowErrors[size_t(i)] += delta * delta;
+      rowNorms[size_t(i)] += w * w;
+    }
+    error += rowErrors[size_t(i)];
+    norm += rowNorms[size_t(i)];
+  }
+  EXPECT_LE(std::sqrt(error), bound * std::sqrt(norm) + 1e-30);
+  double typical = norm / double(std::max<int64_t>(got.rows, 1));
+  for (int64_t i = 0; i < got.rows; ++i)
+    if (rowNorms[size_t(i)] > 1e-3 * typical)
+      EXPECT_LE(std::sqrt(rowErrors[size_t(i)]), 4 * bound * std::sqrt(rowNorms[size_t(i)]))
+          << "row " << i;
+  EXPECT_TRUE(got.marginsIntact());
+}
+
+/// What stands where nothing is stored.
+inline constexpr double untouched = 12345;
+
+/// The logits of labels among the classes [origin, origin + classes), and nothing else.
+inline void expectPicked(Problem &p, Matrix &out, int64_t origin, int64_t classes) {
+  for (int64_t i = 0; i < p.padded(); ++i) {
+    const int64_t label = int64_t(p.labels.get(i));
+    if (i >= p.n || label < origin || label >= origin + classes)
+      EXPECT_EQ(out.get(i), untouched) << "token " << i;
+    else if (p.logit(i, label) == -infinity)
+      EXPECT_EQ(out.get(i), -infinity) << "token " << i;
+    else
+      EXPECT_NEAR(out.get(i), p.logit(i, label), p.bound(i)) << "token " << i;
+  }
+  EXPECT_TRUE(out.marginsIntact());
+}
+
+inline Matrix nothingPicked(Problem &p, int64_t stride = 1) {
+  return line(Type::F32, p.padded(), stride).fill([](int64_t, int64_t) { return untouched; });
+}
+
+/// An f32 of which the upper 16 bits lie in one matrix, and 8 or 4 more in another.
+inline double joined(Matrix &upper, Matrix &lower, int64_t upperRow, int64_t row, int64_t column, int bits) {
+  uint16_t high;
+  std::memcpy(&high, upper.at(upperRow, column), 2);
+  const int64_t index = row * lower.strides[0] + column * lower.strides[1];
+  const auto byteAt = [&](int64_t place) { return uint32_t(uint8_t(lower.data()[place])); };
+  const uint32_t low = bits == 8 ? byteAt(index) << 8 : (byteAt(index / 2) >> (index % 2 * 4) & 15) << 12;
+  const uint32_t all = uint32_t(high) << 16 | low;
+  float value;
+  std::memcpy(&value, &all, 4);
+  return value;
+}
 
 } // namespace cce_test
 

@@ -1,0 +1,141 @@
+# What checks of gradients share: data, allowances, and cases that hold whatever a plan saves, filters or does in one call.
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+import re
+
+import torch
+
+from cce_ctypes import Plan
+from gradient_reference import UNIT
+
+
+def synchronize():
+    if torch.cuda.is_available():
+        torch.cuda.synchronize()
+
+
+def make(n, d, v, dtype, data, generator):
+    device = generator.device
+    rn = lambda *s: torch.randn(*s, generator=generator, device=device)
+    labels = torch.randint(0, v, (n,), generator=generator, device=device)
+    if data == "flat":
+        e, c = rn(n, d), rn(v, d) * 0.02
+    elif data == "peaked":
+        c = rn(v, d) / d**0.5
+        e = rn(n, d) + 10 * c[labels] / c[labels].norm(dim=1, keepdim=True).clamp_min(1e-6)
+    else:  # adversarial: large logits of both signs, rows of zeros, one huge row
+        e, c = rn(n, d) * 4, rn(v, d) * 4
+        e[::7] = 0
+        c[::5] = 0
+        e[n // 2] *= 8
+    return e.to(dtype), c.to(dtype), labels
+
+
+def make_sharp(n, d, v, dtype, generator, gain=(11, 14)):
+    """Probable labels, and a long tail that is left out."""
+    device = generator.device
+    rn = lambda *s: torch.randn(*s, generator=generator, device=device)
+    labels = (torch.rand(n, generator=generator, device=device) ** 3 * v).long()
+    c = rn(v, d) / d**0.5
+    gains = gain[0] + (gain[1] - gain[0]) * torch.rand(n, 1, generator=generator, device=device)
+    e = rn(n, d)
+    cy = c[labels] / c[labels].norm(dim=1, keepdim=True).clamp_min(1e-6)
+    e = e - (e * cy).sum(1, keepdim=True) * cy + gains * cy
+    return e.to(dtype), c.to(dtype), labels
+
+
+def allow_sums(ref, plan):
+    """Adds to the bounds what it may cost to round sums of dE between two chunks of classes."""
+    if "de_s" in ref:
+        ref["de_s"] = ref["de_s"] + plan.class_roundings() * 2.0**-16 / UNIT[plan.e.dtype] * ref["de_u"]
+
+
+def relative_error(actual, expected):
+    return ((actual.double() - expected).norm() / expected.norm().clamp_min(1e-300)).item()
+
+
+def expect(name, ok, failures, results):
+    results.append(dict(name=name, ok=bool(ok), loss=0, lse=0, de=0, dc=0, dbias=0, de_row=0, dc_row=0, de_element=0, dc_element=0))
+    if not ok:
+        failures.append(name)
+        print("FAILED", name)
+
+
+def little_workspace(make_plan):
+    """What the library says that a backward needs at least, and an eighth: with more it may not be worth its traffic to save anything."""
+    try:
+        make_plan(workspace_limit=1).close()
+    except RuntimeError as error:
+        return int(re.search(r"needs at least (\d+) bytes", str(error))[1]) * 9 // 8
+    raise AssertionError("a workspace of one byte")
+
+
+def edge_cases(library, context, failures, results, generator, vocab=1001, in_dc=False, **options):
+    """No token takes part; an empty batch; labels that are no class. in_dc: with a workspace so small that one call keeps logits in dC."""
+
+    def run(e, c, y, reduction):
+        plan = Plan(library, context, e, c, y, reduction=reduction, **options)
+        plan.outputs()
+        plan.step()
+        synchronize()
+        return plan
+
+    e, c, y = make(300, 136, vocab, torch.bfloat16, "peaked", generator)
+    if in_dc:
+        options["workspace_limit"] = little_workspace(lambda **limit: Plan(library, context, e, c, y, **(options | limit)))
+    nan = lambda t: bool(torch.isnan(t).all())
+    for n, labels in ((300, torch.full_like(y, -100)), (0, y[:0])):
+        for reduction in ("mean", "sum", "none"):
+            plan = run(e[:n], c, labels[:n], reduction)
+            loss_ok = nan(plan.loss) if reduction == "mean" else bool((plan.loss == 0).all())
+            zeros = bool((plan.de == 0).all() and (plan.dc == 0).all() and (plan.lse == 0).all())
+            expect(f"{n} ignored tokens, {reduction}", loss_ok and zeros, failures, results)
+            plan.close()
+    good = run(e, c, torch.where(torch.arange(300, device=y.device) % 100 == 42, -100, y), "none")
+    expect(f"classes in dC: {good.classes_in_dc}", (good.classes_in_dc > 0) == in_dc, failures, results)
+    for bad in (vocab, -5, 2**40):
+        labels = torch.where(torch.arange(300, device=y.device) % 100 == 42, bad, y)
+        plan = run(e, c, labels, "none")
+        is_bad = labels == bad
+        same = torch.equal(plan.loss[~is_bad], good.loss[~is_bad]) and torch.equal(plan.dc, good.dc) and torch.equal(plan.de, good.de)
+        expect(f"label {bad}", nan(plan.loss[is_bad]) and nan(plan.lse[is_bad]) and same and plan.label_error.tolist() == [42, bad],
+               failures, results)
+        plan.close()
+        plan = run(e, c, labels, "mean")
+        expect(f"label {bad}, mean", nan(plan.loss), failures, results)
+        plan.close()
+        checked = Plan(library, context, e, c, labels, check_labels=1, **options)
+        checked.outputs()
+        try:
+            checked.step()
+            expect(f"label {bad}, checked", False, failures, results)
+        except RuntimeError as error:
+            expect(f"label {bad}, checked", f"at position 42, got {bad}" in str(error), failures, results)
+        checked.close()
+    good.close()
+
+
+def graph(library, context, failures, results, generator, in_dc=False, **options):
+    """Forward and backward captured into a CUDA graph give the bits of the plain calls, also on new data, which takes another path if
+    there is a filter."""
+    make_first = make_sharp if "filter_eps" in options else lambda *size: make(*size[:4], "peaked", size[4])
+    e, c, y = make_first(500, 256, 3000, torch.bfloat16, generator)
+    if in_dc:
+        options["workspace_limit"] = little_workspace(lambda **limit: Plan(library, context, e, c, y, **(options | limit)))
+    plan = Plan(library, context, e, c, y, **options)
+    plan.outputs()
+    plan.step()
+    synchronize()
+    recorded = torch.cuda.CUDAGraph()
+    with torch.cuda.graph(recorded):
+        plan.step()
+    e2, _, y2 = make(500, 256, 3000, torch.bfloat16, "flat", generator)
+    e.copy_(e2)
+    y.copy_(torch.where(y2 % 3 == 0, -100, y2))
+    plan.step()
+    expected = [t.clone() for t in (plan.loss, plan.lse, plan.de, plan.dc)]
+    plan.outputs_poison()
+    recorded.replay()
+    synchronize()
+    ok = all(torch.equal(x.view(torch.uint8), t.view(torch.uint8)) for x, t in zip(expected, (plan.loss, plan.lse, plan.de, plan.dc)))
+    expect(f"CUDA graph, {plan.classes_in_dc} classes in dC", ok and (plan.classes_in_dc > 0) == in_dc, failures, results)
+    plan.close()
