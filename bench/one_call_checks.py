@@ -101,24 +101,26 @@ def shift_dc(plan):
 
 def check_not_finite(library, context, name, e, c, labels, failures, results, **options):
     """In one call in chunks: what is no number, and what is one, as with all tokens at once."""
-    outcomes = []
-    for limit in (1 << 40, 2):
-        try:
-            plan = Plan(library, context, e, c, labels, one_call=True, workspace_limit=limit if limit > 2 else room * 2 // 5 + c.numel() // 2, **options)
-        except RuntimeError:  # a backward of its own would not fit
-            return
-        room = plan.gradients_bytes
+    def outcome(limit):
+        plan = Plan(library, context, e, c, labels, one_call=True, workspace_limit=limit, **options)
         chunks = re.search(r"in (\d+) chunks", re.search(r"loss and gradients in one call: .*", plan.describe())[0])
         plan.workspace.fill_(0xff)
         plan.outputs()
         plan.gradients(None, None, ("lse", "de", "dc"))
         synchronize()
-        outcomes.append([t.double() for t in (plan.loss, plan.lse, plan.de, plan.dc)])
+        values, room = [t.double() for t in (plan.loss, plan.lse, plan.de, plan.dc)], plan.gradients_bytes
         plan.close()
+        return values, chunks, room
+
+    at_once, _, room = outcome(1 << 40)
+    try:
+        in_chunks, chunks, _ = outcome(room * 2 // 5 + c.numel() // 2)
+    except RuntimeError:  # a backward of its own would not fit
+        return
     if not chunks:
         return
     problems = []
-    for key, a, b in zip(("loss", "lse", "de", "dc"), *outcomes):
+    for key, a, b in zip(("loss", "lse", "de", "dc"), at_once, in_chunks):
         if not torch.equal(a.isfinite(), b.isfinite()) or not torch.equal(a.isnan(), b.isnan()):
             problems.append(f"{key}: {int(a.isfinite().sum())} and {int(b.isfinite().sum())} finite, {int(a.isnan().sum())} and {int(b.isnan().sum())} NaN")
         both = a.isfinite() & b.isfinite()
