@@ -26,7 +26,7 @@ struct ProductOperand {
 
 /// A kernel of the form
 ///   parallel m, n { matmul; element-wise; store or mark }        or
-///   parallel [part,] m { reduce n [part] { matmul; element-wise; store, mark or save; lse_update }; store }
+///   parallel [part,] m { reduce n [part] { matmul; element-wise; store, mark, pick or save; lse_update }; store }
 struct ProductKernel {
   KernelOp kernel;
   ParallelOp parallel;

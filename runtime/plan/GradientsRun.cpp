@@ -27,7 +27,7 @@ struct Plan::ChunkCall {
 };
 
 struct Plan::TokenChunk {
-  int64_t index, first, padded, splits;
+  int64_t first, padded, splits;
   Tokens tokens;
   /// The same on either way to their gradients: the number of none is -1. With one chunk there is only one way.
   const int32_t *countExp;
@@ -269,7 +269,7 @@ Status Plan::chunkOfTokens(const ChunkCall &call, int64_t index, void *stream) c
   if (!isOnly)
     saved.count = countOf(chunks.countsSaved);
   const int64_t splits = isLast ? chunks.lastSplits : chunks.splits;
-  const TokenChunk chunk{index, first, padded, splits, tokens, countOf(chunks.countsExp), saved};
+  const TokenChunk chunk{first, padded, splits, tokens, countOf(chunks.countsExp), saved};
   void *labelLogit = ofChunk(chunks.labelLogit); // 4 bytes each, too
   void *partial = at<void>(workspace, chunks.partial), *codes = at<void>(workspace, chunks.codes);
   void *maxima = at<void>(workspace, chunks.maxima), *total = at<void>(workspace, layout.count);

@@ -475,7 +475,8 @@ void chooseTokenChunks(Layout &layout, const Problem &problem, const LayoutInput
                                 " bytes";
 }
 
-/// Estimated time of one call in chunks of tokens, to compare with secondsInTurn.
+/// Estimated time of one call in chunks of tokens, to compare with secondsInTurn. As if they saved codes: what stores
+/// exponentials takes less by about grad_from_saved, a fourteenth of Gemma 2 and more of narrow heads.
 double secondsInTokenChunks(const Layout &layout, const Problem &problem,
                             const LayoutInputs &inputs) {
   const int64_t size = layout.tokenChunks.size, count = layout.tokenChunks.count;

@@ -502,7 +502,13 @@ std::string Plan::describeInWords() const {
     else
       out << ", tokens in " << chunks.count << " chunks of " << chunks.size << ", sums of dC in "
           << megabytes(chunks.sumLower.bytes) << " and dC";
-    out << "; nothing is computed twice" << (problem.hasBias() ? ", unless for dbias" : "") << "\n";
+    out << "; nothing is computed twice";
+    if (problem.hasBias())
+      out << ", unless for dbias";
+    if (storesExponentials())
+      out << (problem.hasBias() ? " or" : ", unless")
+          << " the logits of chunks with a label far below other classes";
+    out << "\n";
     line("lse_forward_exp", chunkKernels.lseForwardExp);
     line("lse_forward_save", chunkKernels.lseForward);
     line(chunks.count > 1 ? "grad_embedding_scaled" : "grad_embedding_halves",
