@@ -69,11 +69,11 @@ Value Pace::begin(Value number) {
 void Pace::leave() {
   b.ifThen(isLeader, [&] {
     addTo(b, counter(stepsBegun), manySteps);
-    // The last one leaves zeros for the next launch.
-    Value before = addTo(b, counter(blocksLeft), 1);
-    b.ifThen(b.eq(b.add(before, 1), b.gridSize()), [&] {
-      for (int64_t bytes : {stepsBegun, blocksLeft})
-        b.store(b.c32(0), counter(bytes), 4);
-    });
+    // The last one leaves zeros for the next launch. This counter wraps to zero by itself (PTX ISA,
+    // atom.inc), so that of two launches that overlap neither loses a count.
+    Value last = b.sub(b.gridSize(), b.c32(1));
+    Value before = LLVM::AtomicRMWOp::create(b, LLVM::AtomicBinOp::uinc_wrap, counter(blocksLeft), last,
+                                             LLVM::AtomicOrdering::monotonic, "device");
+    b.ifThen(b.eq(before, last), [&] { b.store(b.c32(0), counter(stepsBegun), 4); });
   });
 }

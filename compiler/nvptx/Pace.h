@@ -7,8 +7,8 @@
 // with one addition in global memory that it does not wait for, and goes on when all have begun the step
 // before. Only how fast a block goes depends on it, never what it computes, and it waits for a limited
 // time: a cluster for which the others came too late (they may not be resident) goes on alone. Launches of a
-// kernel that overlap, on two streams, share its counters; what they then wait for in vain is some 20 us. They may
-// also leave counters that are not zero, for good: launches behind them then wait in vain once or not at all.
+// kernel that overlap, on two streams, share its counters; what they then wait for in vain is some 20 us. If their
+// grids differ they may also leave counters that are not zero: launches behind them then wait in vain once or not at all.
 //===----------------------------------------------------------------------===//
 #ifndef CCE_COMPILER_NVPTX_PACE_H
 #define CCE_COMPILER_NVPTX_PACE_H

@@ -42,13 +42,12 @@
 // Nobody waits for a block that has left, and the last one leaves zeros.
 // CHECK: scf.if %[[LEADS]] {
 // CHECK-NEXT: llvm.atomicrmw add %[[COUNTER]], %c1048576_i32
+// CHECK-NEXT: %[[MOST:.*]] = arith.subi %[[BLOCKS]], %c1_i32
 // CHECK-NEXT: %[[LEFT:.*]] = llvm.getelementptr %[[COUNTER]][128]
-// CHECK-NEXT: %[[BEFORE:.*]] = llvm.atomicrmw add %[[LEFT]], %c1_i32
-// CHECK-NEXT: %[[ALL:.*]] = arith.addi %[[BEFORE]], %c1_i32
-// CHECK-NEXT: %[[LAST:.*]] = arith.cmpi eq, %[[ALL]], %[[BLOCKS]]
+// CHECK-NEXT: %[[BEFORE:.*]] = llvm.atomicrmw uinc_wrap %[[LEFT]], %[[MOST]] syncscope("device") monotonic
+// CHECK-NEXT: %[[LAST:.*]] = arith.cmpi eq, %[[BEFORE]], %[[MOST]]
 // CHECK-NEXT: scf.if %[[LAST]] {
 // CHECK-NEXT: llvm.store %c0_i32, %[[COUNTER]]
-// CHECK-NEXT: llvm.store %c0_i32, %[[LEFT]]
 // CONSUMER-LABEL: llvm.func @reduces(
 // CONSUMER: nvvm.setmaxregister increase
 // CONSUMER-NOT: atomicrmw
