@@ -9,7 +9,24 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <vector>
+
 namespace cce::rt::test {
+
+/// Slices that are in use at the same time: apart, aligned, none empty, and within so many bytes.
+inline void expectApart(std::vector<Slice> slices, int64_t total) {
+  std::sort(slices.begin(), slices.end(),
+            [](const Slice &a, const Slice &b) { return a.offset < b.offset; });
+  int64_t end = 0;
+  for (const Slice &slice : slices) {
+    EXPECT_GT(slice.bytes, 0);
+    EXPECT_EQ(slice.offset % 256, 0);
+    EXPECT_GE(slice.offset, end);
+    end = slice.offset + slice.bytes;
+  }
+  EXPECT_LE(end, total);
+}
 
 class LayoutTest : public ::testing::Test {
 protected:

@@ -182,30 +182,20 @@ TEST_F(LayoutTest, slicesDoNotOverlap) {
   inputs.packE = inputs.packC = true;
   const Layout layout = choose();
   EXPECT_EQ(layout.packedStride, 40);
-  auto check = [](std::vector<Slice> slices, int64_t total) {
-    int64_t end = 0;
-    for (const Slice &slice : slices) {
-      EXPECT_GT(slice.bytes, 0);
-      EXPECT_EQ(slice.offset % 256, 0);
-      EXPECT_GE(slice.offset, end);
-      end = slice.offset + slice.bytes;
-    }
-    EXPECT_LE(end, total);
-  };
   const std::vector<Slice> shared = {layout.count,  layout.error, layout.rows,
                                      layout.labels, layout.bias,  layout.packedE};
   std::vector<Slice> forward = shared;
   for (const Slice &slice :
        {layout.forward.labelLogit, layout.forward.partial, layout.forward.packedC})
     forward.push_back(slice);
-  check(forward, layout.forwardBytes);
+  expectApart(forward, layout.forwardBytes);
   std::vector<Slice> backward = shared;
   const auto &b = layout.backward;
   for (const Slice &slice :
        {b.lse, b.probWeight, b.labelWeight, b.alpha, b.dbias, layout.all.packedC, layout.all.sum,
         layout.all.g})
     backward.push_back(slice);
-  check(backward, layout.backwardBytes);
+  expectApart(backward, layout.backwardBytes);
   EXPECT_GE(layout.forward.packedC.bytes, 2 * problem.vocab * 40);
   EXPECT_GE(layout.all.packedC.bytes, 2 * std::min(layout.all.size, problem.vocab) * 40);
   EXPECT_GE(layout.all.g.bytes, 2 * layout.padded * layout.all.gStride);
@@ -521,25 +511,13 @@ TEST_F(FilterLayoutTest, slicesDoNotOverlap) {
     inputs.tokenGranule = inputs.sampleTokens = granule;
     const Layout layout = choose();
     const FilterLayout &filter = layout.filter;
-    auto check = [](std::vector<Slice> slices, int64_t total) {
-      std::sort(slices.begin(), slices.end(),
-                [](const Slice &a, const Slice &b) { return a.offset < b.offset; });
-      int64_t end = 0;
-      for (const Slice &slice : slices) {
-        EXPECT_GT(slice.bytes, 0);
-        EXPECT_EQ(slice.offset % 256, 0);
-        EXPECT_GE(slice.offset, end);
-        end = slice.offset + slice.bytes;
-      }
-      EXPECT_LE(end, total);
-    };
-    check({layout.count, layout.error, layout.rows, layout.labels, layout.bias,
+    expectApart({layout.count, layout.error, layout.rows, layout.labels, layout.bias,
            layout.forward.labelLogit, layout.forward.partial, filter.forward.seen,
            filter.forward.headClasses, filter.forward.headCount, filter.forward.sampleClasses,
            filter.forward.sampleCount, filter.forward.sampleWeight, filter.forward.threshold,
            filter.forward.missedRows, filter.forward.missedThreshold, filter.forward.missedGroup},
           layout.forwardBytes);
-    check({filter.needed, filter.bound, filter.missedCount}, filter.stateBytes);
+    expectApart({filter.needed, filter.bound, filter.missedCount}, filter.stateBytes);
     // What both paths of the backward read, and what each of them has for itself.
     const auto &b = layout.backward;
     const std::vector<Slice> shared = {layout.count,  layout.error, layout.rows,
@@ -550,8 +528,8 @@ TEST_F(FilterLayoutTest, slicesDoNotOverlap) {
     exact.insert(exact.end(), {layout.all.sum, layout.all.g});
     const std::vector<Slice> own = slicesOf(filter);
     filtered.insert(filtered.end(), own.begin(), own.end());
-    check(exact, layout.backwardBytes);
-    check(filtered, layout.backwardBytes);
+    expectApart(exact, layout.backwardBytes);
+    expectApart(filtered, layout.backwardBytes);
     EXPECT_EQ(filter.sampleTokens, granule);
     // Tiles of 256 columns read it to their end.
     EXPECT_GE(filter.backward.meanClass.bytes, 4 * 256);
