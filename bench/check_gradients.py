@@ -36,7 +36,7 @@ import sys
 import torch
 
 from cce_ctypes import Library, Plan
-from gradient_cases import allow_sums, edge_cases, expect, graph, make, make_sharp, relative_error, synchronize
+from gradient_cases import allow_sums, edge_cases, expect, graph, judge, make, make_sharp, relative_error, synchronize
 from gradient_reference import BOUNDS, UNIT, grad_errors, listed, reference
 from one_call_checks import one_call_cases
 
@@ -76,29 +76,7 @@ def check(library, context, name, e, c, labels, failures, results, dloss=None, d
     keys = ("bias", "softcap", "ignore_index", "reduction", "shift", "sequence")
     ref = reference(e, c, labels, dloss=dloss, dlse=dlse, noise=noise, saved=saved_classes, **{k: v for k, v in options.items() if k in keys})
     allow_sums(ref, plan)
-    loss_scale = ref["scale"] if options.get("reduction") == "none" else ref["scale"].max()
-    if options.get("reduction") == "sum":
-        loss_scale = loss_scale * ref["count"].clamp_min(1)
-    worst = lambda a, x, s: ((a.double() - x).abs() / s).max().item()
-    loss_error, lse_error = worst(loss, ref["loss"], loss_scale), worst(lse, ref["lse"], ref["scale"])
-    averages = min(ref["count"].item(), c.shape[0]) >= 100 and c.shape[1] >= 64
-    de, de_row, de_element, de_ok = grad_errors(plan.de, ref, "de", averages)
-    dc, dc_row, dc_element, dc_ok = grad_errors(plan.dc, ref, "dc", averages)
-    db, db_ok = 0.0, True
-    if plan.dbias is not None:
-        a, x = plan.dbias.double(), ref["dbias"]
-        db = ((a - x).norm() / x.norm()).item()
-        db_ok = db <= max(BOUNDS[e.dtype], BOUNDS[plan.dbias.dtype])
-    ignored_zero = bool((plan.de[~ref["valid"]] == 0).all())
-    ok = loss_error <= 2e-6 and lse_error <= 2e-6 and de_ok and dc_ok and db_ok and same and ignored_zero
-    if not averages:  # gradients that cancel to nothing have no relative error
-        de = dc = de_row = dc_row = 0.0
-    results.append(dict(name=name, ok=ok, loss=loss_error, lse=lse_error, de=de, dc=dc, dbias=db, de_row=de_row, dc_row=dc_row,
-                        de_element=de_element, dc_element=dc_element))
-    if not ok:
-        failures.append(name)
-        print(f"FAILED {name}: loss {loss_error:.1e} lse {lse_error:.1e} dE {de:.1e} (row/4 {de_row:.1e}, element/bound {de_element:.2f}) dC {dc:.1e} "
-              f"(row/4 {dc_row:.1e}, {dc_element:.2f}) db {db:.1e} same bits {same} ignored zero {ignored_zero}", flush=True)
+    judge(name, plan, ref, same, failures, results, **options)
     plan.close()
 
 

@@ -5,7 +5,7 @@ import re
 import torch
 
 from cce_ctypes import Plan
-from gradient_reference import UNIT
+from gradient_reference import BOUNDS, UNIT, grad_errors
 
 
 def synchronize():
@@ -51,6 +51,34 @@ def allow_sums(ref, plan):
 
 def relative_error(actual, expected):
     return ((actual.double() - expected).norm() / expected.norm().clamp_min(1e-300)).item()
+
+
+def judge(name, plan, ref, same, failures, results, reduction="mean", want=("lse", "de", "dc", "dbias"), **_):
+    """Compares what a plan has computed with the reference; `same`: whether it had the same bits twice, and has written nowhere else."""
+    loss_scale = ref["scale"] if reduction == "none" else ref["scale"].max()
+    if reduction == "sum":
+        loss_scale = loss_scale * ref["count"].clamp_min(1)
+    worst = lambda a, x, s: ((a.double() - x).abs() / s).max().item()
+    loss_error = worst(plan.loss, ref["loss"], loss_scale)
+    lse_error = worst(plan.lse, ref["lse"], ref["scale"]) if "lse" in want else 0.0
+    averages = min(ref["count"].item(), plan.c.shape[0]) >= 100 and plan.c.shape[1] >= 64
+    nothing = (0.0, 0.0, 0.0, True)
+    de, de_row, de_element, de_ok = grad_errors(plan.de, ref, "de", averages) if "de" in want else nothing
+    dc, dc_row, dc_element, dc_ok = grad_errors(plan.dc, ref, "dc", averages) if "dc" in want else nothing
+    db, db_ok = 0.0, True
+    if plan.dbias is not None and "dbias" in want:
+        db = relative_error(plan.dbias, ref["dbias"])
+        db_ok = db <= max(BOUNDS[plan.e.dtype], BOUNDS[plan.dbias.dtype])
+    ignored_zero = "de" not in want or bool((plan.de[~ref["valid"]] == 0).all())
+    ok = loss_error <= 2e-6 and lse_error <= 2e-6 and de_ok and dc_ok and db_ok and same and ignored_zero
+    if not averages:  # gradients that cancel to nothing have no relative error
+        de = dc = de_row = dc_row = 0.0
+    results.append(dict(name=name, ok=ok, loss=loss_error, lse=lse_error, de=de, dc=dc, dbias=db, de_row=de_row, dc_row=dc_row,
+                        de_element=de_element, dc_element=dc_element))
+    if not ok:
+        failures.append(name)
+        print(f"FAILED {name}: loss {loss_error:.1e} lse {lse_error:.1e} dE {de:.1e} (row/4 {de_row:.1e}, element/bound {de_element:.2f}) dC {dc:.1e} "
+              f"(row/4 {dc_row:.1e}, {dc_element:.2f}) db {db:.1e} same bits, and nothing written elsewhere, {same} ignored zero {ignored_zero}", flush=True)
 
 
 def expect(name, ok, failures, results):
