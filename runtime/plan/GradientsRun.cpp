@@ -189,8 +189,8 @@ Status Plan::forwardOfChunk(const ChunkCall &call, const TokenChunk &chunk, void
   return run(*chunkKernels.lseForward, saving);
 }
 
-Status Plan::scaleRows(const ChunkCall &call, const TokenChunk &chunk, const TokenWeights &weights,
-                       void *stream) const {
+Status Plan::scaleLabels(const ChunkCall &call, const TokenChunk &chunk,
+                         const TokenWeights &weights, void *stream) const {
   const TokenChunks &chunks = layout.tokenChunks;
   char *workspace = call.workspace;
   const int64_t padded = chunk.padded;
@@ -213,20 +213,21 @@ Status Plan::scaleRows(const ChunkCall &call, const TokenChunk &chunk, const Tok
       .vector("scale", at<void>(workspace, chunks.scale), CCE_F32, padded)
       .vector("exact", ofChunk(chunks.exact), CCE_F32, padded)
       .vector("stored", ofChunk(chunks.stored), CCE_F32, padded);
-  CCE_RETURN_IF_ERROR(
-      backend->launch(*chunkKernels.labelScales, scales, divideUp(padded, threadsABlock), stream));
-  if (!call.args.dc)
-    return {};
-  const BufferBinding e = problem.e(call.args.e);
+  return backend->launch(*chunkKernels.labelScales, scales, divideUp(padded, threadsABlock), stream);
+}
+
+Status Plan::scaleRows(const ChunkCall &call, const TokenChunk &chunk, const BufferBinding &e,
+                       void *stream) const {
+  const TokenChunks &chunks = layout.tokenChunks;
+  const int64_t padded = chunk.padded, columns = e.sizes[1];
   Bindings rows;
   rows.scalarBuffer("count", chunk.tokens.count, CCE_I32)
       .vector("rows", chunk.tokens.rows, CCE_I32, padded)
-      .vector("factor", ofChunk(chunks.factor), CCE_F32, padded)
+      .vector("factor", at<float>(call.workspace, chunks.factor) + chunk.first, CCE_F32, padded)
       .scalar("padded", padded)
       .scalar("stride", e.strides[0])
-      .scalar("columns", problem.hidden)
-      .matrix("scaled", at<void>(workspace, chunks.scaled), problem.dtype, padded, problem.hidden,
-              problem.hidden);
+      .scalar("columns", columns)
+      .matrix("scaled", at<void>(call.workspace, chunks.scaled), problem.dtype, padded, columns, columns);
   addMatrix(rows, "e", e);
   return backend->launch(*chunkKernels.scaledRows, rows, divideUp(padded, warpsABlock), stream);
 }
@@ -312,40 +313,48 @@ Status Plan::chunkOfTokens(const ChunkCall &call, int64_t index, void *stream) c
   CCE_RETURN_IF_ERROR(gradFromSaved({codes, chunks.stride, maxima, labelLogit, problem.vocab},
                                     weights, saved, stream));
   if (!isOnly)
-    CCE_RETURN_IF_ERROR(scaleRows(call, chunk, weights, stream));
+    CCE_RETURN_IF_ERROR(scaleLabels(call, chunk, weights, stream));
 
+  // Of the columns [first, first + columns) of E and of the gradients.
   auto product = [&](const Kernel &kernel, const char *axis, int64_t extent, bool hasSum,
-                     void *sumLower) {
-    Bindings product = common(tokens, problem.e(args.e));
+                     int64_t first, int64_t columns) {
+    Bindings product = common(tokens, columnsOf(problem.e(args.e), first, columns));
     bindClasses(product, problem.c(args.c), nullptr, 0, problem.vocab);
-    addMatrix(product, "de", problem.de(args.de));
-    addMatrix(product, "dc", problem.dc(args.dc));
-    // Of the lower halves too the stride is one of elements: of 8 bits in those of dE and of 4 in
-    // those of dC.
+    addMatrix(product, "de", columnsOf(problem.de(args.de), first, columns));
+    addMatrix(product, "dc", columnsOf(problem.dc(args.dc), first, columns));
+    // What of the sums of dC lies here has 4 bits an element, in which its stride is, too.
+    char *sumLower = at<char>(workspace, chunks.sumLower) + first / 2;
     product.matrix("g", codes, problem.dtype, padded, problem.vocab, chunks.stride)
-        .matrix("scaled", at<void>(workspace, chunks.scaled), problem.dtype, padded, problem.hidden,
-                problem.hidden)
+        .matrix("scaled", at<void>(workspace, chunks.scaled), problem.dtype, padded, columns, columns)
         .vector("scale", at<void>(workspace, chunks.scale), CCE_F32, padded)
         .scalarBuffer("alpha", weights.alpha, CCE_F32)
         .scalar("has_sum", int64_t(hasSum))
-        .matrix("sum_lower", sumLower, CCE_DTYPE_NONE, extent, problem.hidden, problem.hidden);
-    return backend->launch(
-        kernel, product, tilesOf(kernel, axis, extent) * tilesOf(kernel, "hidden", problem.hidden),
-        stream);
+        .matrix("sum_lower", sumLower, CCE_DTYPE_NONE, extent, columns, problem.hidden);
+    return backend->launch(kernel, product,
+                           tilesOf(kernel, axis, extent) * tilesOf(kernel, "hidden", columns),
+                           stream);
   };
   // A chunk has all classes, so its rows of dE are complete.
   if (args.de)
-    CCE_RETURN_IF_ERROR(product(*chunkKernels.gradEmbedding, "tokens", padded, false, nullptr));
+    CCE_RETURN_IF_ERROR(
+        product(*chunkKernels.gradEmbedding, "tokens", padded, false, 0, problem.hidden));
   if (!args.dc)
     return {};
+  if (isOnly)
+    return product(*gradClassifier, "vocab", problem.vocab, false, 0, problem.hidden);
   // While the sums lie there, and behind the first chunk, which makes them.
   if (exponentials && isLast)
     CCE_RETURN_IF_ERROR(restoreLabels(call, stream));
-  const KernelPtr &classifier = isOnly   ? gradClassifier
-                                : isLast ? chunkKernels.gradClassifier
-                                         : chunkKernels.gradClassifierPartial;
-  return product(*classifier, "vocab", problem.vocab, !isFirst,
-                 at<void>(workspace, chunks.sumLower));
+  const Kernel &classifier =
+      isLast ? *chunkKernels.gradClassifier : *chunkKernels.gradClassifierPartial;
+  for (int64_t column = 0; column < problem.hidden; column += chunks.scaledColumns) {
+    const int64_t columns = std::min(chunks.scaledColumns, problem.hidden - column);
+    CCE_RETURN_IF_ERROR(
+        scaleRows(call, chunk, columnsOf(problem.e(args.e), column, columns), stream));
+    CCE_RETURN_IF_ERROR(
+        product(classifier, "vocab", problem.vocab, !isFirst, column, columns));
+  }
+  return {};
 }
 
 } // namespace cce::rt

@@ -41,6 +41,9 @@ constexpr int64_t headParts = 2;
 /// The estimate may be too high for one token in so many; else the backward is exact.
 constexpr int64_t missedShare = 8;
 
+/// What is worth more launches.
+constexpr double clearlyLess = 0.99;
+
 /// What chunks of tokens may take longer than computing all again, in seconds, by an estimate that is not good to launches.
 constexpr double clearlyLonger = 0.5e-3;
 
@@ -409,9 +412,9 @@ int64_t chooseFilter(Layout &layout, const Problem &problem, const LayoutInputs 
   return small.end;
 }
 
-/// Everything of chunks of so many tokens.
+/// Everything of chunks of so many tokens, whose rows of E are scaled so many columns at a time.
 void placeTokenChunks(TokenChunks &chunks, const Layout &layout, const Problem &problem,
-                      const LayoutInputs &inputs, int64_t start, int64_t size) {
+                      const LayoutInputs &inputs, int64_t start, int64_t size, int64_t columns) {
   const int64_t element = dtypeSize(problem.dtype);
   const int64_t tiles = divideUp(problem.vocab, savedTile);
   chunks.size = size;
@@ -440,9 +443,11 @@ void placeTokenChunks(TokenChunks &chunks, const Layout &layout, const Problem &
   chunks.partial = allocator.takeEither({8, chunks.splits, size}, {8, chunks.lastSplits, last});
   // Rows are scaled when gradients have been made out of saved logits, if they are at all.
   chunks.maxima =
-      allocator.takeEither({4, tiles, size}, {element * several, size, problem.hidden});
-  if (several)
+      allocator.takeEither({4, tiles, size}, {element * several, size, columns});
+  if (several) {
     chunks.scaled = chunks.maxima;
+    chunks.scaledColumns = columns;
+  }
   chunks.codes = allocator.take({element, size, chunks.stride});
   const int64_t rowBytes = divideUp(problem.hidden, 2);
   chunks.sumLower = allocator.take({several * rowBytes, problem.vocab});
@@ -454,24 +459,33 @@ ChunkedTokens chunkedTokens(const Layout &layout, const Problem &problem,
   return {layout.padded, problem.hidden, problem.vocab, inputs.multiprocessors};
 }
 
-/// Decides how many tokens a chunk has.
+/// Decides how many tokens a chunk has. Scaling all columns of E at once takes the fewest launches, half of them at a time may
+/// leave room for larger chunks.
 void chooseTokenChunks(Layout &layout, const Problem &problem, const LayoutInputs &inputs,
                        int64_t start) {
-  auto place = [&](int64_t size) {
+  auto place = [&](int64_t size, int64_t columns) {
     TokenChunks chunks;
-    placeTokenChunks(chunks, layout, problem, inputs, start, size);
+    placeTokenChunks(chunks, layout, problem, inputs, start, size, columns);
     return chunks;
   };
   const ChunkedTokens tokens = chunkedTokens(layout, problem, inputs);
   const int64_t least = inputs.sumsClasses ? std::min(leastTokensInChunk, layout.padded) : layout.padded;
-  const int64_t size = chooseTokenChunk(tokens, least, [&](int64_t each) {
-    return uint64_t(place(each).bytes) <= problem.workspaceLimit;
-  });
+  int64_t size = 0, columns = problem.hidden;
+  for (int64_t each : {problem.hidden, roundUp(divideUp(problem.hidden, 2), slotGranule)}) {
+    const int64_t largest = chooseTokenChunk(tokens, least, [&](int64_t size) {
+      return uint64_t(place(size, each).bytes) <= problem.workspaceLimit;
+    });
+    if (largest > 0 && (size == 0 || secondsInChunks(tokens, largest) <
+                                         clearlyLess * secondsInChunks(tokens, size))) {
+      size = largest;
+      columns = each;
+    }
+  }
   if (size > 0)
-    layout.tokenChunks = place(size);
+    layout.tokenChunks = place(size, columns);
   else
     layout.tokenChunks.whyNot = "chunks of " + std::to_string(least) +
-                                " tokens need a workspace of " + std::to_string(place(least).bytes) +
+                                " tokens need a workspace of " + std::to_string(place(least, columns).bytes) +
                                 " bytes";
 }
 

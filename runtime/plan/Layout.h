@@ -129,8 +129,9 @@ struct TokenChunks {
   /// Of one chunk.
   Slice compactLse, probWeight, labelWeight, alpha, partial, maxima, codes;
   /// The same, where there is more than one: scales of the rows of dE, and, where the maxima were, the rows of E times
-  /// their factors.
+  /// their factors, so many columns at a time.
   Slice scale, scaled;
+  int64_t scaledColumns = 0;
   /// Of the sums of dC over chunks what does not lie in dC: 4 bits an element.
   Slice sumLower;
   int64_t bytes = 0;

@@ -135,8 +135,10 @@ private:
   Status chunkOfTokens(const ChunkCall &call, int64_t index, void *stream) const;
   /// Exponentials of a chunk's logits and whether they will do; its logits, if not.
   Status forwardOfChunk(const ChunkCall &call, const TokenChunk &chunk, void *stream) const;
-  /// The factors of its rows, and the rows of E with theirs.
-  Status scaleRows(const ChunkCall &call, const TokenChunk &chunk, const TokenWeights &weights,
+  /// The factors of its rows, and those columns of its rows of E with theirs.
+  Status scaleLabels(const ChunkCall &call, const TokenChunk &chunk, const TokenWeights &weights,
+                     void *stream) const;
+  Status scaleRows(const ChunkCall &call, const TokenChunk &chunk, const BufferBinding &e,
                    void *stream) const;
   Status sortLabels(const ChunkCall &call, void *stream) const;
   Status restoreLabels(const ChunkCall &call, void *stream) const;

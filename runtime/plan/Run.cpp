@@ -97,7 +97,7 @@ Bindings Plan::common(const Tokens &tokens, const BufferBinding &e) const {
       // Behind an asynchronous launch the host does not know the count; kernels then read it.
       .extent("tokens", backend->synchronous() ? *tokens.count : tokens.padded)
       .extentPointer("tokens", tokens.count)
-      .extent("hidden", problem.hidden);
+      .extent("hidden", e.sizes[1]);
   return bindings;
 }
 

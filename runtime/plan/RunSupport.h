@@ -25,6 +25,13 @@ inline void addMatrix(Bindings &bindings, std::string_view name, const BufferBin
                   buffer.strides[0], buffer.strides[1]);
 }
 
+/// Columns [first, first + columns) of a matrix whose rows have no gaps.
+inline BufferBinding columnsOf(BufferBinding matrix, int64_t first, int64_t columns) {
+  matrix.base = static_cast<char *>(matrix.base) + first * dtypeSize(matrix.dtype);
+  matrix.sizes[1] = columns;
+  return matrix;
+}
+
 /// Rows [first, first + rows) of a matrix.
 inline BufferBinding rowsOf(BufferBinding matrix, int64_t first, int64_t rows) {
   matrix.base =

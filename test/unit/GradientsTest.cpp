@@ -20,11 +20,12 @@ const Names firstKernels = {"select_tokens_i64", "chunk_counts"};
 const Names onlyChunk = {"lse_forward_save", "finish_loss", "token_weights", "grad_from_saved_bf16",
                          "grad_embedding_halves"};
 const Names savedChunk = {"lse_forward_save",     "finish_loss",  "token_weights",
-                          "grad_from_saved_bf16", "label_scales", "scaled_rows_bf16",
-                          "grad_embedding_scaled"};
-const Names oneOfChunks = {"lse_forward_exp",      "check_sums",           "lse_forward_save",
-                           "finish_loss",          "token_weights",        "grad_from_saved_bf16",
-                           "label_scales",         "scaled_rows_bf16",     "grad_embedding_scaled"};
+                          "grad_from_saved_bf16", "label_scales", "grad_embedding_scaled"};
+const Names oneOfChunks = {"lse_forward_exp", "check_sums",           "lse_forward_save",
+                           "finish_loss",     "token_weights",        "grad_from_saved_bf16",
+                           "label_scales",    "grad_embedding_scaled"};
+/// And its share of dC, where it is not the last.
+const Names partialClassifier = {"scaled_rows_bf16", "grad_classifier_halves_partial"};
 const Names inTurn = {"select_tokens_i64", "lse_forward", "finish_loss",
                       "select_tokens_i64", "token_weights", "logit_grad", "grad_embedding_halves",
                       "grad_classifier"};
@@ -41,8 +42,8 @@ TEST_F(GradientsTest, twoChunks) {
   EXPECT_EQ(chunks().count, 2);
   EXPECT_LE(cce_plan_gradients_workspace(plan), problem.workspace_limit);
   EXPECT_EQ(run(), together({firstKernels, {"indexed_matmul", "sort_labels"}, oneOfChunks,
-                             {"grad_classifier_halves_partial"}, oneOfChunks,
-                             {"restore_labels", "grad_classifier_halves"}}));
+                             partialClassifier, oneOfChunks,
+                             {"restore_labels", "scaled_rows_bf16", "grad_classifier_halves"}}));
   const Layout &layout = plan->plan->layoutOf();
   const NamedLaunch &counts = launch("chunk_counts");
   EXPECT_EQ(counts.pointers.at("count"), at(layout.count));
@@ -259,11 +260,35 @@ TEST_F(GradientsTest, onlyWhatIsWanted) {
   EXPECT_EQ(launch("finish_loss").pointers.at("lse_or_null"), nullptr);
 }
 
+TEST_F(GradientsTest, rowsAreScaledInTwoPanelsWhereThatLeavesRoom) {
+  problem.tokens = 8192;
+  problem.hidden = 4096;
+  problem.vocab = 128256;
+  problem.workspace_limit = size_t(1) << 30;
+  ASSERT_NO_FATAL_FAILURE(makePlan());
+  ASSERT_EQ(chunks().scaledColumns, 2048);
+  EXPECT_EQ(chunks().scaled.bytes, 2 * chunks().size * 2048);
+  EXPECT_LE(chunks().bytes, int64_t(problem.workspace_limit));
+  run();
+  for (int i = 0; i < 2; ++i) {
+    SCOPED_TRACE(i); // panels of the first chunk
+    const NamedLaunch &rows = launch("scaled_rows_bf16", i);
+    EXPECT_EQ(rows.pointers.at("e"), static_cast<const char *>(args.e) + 2 * 2048 * i);
+    EXPECT_EQ(rows.integers.at("columns"), 2048);
+    EXPECT_EQ(rows.integers.at("stride"), 4096);
+    const NamedLaunch &product = launch("grad_classifier_halves_partial", i);
+    EXPECT_EQ(product.pointers.at("dc"), static_cast<char *>(args.dc) + 2 * 2048 * i);
+    EXPECT_EQ(product.pointers.at("sum_lower"), at(chunks().sumLower) + 1024 * i);
+    EXPECT_EQ(product.integers.at("stride sum_lower"), 4096);
+  }
+  EXPECT_EQ(launch("restore_labels").integers.at("hidden"), 4096);
+}
+
 TEST_F(GradientsTest, anUpstreamGradientOfTheLogSumExpTakesSavedLogits) {
   ASSERT_NO_FATAL_FAILURE(makePlan());
   args.dlse = static_cast<const float *>(allocate(4 * 1200));
-  EXPECT_EQ(run(), together({firstKernels, savedChunk, {"grad_classifier_halves_partial"}, savedChunk,
-                             {"grad_classifier_halves"}}));
+  EXPECT_EQ(run(), together({firstKernels, savedChunk, partialClassifier, savedChunk,
+                             {"scaled_rows_bf16", "grad_classifier_halves"}}));
   EXPECT_EQ(launch("chunk_counts").integers.at("exponentials"), 0);
   EXPECT_EQ(launch("lse_forward_save", 1).pointers.at("count of tokens"),
             at(chunks().countsSaved) + 4);
@@ -441,9 +466,9 @@ TEST_F(GradientsTest, halfPrecisionHasItsKernels) {
   // Its exponent has no room for exponentials.
   Names halfChunk = savedChunk;
   halfChunk[3] = "grad_from_saved_f16";
-  halfChunk[5] = "scaled_rows_f16";
-  EXPECT_EQ(names(), together({firstKernels, halfChunk, {"grad_classifier_halves_partial"}, halfChunk,
-                               {"grad_classifier_halves"}}));
+  EXPECT_EQ(names(),
+            together({firstKernels, halfChunk, {"scaled_rows_f16", "grad_classifier_halves_partial"},
+                      halfChunk, {"scaled_rows_f16", "grad_classifier_halves"}}));
   EXPECT_EQ(manifests.count("lse_forward_exp"), 0u);
   EXPECT_EQ(launch("chunk_counts").integers.at("exponentials"), 0);
   EXPECT_EQ(requests.at("grad_embedding_scaled").dtype, CCE_F16);

@@ -573,12 +573,14 @@ TEST_F(LayoutTest, chunksOfTokensFillTheWorkspace) {
   problem.hidden = 4096;
   problem.vocab = 128256; // Llama 3
   layout = choose();
-  EXPECT_EQ(layout.tokenChunks.size, 2944);
+  EXPECT_EQ(layout.tokenChunks.size, 3072);
   EXPECT_EQ(layout.tokenChunks.count, 3);
+  EXPECT_EQ(layout.tokenChunks.scaledColumns, 2048);
   EXPECT_LE(layout.gradientsBytes, int64_t(1) << 30);
-  // 3 MB are missing to chunks of equal rounds.
+  // All columns of so many rows would take 3 MB too many.
   problem.workspaceLimit += 3 << 20;
   EXPECT_EQ(choose().tokenChunks.size, 3072);
+  EXPECT_EQ(choose().tokenChunks.scaledColumns, 4096);
   problem.workspaceLimit -= 3 << 20;
 
   // Without sums all at once or not at all.
