@@ -76,7 +76,8 @@ void KernelLowering::stageHalves(LoadHalvesOp load, Span rows, Value firstRow, S
         } else {
           low = words.load(i8, pointers[lower], index);
         }
-        low = words.shl(low, e.i32(16 - bitsOf(lower)));
+        // The missing bits repeat them.
+        low = arith::MulIOp::create(e, low, e.i32(bitsOf(lower) == 4 ? 0x1111 : 0x0101));
         Value bits = words.ori(words.shl(high, e.i32(16)), low);
         e.store(arith::BitcastOp::create(e, f32, bits), e.at(f32, target, c));
       });
@@ -102,10 +103,6 @@ void KernelLowering::storeHalves(StoreHalvesOp store, Position &at, Span columns
       Value value = e.load(f32, e.at(f32, rowBuffer, c)), column = e.add(columns.start, c);
       Value bits = arith::BitcastOp::create(e, i32, value);
       Value index = e.add(row.lower, e.mul(column, strides[lower][1]));
-      // What a carry makes of the largest numbers is infinity; of a NaN it could make zero.
-      const int64_t halfStep = int64_t(1) << (15 - bitsOf(lower)), quietNan = 0x7FC00000;
-      Value isNan = arith::CmpFOp::create(e, arith::CmpFPredicate::UNO, value, value);
-      bits = e.select(isNan, e.i32(quietNan), arith::AddIOp::create(e, bits, e.i32(halfStep)));
       Value rest = words.shr(bits, e.i32(16 - bitsOf(lower)));
       if (bitsOf(lower) == 4) {
         auto [byte, shift] = words.placeOf(index);

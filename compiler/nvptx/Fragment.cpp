@@ -29,6 +29,7 @@ void FragmentEvaluator::setColumn(Value newColumn) {
   findColumn(lane);
   tileValues.clear();
   rowSums.clear();
+  tileHalves.reset();
 }
 
 void FragmentEvaluator::findRows(Value here) {
@@ -432,15 +433,17 @@ LogicalResult FragmentEvaluator::store(StoreOp store, ArrayRef<StoreOp> sums,
   return result;
 }
 
-/// Halves are asked for two panels before they are needed. Measured on an H100, sums of dC of Gemma 2: 18.5 ms
-/// with one panel, 13.5 with two; four are not better.
+/// Where halves are not all prefetched, they are asked for two panels before they are needed. Measured on an H100, sums of dC of
+/// Gemma 2: 18.5 ms with one panel, 13.5 with two; four are not better, if they are before the product.
 static constexpr int halvesAhead = 2 * StagedStore::panelGroups;
 
 /// The branch that stores a panel keeps the assembler from computing the next before: it would run out
 /// of registers.
 void FragmentEvaluator::forEachPanel(llvm::function_ref<void(int)> body) {
   for (int first = 0; first < groups(); first += StagedStore::panelGroups) {
-    if (product.halvesLoad) {
+    if (tileHalves) {
+      joinHalves(first);
+    } else if (product.halvesLoad) {
       // Computed again, not kept beside the words that have been loaded.
       Value here = b.afresh(lane);
       findRows(here);
@@ -511,12 +514,16 @@ Value FragmentEvaluator::panelExists(const HalfRows &halves, int half, int panel
   return halves.exists[half] ? b.andi(exists, halves.exists[half]) : exists;
 }
 
-void FragmentEvaluator::prefetchHalves() {
-  if (!product.halvesLoad)
-    return;
+void FragmentEvaluator::prefetchFirstHalves() {
   HalfRows halves = halfRows();
   for (int panel = 0; panel < std::min(halvesAhead, groups()); panel += StagedStore::panelGroups)
     loadHalves(halves, panel);
+}
+
+void FragmentEvaluator::prefetchAllHalves() {
+  tileHalves = halfRows();
+  for (int panel = 0; panel < groups(); panel += StagedStore::panelGroups)
+    loadHalves(*tileHalves, panel);
 }
 
 Value FragmentEvaluator::wantsHalves(Value exists) {
@@ -526,15 +533,36 @@ Value FragmentEvaluator::wantsHalves(Value exists) {
 }
 
 namespace {
-/// How lower halves of so many bits lie in words of 32: those of two neighbours at the upper ends of the word's two
-/// halves, as the bits of an f32 that follow its upper 16, and below them those of the groups of columns before, as
-/// many groups as there is room for.
+/// How the lower halves of a thread's 16 elements of a panel and row lie in words of 32 bits, in the order of groups and
+/// pairs: of 8 bits in the four bytes of a word; of 4 bits the first four in the upper halves of the bytes, the next four in
+/// the lower ones.
 struct LowerWords {
   int64_t bits;
-  int groups() const { return 16 / bits; }
-  int64_t perPanel() const { return StagedStore::panelGroups / groups(); }
-  int64_t shift(int group) const { return 16 - bits * (1 + group % groups()); }
-  int64_t mask() const { return static_cast<int32_t>((0xFFFF0000u >> bits & 0xFFFF) * 0x10001u); }
+  static constexpr int bytes = 4; ///< of a word
+  int elements() const { return static_cast<int>(32 / bits); }
+  int perPanel() const { return 2 * StagedStore::panelGroups / elements(); }
+
+  /// Of every element of a word the byte that the upper 16 bits of its f32 are followed by, twice: the missing bits repeat
+  /// those that there are, four bytes a word.
+  SmallVector<Value> expand(PtxBuilder &b, Value word) const {
+    if (bits == 8)
+      return {word};
+    auto twice = [&](Value upper, Value lower) {
+      return b.ori(b.andi(upper, 0xF0F0F0F0), b.andi(lower, 0x0F0F0F0F));
+    };
+    return {twice(word, b.shr(word, 4)), twice(b.shl(word, 4), word)};
+  }
+  /// A word of its elements' bits.
+  Value pack(PtxBuilder &b, ArrayRef<Value> elements) const {
+    auto secondBytes = [&](ArrayRef<Value> four) {
+      return b.pickBytes(b.pickBytes(four[0], four[1], 0x0051), b.pickBytes(four[2], four[3], 0x0051), 0x5410);
+    };
+    Value first = secondBytes(elements.take_front(bytes));
+    if (bits == 8)
+      return first;
+    Value second = secondBytes(elements.drop_front(bytes));
+    return b.ori(b.andi(first, 0xF0F0F0F0), b.andi(b.shr(second, 4), 0x0F0F0F0F));
+  }
 };
 } // namespace
 
@@ -555,23 +583,27 @@ void FragmentEvaluator::loadHalves(const HalfRows &halves, int panel) {
 void FragmentEvaluator::joinHalves(int panel) {
   LoadHalvesOp load = product.halvesLoad;
   const LowerWords words{product.lowerBits()};
-  for (int first = 0; first < StagedStore::panelGroups; first += groupsPerPiece)
-    for (int half = 0; half < 2; ++half) {
-      const Panel &loaded = panels[{panel, half}];
+  for (int half = 0; half < 2; ++half) {
+    const Panel &loaded = panels[{panel, half}];
+    SmallVector<SmallVector<Value>> lower;
+    for (Value word : loaded.lower)
+      lower.push_back(words.expand(b, word));
+    for (int first = 0; first < StagedStore::panelGroups; first += groupsPerPiece) {
       SmallVector<Value> upper(ArrayRef(loaded.upper).slice(first, groupsPerPiece));
       if (!product.hasWholePanels())
         upper = b.ifValues(
             inPieces(), [&] { return upper; }, [&] { return loadSingly(panel + first, half); });
-      for (int i = 0; i < groupsPerPiece; ++i) {
-        const int group = first + i;
-        Value lower = b.andi(b.shl(loaded.lower[group / words.groups()], words.shift(group)), words.mask());
+      for (int i = 0; i < groupsPerPiece; ++i)
         for (int pair = 0; pair < 2; ++pair) {
-          Value bits = b.pickBytes(lower, upper[i], pair == 0 ? 0x5410 : 0x7632);
+          const int group = first + i, place = 2 * group + pair, within = place % words.elements();
+          const int64_t byte = within % LowerWords::bytes;
+          Value four = lower[place / words.elements()][within / LowerWords::bytes];
+          Value bits = b.pickBytes(four, upper[i], (pair == 0 ? 0x5400 : 0x7600) | byte << 4 | byte);
           tileValues[keyOf(load, {panel + group, half, pair})] =
               LLVM::BitcastOp::create(b, b.f32(), bits);
         }
-      }
     }
+  }
 }
 
 SmallVector<Value> FragmentEvaluator::loadSingly(int first, int half) {
@@ -587,14 +619,6 @@ SmallVector<Value> FragmentEvaluator::loadSingly(int first, int half) {
     words.push_back(b.pickBytes(singles[0], singles[1], 0x5410));
   }
   return words;
-}
-
-Value FragmentEvaluator::bitsOf(Value value) {
-  Value bits = LLVM::BitcastOp::create(b, b.i32(), value);
-  // What a carry makes of the largest numbers is infinity; of a NaN it could make zero.
-  const int64_t halfStep = int64_t(1) << (15 - product.lowerBits()), quietNan = 0x7FC00000;
-  Value isNan = arith::CmpFOp::create(b, arith::CmpFPredicate::UNO, value, value);
-  return b.select(isNan, b.c32(quietNan), b.add(bits, halfStep));
 }
 
 LogicalResult FragmentEvaluator::store(StoreHalvesOp store) {
@@ -615,40 +639,35 @@ LogicalResult FragmentEvaluator::store(StoreHalvesOp store) {
   forEachPanel([&](int panel) {
     if (failed(result)) // and has been diagnosed
       return;
-    HalfRows halves = halfRows();
-    SmallVector<Value> upper[2], lower[2];
-    for (int group = 0; group < StagedStore::panelGroups; ++group)
-      for (int half = 0; half < 2; ++half) {
-        Value bits[2];
+    HalfRows halves = tileHalves ? *tileHalves : halfRows();
+    // One row after the other, which takes fewer registers.
+    for (int half = 0; half < 2; ++half) {
+      SmallVector<Value> upper, lower, bits;
+      for (int group = 0; group < StagedStore::panelGroups; ++group) {
         for (int pair = 0; pair < 2; ++pair) {
           Value value = get(store.getValue(), {panel + group, half, pair});
           if (!value) {
             result = failure();
             return;
           }
-          bits[pair] = bitsOf(value);
+          bits.push_back(LLVM::BitcastOp::create(b, b.i32(), value));
         }
-        upper[half].push_back(b.pickBytes(bits[0], bits[1], 0x7632));
-        Value part = b.andi(b.pickBytes(bits[0], bits[1], 0x5410), words.mask());
-        part = b.shr(part, words.shift(group));
-        if (group % words.groups() == 0)
-          lower[half].push_back(part);
-        else
-          lower[half].back() = b.ori(lower[half].back(), part);
+        upper.push_back(b.pickBytes(bits.end()[-2], bits.back(), 0x7632));
+        if (bits.size() % words.elements() == 0)
+          lower.push_back(words.pack(b, ArrayRef(bits).take_back(words.elements())));
       }
-    auto storePanel = [&](auto storeUpper) {
-      for (int half = 0; half < 2; ++half)
+      auto storeRow = [&](auto storeUpper) {
         ifExists(panelExists(halves, half, panel), [&] {
           for (int i = 0; i < StagedStore::panelGroups; i += groupsPerPiece)
-            storeUpper(ArrayRef(upper[half]).slice(i, groupsPerPiece), halves.upper[half], halves.place,
-                       panel + i);
-          b.store(b.vector(lower[half]), inLower(halves, half, panel), 4 * words.perPanel());
+            storeUpper(ArrayRef(upper).slice(i, groupsPerPiece), halves.upper[half], halves.place, panel + i);
+          b.store(b.vector(lower), inLower(halves, half, panel), 4 * words.perPanel());
         });
-    };
-    if (product.hasWholePanels())
-      storePanel(storePiece);
-    else
-      b.ifThenElse(inPieces(), [&] { storePanel(storePiece); }, [&] { storePanel(storeSingly); });
+      };
+      if (product.hasWholePanels())
+        storeRow(storePiece);
+      else
+        b.ifThenElse(inPieces(), [&] { storeRow(storePiece); }, [&] { storeRow(storeSingly); });
+    }
   });
   return result;
 }

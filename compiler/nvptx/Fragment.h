@@ -43,7 +43,9 @@ public:
   /// Loads what the element-wise part reads once per row, before the product, to hide the latency.
   void prefetchRows();
   /// The same for the first halves of the tile that setColumn has named (cce.load_halves).
-  void prefetchHalves();
+  void prefetchFirstHalves();
+  /// For all of them; the addresses are kept as well.
+  void prefetchAllHalves();
 
   /// An element of a tile in the kernel's body; null, with a diagnostic, if it can not be had here.
   Value get(Value tile, FragmentPosition position);
@@ -115,8 +117,6 @@ private:
   Value panelExists(const HalfRows &halves, int half, int panel);
   /// Whether what exists of upper halves is to be read.
   Value wantsHalves(Value exists);
-  /// The bits of an f32 so that those that both halves have are rounded; the others are to be left out.
-  Value bitsOf(Value value);
   /// Loads the panel that starts at this group.
   void loadHalves(const HalfRows &halves, int panel);
   /// Makes tile values of what was loaded.
@@ -141,6 +141,8 @@ private:
     SmallVector<Value> upper, lower;
   };
   std::map<std::pair<int, int>, Panel> panels;
+  /// Of the tile at hand, where all halves have been prefetched.
+  std::optional<HalfRows> tileHalves;
   SmallVector<Value> accumulator;
   std::map<Key, Value> rowValues, tileValues;
   /// Four of each store and half, so that additions need not wait for each other.

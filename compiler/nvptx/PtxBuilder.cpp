@@ -97,6 +97,10 @@ void PtxBuilder::storeMatrix(Value address, ArrayRef<Value> pairs) {
                            NVVM::LdStMatrixEltType::B16);
 }
 
+void PtxBuilder::sleep(Value nanoseconds) {
+  NVVM::NanosleepOp::create(*this, nanoseconds);
+}
+
 void PtxBuilder::barrier() { NVVM::BarrierOp::create(*this); }
 
 void PtxBuilder::clusterBarrier() {

@@ -145,6 +145,8 @@ public:
   /// computed here again, instead of being kept in registers from the last time on.
   Value afresh(Value word);
   void barrier();
+  /// Suspends the thread for about so many nanoseconds (nanosleep).
+  void sleep(Value nanoseconds);
   /// Waits for the other lanes, and makes what they wrote visible.
   void syncWarp() { NVVM::SyncWarpOp::create(*this, c32(-1)); }
   /// Four 8 x 8 matrices of 16-bit elements, two neighbours a lane, to rows of 16 bytes in shared memory

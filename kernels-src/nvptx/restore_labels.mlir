@@ -5,7 +5,8 @@
 //
 // Of a row of sums a lane has 16 elements in pieces as cce.store_halves leaves them where its lower halves have 4 bits: of the panel of 64
 // columns P and the lane q of 4, columns 64 P + 32 j + 8 i + 2 q + k for j, k < 2 and i < 4. Upper halves: 8 of them from place 64 P + 32 j + 8 q of
-// dC's row on, in the order of i and k. Lower ones: word j of the 8 bytes at 32 P + 8 q, at bit 16 k + 4 i. A warp has 512 columns.
+// dC's row on, in the order of i and k. Lower ones: of the 8 bytes at 32 P + 8 q byte 4 j + 2 (i % 2) + k, its upper
+// 4 bits for i < 2 and its lower ones else. A warp has 512 columns.
 //
 // Classes of at most 32 tokens get a warp for each 512 columns. Those of more get a block, whose warps share the tokens.
 gpu.module @kernels {
@@ -396,7 +397,7 @@ gpu.module @kernels {
     llvm.return %all : vector<16xf32>
   }
 
-  // A class' sums, rounded to 20 bits again.
+  // A class' sums, read as cce.load_halves does, the last 4 of 20 bits repeated, and cut to 20 bits again.
   llvm.func internal @add_to_sums(%sum: vector<16xf32>, %label: i32, %lane: i32, %width: i32, %hidden: i32, %sum_lower: !llvm.ptr<1>, %dc: !llvm.ptr<1>, %dc_stride: i64) attributes {always_inline} {
     %c0 = arith.constant 0 : i32
     %c1 = arith.constant 1 : i32
@@ -411,9 +412,8 @@ gpu.module @kernels {
       %sixteen = arith.constant dense<16> : vector<16xi32>
       %twelve = arith.constant dense<12> : vector<16xi32>
       %low_bits = arith.constant dense<15> : vector<16xi32>
-      %half_step = arith.constant dense<2048> : vector<16xi32>
-      %quiet_nan = arith.constant dense<2143289344> : vector<16xi32>
-      %shifts = arith.constant dense<[0, 16, 4, 20, 8, 24, 12, 28, 0, 16, 4, 20, 8, 24, 12, 28]> : vector<16xi32>
+      %four_times = arith.constant dense<4369> : vector<16xi32> // 0x1111
+      %shifts = arith.constant dense<[4, 12, 20, 28, 0, 8, 16, 24, 4, 12, 20, 28, 0, 8, 16, 24]> : vector<16xi32>
       %place = llvm.call @panel_of(%lane, %width, %hidden) : (i32, i32, i32) -> !llvm.struct<(i32, i32)>
       %panel = llvm.extractvalue %place[0] : !llvm.struct<(i32, i32)>
       %q = llvm.extractvalue %place[1] : !llvm.struct<(i32, i32)>
@@ -443,15 +443,11 @@ gpu.module @kernels {
       %words = llvm.shufflevector %l, %l [0, 0, 0, 0, 0, 0, 0, 0, 1, 1, 1, 1, 1, 1, 1, 1] : vector<2xi32>
       %down = arith.shrui %words, %shifts : vector<16xi32>
       %quarters = arith.andi %down, %low_bits : vector<16xi32>
-      %lower = arith.shli %quarters, %twelve : vector<16xi32>
+      %lower = arith.muli %quarters, %four_times : vector<16xi32>
       %bits = arith.ori %upper, %lower : vector<16xi32>
       %x = llvm.bitcast %bits : vector<16xi32> to vector<16xf32>
       %y = arith.addf %x, %sum : vector<16xf32>
-      // As cce.store_halves rounds: a carry may make infinity, but of a NaN nothing else.
-      %is_nan = arith.cmpf uno, %y, %y : vector<16xf32>
-      %exact_bits = llvm.bitcast %y : vector<16xf32> to vector<16xi32>
-      %raised = arith.addi %exact_bits, %half_step : vector<16xi32>
-      %new_bits = arith.select %is_nan, %quiet_nan, %raised : vector<16xi1>, vector<16xi32>
+      %new_bits = llvm.bitcast %y : vector<16xf32> to vector<16xi32>
       %new_wide = arith.shrui %new_bits, %sixteen : vector<16xi32>
       %new_halves = arith.trunci %new_wide : vector<16xi32> to vector<16xi16>
       %new_u = llvm.bitcast %new_halves : vector<16xi16> to vector<8xi32>

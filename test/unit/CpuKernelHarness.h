@@ -476,13 +476,13 @@ inline Matrix nothingPicked(Problem &p, int64_t stride = 1) {
   return line(Type::F32, p.padded(), stride).fill([](int64_t, int64_t) { return untouched; });
 }
 
-/// An f32 of which the upper 16 bits lie in one matrix, and 8 or 4 more in another.
+/// An f32 of which the upper 16 bits lie in one matrix, and 8 or 4 more in another; the missing ones repeat them.
 inline double joined(Matrix &upper, Matrix &lower, int64_t upperRow, int64_t row, int64_t column, int bits) {
   uint16_t high;
   std::memcpy(&high, upper.at(upperRow, column), 2);
   const int64_t index = row * lower.strides[0] + column * lower.strides[1];
   const auto byteAt = [&](int64_t place) { return uint32_t(uint8_t(lower.data()[place])); };
-  const uint32_t low = bits == 8 ? byteAt(index) << 8 : (byteAt(index / 2) >> (index % 2 * 4) & 15) << 12;
+  const uint32_t low = bits == 8 ? byteAt(index) * 0x0101 : (byteAt(index / 2) >> (index % 2 * 4) & 15) * 0x1111;
   const uint32_t all = uint32_t(high) << 16 | low;
   float value;
   std::memcpy(&value, &all, 4);

@@ -221,8 +221,8 @@ void checkHalves(Problem &p, Matrix &g, Matrix &alpha, const std::vector<double>
         error += (got - want) * (got - want);
         norm += want * want;
       }
-    // Rounded to nearest with 15 or 11 bits behind the first: 2^-16 or 2^-12 at most.
-    EXPECT_LE(std::sqrt(error), ((isEmbedding ? 0x1p-16 : 0x1p-12) + 2e-6) * std::sqrt(norm) + 1e-30) << name;
+    // Cut behind 15 or 11 bits after the first: 2^-15 or 2^-11 at most.
+    EXPECT_LE(std::sqrt(error), ((isEmbedding ? 0x1p-15 : 0x1p-11) + 2e-6) * std::sqrt(norm) + 1e-30) << name;
     call.scalars["has_sum"] = 1;
     run(kernelFor(name, p.type), call);
   }
