@@ -267,10 +267,10 @@ std::pair<Value, Value> FragmentEvaluator::storedRow(Value target, int index, Va
   return {b.offset(arguments.pointer(target), b.mul(first, b.c64(size))), exists};
 }
 
-void FragmentEvaluator::storeRows(Value target, int first, ArrayRef<Value> (&pairs)[2]) {
+FragmentEvaluator::StagedRows FragmentEvaluator::stagedRows(Value target) {
   int64_t size = bytesOf(cast<BufferType>(target.getType()).getElementType());
   auto known = rowValues;
-  SmallVector<Value, 4> addresses, exists;
+  StagedRows result;
   staged->beginPanel();
   Value firstColumn = b.add(tileColumn, staged->firstColumn());
   rows[2] = b.add(warpRow, staged->firstRow());
@@ -279,13 +279,59 @@ void FragmentEvaluator::storeRows(Value target, int first, ArrayRef<Value> (&pai
     auto [address, isRow] = storedRow(target, 2 + i, firstColumn);
     if (i > 0 && !target.getDefiningOp<GatherOp>()) {
       Value distance = b.mul(arguments.stride(target), b.c64(StagedStore::rowDistance * size));
-      address = b.offset(addresses.back(), distance);
+      address = b.offset(result.addresses.back(), distance);
     }
-    addresses.push_back(address);
-    exists.push_back(isRow);
+    result.addresses.push_back(address);
+    result.exists.push_back(isRow);
   }
-  staged->storePanel(first, pairs, addresses, exists);
   rowValues = known;
+  return result;
+}
+
+void FragmentEvaluator::storeRows(Value target, int first, ArrayRef<Value> (&pairs)[2]) {
+  StagedRows rows = stagedRows(target);
+  staged->storePanel(first, pairs, rows.addresses, rows.exists);
+}
+
+void FragmentEvaluator::inBranch(llvm::function_ref<void()> body) {
+  auto ofRows = rowValues, ofTile = tileValues;
+  body();
+  rowValues = ofRows;
+  tileValues = ofTile;
+}
+
+bool FragmentEvaluator::storesWholeTiles(StoreOp store) {
+  Value target = store.getTarget();
+  return staged && bytesOf(cast<BufferType>(target.getType()).getElementType()) == 2 && !isReadBack(store) &&
+         !target.getDefiningOp<GatherOp>();
+}
+
+Value FragmentEvaluator::isWholeTile(StoreOp store) {
+  Value end = b.mul(b.add(group, 1), product.tileM);
+  Value rowsExist = b.cmp(arith::CmpIPredicate::sle, end, arguments.extent(product.mAxis));
+  return b.andi(isWhole(store.getTarget(), 16), rowsExist);
+}
+
+LogicalResult FragmentEvaluator::storeWholeTile(StoreOp store, llvm::function_ref<void(int)> beside) {
+  auto pairType = VectorType::get(2, store.getTarget().getType().getElementType());
+  const StagedRows rows = stagedRows(store.getTarget());
+  for (int first = 0; first < groups(); first += StagedStore::panelGroups) {
+    SmallVector<Value> both[2];
+    for (int group = first; group < first + StagedStore::panelGroups; ++group)
+      for (int half = 0; half < 2; ++half) {
+        Value values[2];
+        for (int pair = 0; pair < 2; ++pair) {
+          values[pair] = get(store.getValue(), {group, half, pair});
+          if (!values[pair])
+            return failure();
+        }
+        both[half].push_back(arith::TruncFOp::create(b, pairType, b.vector({values[0], values[1]})));
+      }
+    beside(first);
+    ArrayRef<Value> pairs[2] = {both[0], both[1]};
+    staged->storePanel(first, pairs, rows.addresses, rows.exists);
+  }
+  return success();
 }
 
 LogicalResult FragmentEvaluator::addToRowSums(StoreOp store, FragmentPosition position) {

@@ -54,6 +54,15 @@ public:
   /// adds up the rows of `sums`: done later it would have to keep them all. For the same reason `beside`
   /// is called with the first group of every panel, behind its elements and before they go out.
   LogicalResult store(StoreOp store, ArrayRef<StoreOp> sums, llvm::function_ref<void(int)> beside = nullptr);
+  /// Whether there may be tiles for storeWholeTile: of 16-bit elements, which go out through shared memory, to rows that no list names.
+  bool storesWholeTiles(StoreOp store);
+  /// Whether all of the tile exists and can go out as whole rows.
+  Value isWholeTile(StoreOp store);
+  /// Writes such a tile without a branch, so that the assembler can take exponentials of a panel while it stores the one before. `beside` as
+  /// above.
+  LogicalResult storeWholeTile(StoreOp store, llvm::function_ref<void(int)> beside);
+  /// Forgets what `body` computes of the tile, because it does so in a branch.
+  void inBranch(llvm::function_ref<void()> body);
   /// Calls `body` for the first group of every 8 that the tile has.
   void forEachPanel(llvm::function_ref<void(int)> body);
   LogicalResult store(StoreHalvesOp store);
@@ -87,6 +96,11 @@ private:
   /// Where rows[index] of a store's target is, from this column on, and, if it may not exist, whether it
   /// does.
   std::pair<Value, Value> storedRow(Value target, int index, Value firstColumn);
+  /// Of the rows that this lane stores when staged, and their first column.
+  struct StagedRows {
+    SmallVector<Value, 4> addresses, exists;
+  };
+  StagedRows stagedRows(Value target);
   LogicalResult addToRowSums(StoreOp store, FragmentPosition position);
   using Body = llvm::function_ref<void()>;
   void ifExists(Value exists, Body body);

@@ -149,7 +149,7 @@ LogicalResult OnlineLse::updateAt(Value reference, Value logits, Value tileColum
     state[2 * half] = b.negf(minusShift[half]);
   }
   LogicalResult result = success();
-  auto addPanel = [&](int first) {
+  auto addPanel = [&](int first, bool isWhole) {
     SmallVector<Value> terms[2], columns;
     for (int group = first; group < first + StagedStore::panelGroups; ++group)
       for (int pair = 0; pair < 2; ++pair) {
@@ -177,16 +177,38 @@ LogicalResult OnlineLse::updateAt(Value reference, Value logits, Value tileColum
       }
       return results;
     };
-    SmallVector<Value> sums = b.ifValues(full, [&] { return sumsOf(true); }, [&] { return sumsOf(false); });
+    SmallVector<Value> sums =
+        isWhole ? sumsOf(true) : b.ifValues(full, [&] { return sumsOf(true); }, [&] { return sumsOf(false); });
     for (int half = 0; half < 2; ++half)
       state[2 * half + 1] = sums[half];
   };
+  auto addSomePanel = [&](int first) { addPanel(first, false); };
   if (product.tileStores.empty())
-    fragment.forEachPanel(addPanel);
-  llvm::function_ref<void(int)> beside = addPanel;
+    fragment.forEachPanel(addSomePanel);
+  llvm::function_ref<void(int)> beside = addSomePanel;
   for (StoreOp store : product.tileStores) {
-    if (failed(fragment.store(store, {}, beside)))
-      return failure();
+    if (!beside || !fragment.storesWholeTiles(store)) {
+      if (failed(fragment.store(store, {}, beside)))
+        return failure();
+      beside = nullptr; // the sums have been added
+      continue;
+    }
+    const SmallVector<Value> before = state;
+    auto inBranch = [&](auto body) {
+      state = before;
+      fragment.inBranch([&] {
+        if (failed(body()))
+          result = failure();
+      });
+      return SmallVector<Value>{state[1], state[3]};
+    };
+    SmallVector<Value> sums = b.ifValues(
+        fragment.isWholeTile(store),
+        [&] { return inBranch([&] { return fragment.storeWholeTile(store, [&](int first) { addPanel(first, true); }); }); },
+        [&] { return inBranch([&] { return fragment.store(store, {}, addSomePanel); }); });
+    state = before;
+    state[1] = sums[0];
+    state[3] = sums[1];
     beside = nullptr;
   }
   return result;
