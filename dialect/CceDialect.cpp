@@ -30,7 +30,8 @@ void CceDialect::initialize() {
 }
 
 LogicalResult ConfigAttr::verify(function_ref<InFlightDiagnostic()> emitError, int64_t tileM,
-                                 int64_t tileN, int64_t tileK, int64_t stages, int64_t cluster) {
+                                 int64_t tileN, int64_t tileK, int64_t stages, int64_t cluster,
+                                 int64_t columnCluster) {
   auto positive = [&](StringRef name, int64_t value) -> LogicalResult {
     if (value >= 1)
       return success();
@@ -38,7 +39,8 @@ LogicalResult ConfigAttr::verify(function_ref<InFlightDiagnostic()> emitError, i
   };
   return success(succeeded(positive("tile_m", tileM)) && succeeded(positive("tile_n", tileN)) &&
                  succeeded(positive("tile_k", tileK)) && succeeded(positive("stages", stages)) &&
-                 succeeded(positive("cluster", cluster)));
+                 succeeded(positive("cluster", cluster)) &&
+                 succeeded(positive("column_cluster", columnCluster)));
 }
 
 StringAttr mlir::cce::getAxis(Value coord) {

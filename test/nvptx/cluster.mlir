@@ -42,3 +42,42 @@ cce.kernel @odd(%a: !cce.buffer<tokens x hidden x bf16>, %b: !cce.buffer<vocab x
     cce.store %t, %z[%i, %v] : !cce.tile<tokens x vocab x f32>, !cce.buffer<tokens x vocab x bf16>
   }
 }
+
+// -----
+
+// A cluster along columns: half of the first operand's tile goes to both blocks, and the second one's to one. Both go through pairs of
+// tiles of columns, of which each takes one; the last one may lie beyond them.
+
+// CHECK-LABEL: llvm.func @columns
+// CHECK: %[[RANK:.*]] = nvvm.read.ptx.sreg.cluster.ctarank
+// CHECK: nvvm.mbarrier.init %{{.*}}, %{{.*}}
+// CHECK: nvvm.cluster.arrive
+// CHECK: %[[MORE:.*]] = arith.addi %[[TILES:.*]], %c1_i32
+// CHECK-NEXT: %{{.*}} = arith.constant 2 : i32
+// CHECK-NEXT: %[[PAIRS:.*]] = arith.divui
+// CHECK: nvvm.cp.async.bulk.tensor.shared.cluster.global {{.*}}multicast_mask = %{{[^ ]*}} l2_cache_hint = %{{[^ ]*}} : !llvm.ptr<7>
+// CHECK: nvvm.cp.async.bulk.tensor.shared.cluster.global {{.*}} box[{{[^]]*}}] : !llvm.ptr<7>
+// CHECK: nvvm.mapa
+// CHECK: nvvm.cluster.arrive
+cce.kernel @columns(%a: !cce.buffer<tokens x hidden x bf16>, %b: !cce.buffer<vocab x hidden x bf16>,
+                    %z: !cce.buffer<tokens x vocab x bf16>)
+    attributes {config = #cce.config<tile_m = 128, tile_n = 192, tile_k = 64, stages = 2, column_cluster = 2>} {
+  cce.parallel %i, %v over tokens, vocab {
+    %t = cce.matmul %a[%i], %b[%v] : !cce.buffer<tokens x hidden x bf16>, !cce.buffer<vocab x hidden x bf16> -> !cce.tile<tokens x vocab x f32>
+    cce.store %t, %z[%i, %v] : !cce.tile<tokens x vocab x f32>, !cce.buffer<tokens x vocab x bf16>
+  }
+}
+
+// -----
+
+// Not both ways.
+
+// expected-error@+1 {{expected column_cluster to be 1, or 2 without a cluster, on sm_90a, got 2 with a cluster of 2}}
+cce.kernel @both_ways(%a: !cce.buffer<tokens x hidden x bf16>, %b: !cce.buffer<vocab x hidden x bf16>,
+                      %z: !cce.buffer<tokens x vocab x bf16>)
+    attributes {config = #cce.config<tile_m = 128, tile_n = 128, tile_k = 64, stages = 2, cluster = 2, column_cluster = 2>} {
+  cce.parallel %i, %v over tokens, vocab {
+    %t = cce.matmul %a[%i], %b[%v] : !cce.buffer<tokens x hidden x bf16>, !cce.buffer<vocab x hidden x bf16> -> !cce.tile<tokens x vocab x f32>
+    cce.store %t, %z[%i, %v] : !cce.tile<tokens x vocab x f32>, !cce.buffer<tokens x vocab x bf16>
+  }
+}

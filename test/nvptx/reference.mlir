@@ -20,6 +20,19 @@
 // CHECK: %[[FULL:.*]] = arith.cmpi sle
 // CHECK: %[[MAX0:.*]] = arith.negf %[[SHIFT0]]
 // CHECK: %[[MAX1:.*]] = arith.negf %[[SHIFT1]]
+// A tile of which all rows and columns exist goes through without a branch.
+// CHECK: %[[ALL_ROWS:.*]] = arith.cmpi sle
+// CHECK: %[[WHOLE:.*]] = arith.andi %{{.*}}, %[[ALL_ROWS]]
+// CHECK: %[[STATE:.*]]:2 = scf.if %[[WHOLE]] -> (f32, f32) {
+// CHECK: %[[X:.*]] = llvm.intr.fma(%[[Z:.*]], %[[LOG2E]], %[[SHIFT0]])
+// CHECK-NEXT: llvm.call_intrinsic "llvm.nvvm.ex2.approx.ftz.f"(%[[X]])
+// CHECK-NOT: scf.if
+// CHECK-NOT: arith.select
+// CHECK-COUNT-4: nvvm.stmatrix
+// CHECK-COUNT-4: llvm.store %{{.*}} {alignment = 16 : i64}
+// CHECK-NOT: scf.if
+// CHECK: scf.yield
+// CHECK: } else {
 // CHECK: %[[X:.*]] = llvm.intr.fma(%[[Z:.*]], %[[LOG2E]], %[[SHIFT0]])
 // CHECK-NEXT: llvm.call_intrinsic "llvm.nvvm.ex2.approx.ftz.f"(%[[X]])
 // Rounded, and zero beyond the count.
@@ -35,7 +48,8 @@
 // CHECK: scf.yield
 // CHECK: nvvm.stmatrix
 // The state is the reference times log2 e, and the sum.
-// CHECK: scf.yield %{{.*}}, %[[MAX0]], %[[SUMS]]#0, %[[MAX1]], %[[SUMS]]#1
+// CHECK: scf.yield %[[SUMS]]#0, %[[SUMS]]#1
+// CHECK: scf.yield %{{.*}}, %[[MAX0]], %[[STATE]]#0, %[[MAX1]], %[[STATE]]#1
 cce.kernel @exponentials(%e: !cce.buffer<tokens x hidden x bf16>, %c: !cce.buffer<vocab x hidden x bf16>, %reference: !cce.buffer<tokens x f32>,
                          %g: !cce.buffer<tokens x vocab x bf16>, %out: !cce.buffer<splits x tokens x !cce.lse>)
     attributes {config = #cce.config<tile_m = 128, tile_n = 64, tile_k = 64, stages = 2>} {
