@@ -149,7 +149,7 @@ class Plan:
         return int(found[1]) if found else int("all tokens at once" in told)
 
     def class_roundings(self):
-        """How often sums of dE are rounded to 24 bits between chunks of classes, at most; on the CPU they are f32."""
+        """How often sums of dE are cut to 24 bits between chunks of classes, at most; on the CPU they are f32."""
         told = self.describe()
         chunks = int(re.search(r"backward: .*, vocabulary in (\d+) chunk", told)[1])
         others = re.findall(r"(?:the others in|computed again in) (\d+) chunk", told)  # behind one whose logits have been kept

@@ -14,7 +14,7 @@ there are enough of them for rounding errors to average out (100 tokens, 100 cla
 Frobenius error <= 3e-3 (bf16), 4e-4 (fp16), and 4 times that for every row whose norm is not negligible. f is the f32 evaluation of
 p - onehot, underflow of p in f32 and of G in fp16, and half the smallest subnormal of the result. Ends with 'N passed, N failed'.
 
-On a GPU every element of dE may in addition be off by 2^-16 of the sum of magnitudes for each rounding of a sum between two chunks of classes.
+On a GPU every element of dE may in addition be off by 2^-15 of the sum of magnitudes each time that a sum is cut between two chunks of classes.
 
 With saved logits every element but the label's may in addition be off by what half a step of their codes does to it, 2^-12 in the logit, and
 by all of it 32 below the largest of its tile; relative errors have to be as without. A backward that is not given them has to give the

@@ -44,9 +44,9 @@ def make_sharp(n, d, v, dtype, generator, gain=(11, 14)):
 
 
 def allow_sums(ref, plan):
-    """Adds to the bounds what it may cost to round sums of dE between two chunks of classes."""
+    """Adds to the bounds what it may cost to cut sums of dE between two chunks of classes."""
     if "de_s" in ref:
-        ref["de_s"] = ref["de_s"] + plan.class_roundings() * 2.0**-16 / UNIT[plan.e.dtype] * ref["de_u"]
+        ref["de_s"] = ref["de_s"] + plan.class_roundings() * 2.0**-15 / UNIT[plan.e.dtype] * ref["de_u"]
 
 
 def relative_error(actual, expected):

@@ -1,7 +1,7 @@
 # Checks of loss and gradients in one call, for check_gradients.py --one-call.
 # SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
-"""In one call every element may be off by what saved logits may cost, and those of dC by 2^-12 of the sum of magnitudes for each rounding of a
-sum between two chunks of tokens. With two chunks or more exponentials are rounded once more where their row has its factor, and so are rows of E:
+"""In one call every element may be off by what saved logits may cost, and those of dC by 2^-11 of the sum of magnitudes each time that a
+sum is cut between two chunks of tokens. With two chunks or more exponentials are rounded once more where their row has its factor, and so are rows of E:
 u of the sum of magnitudes for either. Where logits stay in dC, nothing around it may be written, and its address must not matter.
 """
 import re
@@ -55,8 +55,8 @@ def check_one_call(library, context, name, e, c, labels, failures, results, dlos
                     **{k: v for k, v in options.items() if k in keys})
     if noise and by_chunks:
         exponentials = count > 1 and e.dtype == torch.bfloat16 and dlse is None
-        roundings = count if exponentials else count - 1  # and one when elements of labels are restored
-        ref["dc_s"] = ref["dc_s"] + (roundings * 2.0**-12 / UNIT[e.dtype] + 2 * exponentials) * ref["dc_u"]
+        cuts = count if exponentials else count - 1  # and one when elements of labels are restored
+        ref["dc_s"] = ref["dc_s"] + (cuts * 2.0**-11 / UNIT[e.dtype] + 2 * exponentials) * ref["dc_u"]
         ref["de_s"] = ref["de_s"] + exponentials * ref["de_u"]
     elif not by_chunks:
         allow_sums(ref, plan)

@@ -400,8 +400,8 @@ def Cce_LoadHalvesOp : Cce_Op<"load_halves", [AttrSizedOperandSegments, DeclareO
   let description = [{
     The upper 16 bits of every element come from one buffer and those below from the other, which has 8 of them, or 4,
     two elements a byte: so a sum can be kept in 24 or 20 bits between two kernels where there is only room for 16,
-    and memory for a little more. The bits that are missing repeat those of the lower half, which is right on the average, and keeps
-    zero, infinity and numbers of few bits what they are.
+    and memory for a little more. The bits that are missing repeat those of the lower half, which is right on the
+    average, and keeps zero, infinity and numbers of few bits what they are.
     With `if %condition` memory is not touched when the condition is false, and the tile is zero.
 
     Where in a row of the tile its halves lie is the target's choice. They mean nothing to other
@@ -433,8 +433,8 @@ def Cce_StoreHalvesOp : Cce_Op<"store_halves"> {
   let summary = "writes a tile of f32 in halves to two buffers";
   let description = [{
     What `cce.load_halves` reads. Elements are cut: of an f32 the lower 8 bits are left out, or with lower halves of
-    i4 the lower 12. A NaN has to have one of the other bits of its fraction set, as those of arithmetic have. Of a row that a list does not name neither half is kept, and elements beyond the extents
-    have no halves.
+    i4 the lower 12. A NaN has to have one of the other bits of its fraction set, as those of arithmetic have. Of a row
+    that a list does not name neither half is kept, and elements beyond the extents have no halves.
 
     C1. both buffers span the axes of the tile, in the same order, and there is a coordinate for each.
     C2. the elements of the lower halves are i8 or i4, those of the upper ones have 16 bits.
@@ -443,14 +443,14 @@ def Cce_StoreHalvesOp : Cce_Op<"store_halves"> {
     Example:
     ```mlir
     cce.kernel @keep_24_bits(%x: !cce.buffer<tokens x hidden x f32>, %upper: !cce.buffer<tokens x hidden x bf16>,
-                                 %lower: !cce.buffer<tokens x hidden x i8>) {
+                             %lower: !cce.buffer<tokens x hidden x i8>) {
       cce.parallel %i, %d over tokens, hidden {
         %t = cce.load %x[%i, %d] : !cce.buffer<tokens x hidden x f32>
         cce.store_halves %t, %upper, %lower[%i, %d] : !cce.tile<tokens x hidden x f32>, !cce.buffer<tokens x hidden x bf16>, !cce.buffer<tokens x hidden x i8>
       }
     }
     cce.kernel @keep_20_bits(%x: !cce.buffer<vocab x hidden x f32>, %upper: !cce.buffer<vocab x hidden x bf16>,
-                                 %lower: !cce.buffer<vocab x hidden x i4>) {
+                             %lower: !cce.buffer<vocab x hidden x i4>) {
       cce.parallel %v, %d over vocab, hidden {
         %t = cce.load %x[%v, %d] : !cce.buffer<vocab x hidden x f32>
         cce.store_halves %t, %upper, %lower[%v, %d] : !cce.tile<vocab x hidden x f32>, !cce.buffer<vocab x hidden x bf16>, !cce.buffer<vocab x hidden x i4>

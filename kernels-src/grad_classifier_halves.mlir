@@ -1,5 +1,5 @@
 // Algorithms 3 and 4, the gradient of the classifier where the tokens come in chunks: dC = sum of alpha.(G^T.E), E the rows of the chunk's
-// tokens, each times a factor of its own (scaled_rows). The sum over chunks is kept in 20 bits an element and rounded once more, by the
+// tokens, each times a factor of its own (scaled_rows). The sum over chunks is cut to 20 bits an element, and rounded by the
 // last. Until then its upper 16 bits lie in dC itself, and the workspace holds the 4 below.
 
 cce.kernel @grad_classifier_halves_partial(%g: !cce.buffer<tokens x vocab x !cce.operand>,

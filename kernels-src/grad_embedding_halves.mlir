@@ -1,5 +1,5 @@
 // Algorithms 3 and 4, the gradient of the embeddings: dE = G.C, where dE has 16 bits an element. The vocabulary comes in
-// chunks, the sum over chunks is kept in 24 bits an element and rounded once more, by the last. Until then its upper 16 bits
+// chunks, the sum over chunks is cut to 24 bits an element, and rounded by the last. Until then its upper 16 bits
 // lie in dE itself, and the workspace holds the 8 below.
 
 cce.kernel @grad_embedding_halves_partial(%g: !cce.buffer<tokens x vocab x !cce.operand>, %c: !cce.buffer<vocab x hidden x !cce.operand>,

@@ -1,4 +1,4 @@
-// RUN: cce-opt %s --cce-to-nvvm --canonicalize --cse --split-input-file | FileCheck %s
+// RUN: cce-opt %s --cce-to-nvvm --canonicalize --cse --split-input-file | FileCheck %s --implicit-check-not=arith.cmpf --implicit-check-not=nvvm.nanosleep
 
 // Sums in 24 bits in two buffers. The first 128 columns are asked for before the product, of each of a thread's two rows and of 64
 // columns 16 bytes of lower halves and two pieces of 16 bytes of upper ones, which lie 64 bytes apart; the next 64 where the first are
@@ -30,6 +30,7 @@
 // CHECK: %[[LOWERS:.*]] = llvm.inline_asm {{.*}}@$5 ld.global.v4.b32 {{.*}} %[[OF_THREAD]], %[[WANTED]] :
 // CHECK: %[[WORD:.*]] = llvm.extractvalue %[[LOWERS]][0]
 // CHECK: %[[WORD1:.*]] = llvm.extractvalue %[[LOWERS]][1]
+// CHECK: %[[WORD2:.*]] = llvm.extractvalue %[[LOWERS]][2]
 // CHECK: @$5 ld.global.v4.b32
 // CHECK: arith.cmpi sle
 // CHECK: %[[ALIGNED:.*]] = arith.cmpi eq, %{{.*}}, %c0_i64
@@ -57,44 +58,63 @@
 // CHECK-COUNT-8: @$2 ld.global.b16
 // CHECK: scf.yield
 // CHECK-NEXT: }
-// A word has 8 bits of each of 4 elements. Those of two neighbours go to the upper ends of two halves, 0xFF00FF00; with the upper halves
-// they give two elements: selectors 0x5410 and 0x7632.
-// CHECK: %[[SHIFTED:.*]] = arith.shli %[[WORD]], %c8_i32
-// CHECK: %[[LOWER:.*]] = arith.andi %[[SHIFTED]], %c-16711936_i32
-// CHECK: %[[FIRST:.*]] = llvm.call_intrinsic "llvm.nvvm.prmt"(%[[LOWER]], %[[UPPER]]#0, %c21520_i32)
-// CHECK: llvm.bitcast %[[FIRST]] : i32 to f32
-// CHECK: llvm.call_intrinsic "llvm.nvvm.prmt"(%[[LOWER]], %[[UPPER]]#0, %c30258_i32)
-// The next group of columns has the other bytes, those of the third are in the next word.
-// CHECK: %[[LOWER1:.*]] = arith.andi %[[WORD]], %c-16711936_i32
-// CHECK: llvm.call_intrinsic "llvm.nvvm.prmt"(%[[LOWER1]], %[[UPPER]]#1, %c21520_i32)
-// CHECK: llvm.call_intrinsic "llvm.nvvm.prmt"(%[[LOWER1]], %[[UPPER]]#1, %c30258_i32)
-// CHECK: arith.shli %[[WORD1]], %c8_i32
+// A word has 8 bits of each of 4 elements, two neighbours of a group of columns and then two of the next. They go below the upper 16 bits of
+// their f32 twice: the missing bits repeat them. Selectors 0x5400, 0x7611, 0x5422, 0x7633.
+// CHECK: %[[JOINED0:.*]] = llvm.call_intrinsic "llvm.nvvm.prmt"(%[[WORD]], %[[UPPER]]#0, %c21504_i32)
+// CHECK: %[[BEFORE0:.*]] = llvm.bitcast %[[JOINED0]] : i32 to f32
+// CHECK: %[[JOINED1:.*]] = llvm.call_intrinsic "llvm.nvvm.prmt"(%[[WORD]], %[[UPPER]]#0, %c30225_i32)
+// CHECK: %[[BEFORE1:.*]] = llvm.bitcast %[[JOINED1]] : i32 to f32
+// CHECK: %[[JOINED2:.*]] = llvm.call_intrinsic "llvm.nvvm.prmt"(%[[WORD]], %[[UPPER]]#1, %c21538_i32)
+// CHECK: %[[BEFORE2:.*]] = llvm.bitcast %[[JOINED2]] : i32 to f32
+// CHECK: %[[JOINED3:.*]] = llvm.call_intrinsic "llvm.nvvm.prmt"(%[[WORD]], %[[UPPER]]#1, %c30259_i32)
+// CHECK: %[[BEFORE3:.*]] = llvm.bitcast %[[JOINED3]] : i32 to f32
+// Those of the third group are in the next word, those of the other piece in the third.
+// CHECK: llvm.call_intrinsic "llvm.nvvm.prmt"(%[[WORD1]], %[[UPPER]]#2, %c21504_i32)
+// CHECK: %[[UPPER:.*]]:4 = scf.if %[[WHOLE]] -> (i32, i32, i32, i32) {
+// CHECK: llvm.call_intrinsic "llvm.nvvm.prmt"(%[[WORD2]], %[[UPPER]]#0, %c21504_i32)
+// Then those of the second row.
+// CHECK: scf.if %[[WHOLE]] -> (i32, i32, i32, i32) {
+// CHECK: scf.if %[[WHOLE]] -> (i32, i32, i32, i32) {
 // The panel behind the two.
 // CHECK: %[[LANE:.*]] = llvm.inline_asm {{.*}} "mov.b32 $0, $1;"
 // CHECK-COUNT-6: @$5 ld.global.v4.b32
 // CHECK-NOT: ld.global.v4
-// Half a step more, then cut: to the nearest. NaN stays NaN. Two sums give a word of upper halves, four one of lower ones.
-// CHECK: %[[SUM:.*]] = arith.addf
-// CHECK: %[[BITS:.*]] = llvm.bitcast %[[SUM]] : f32 to i32
-// CHECK: %[[IS_NAN:.*]] = arith.cmpf uno, %[[SUM]], %[[SUM]]
-// CHECK: %[[MORE:.*]] = arith.addi %[[BITS]], %c128_i32
-// CHECK: %[[BITS0:.*]] = arith.select %[[IS_NAN]], %c2143289344_i32, %[[MORE]]
-// CHECK: %[[BITS1:.*]] = arith.select
-// CHECK: llvm.call_intrinsic "llvm.nvvm.prmt"(%[[BITS0]], %[[BITS1]], %c30258_i32)
-// CHECK: %[[LOWEST:.*]] = llvm.call_intrinsic "llvm.nvvm.prmt"(%[[BITS0]], %[[BITS1]], %c21520_i32)
-// CHECK: %[[CUT:.*]] = arith.andi %[[LOWEST]], %c-16711936_i32
-// CHECK: %[[PART:.*]] = arith.shrui %[[CUT]], %c8_i32
-// CHECK: arith.ori %[[PART]], %{{.*}}
+// Sums are cut: of two the upper halves give a word, 0x7632, of four the bytes below, 0x0051 and 0x5410. Nothing looks for NaN.
+// CHECK: %[[SUM0:.*]] = arith.addf %[[BEFORE0]], %{{.*}}
+// CHECK-NEXT: %[[BITS0:.*]] = llvm.bitcast %[[SUM0]] : f32 to i32
+// CHECK-NEXT: %[[SUM1:.*]] = arith.addf %[[BEFORE1]], %{{.*}}
+// CHECK-NEXT: %[[BITS1:.*]] = llvm.bitcast %[[SUM1]] : f32 to i32
+// CHECK-NEXT: %[[UPPER0:.*]] = llvm.call_intrinsic "llvm.nvvm.prmt"(%[[BITS0]], %[[BITS1]], %c30258_i32)
+// CHECK-NEXT: %[[SUM2:.*]] = arith.addf %[[BEFORE2]], %{{.*}}
+// CHECK-NEXT: %[[BITS2:.*]] = llvm.bitcast %[[SUM2]] : f32 to i32
+// CHECK-NEXT: %[[SUM3:.*]] = arith.addf %[[BEFORE3]], %{{.*}}
+// CHECK-NEXT: %[[BITS3:.*]] = llvm.bitcast %[[SUM3]] : f32 to i32
+// CHECK-NEXT: %[[UPPER1:.*]] = llvm.call_intrinsic "llvm.nvvm.prmt"(%[[BITS2]], %[[BITS3]], %c30258_i32)
+// CHECK-NEXT: %[[BYTES0:.*]] = llvm.call_intrinsic "llvm.nvvm.prmt"(%[[BITS0]], %[[BITS1]], %c81_i32)
+// CHECK-NEXT: %[[BYTES1:.*]] = llvm.call_intrinsic "llvm.nvvm.prmt"(%[[BITS2]], %[[BITS3]], %c81_i32)
+// CHECK-NEXT: %[[LOWER0:.*]] = llvm.call_intrinsic "llvm.nvvm.prmt"(%[[BYTES0]], %[[BYTES1]], %c21520_i32)
+// One row after the other: the 16 sums of the first, and what they go to.
+// CHECK-COUNT-12: arith.addf
+// CHECK-NOT: arith.addf
 // CHECK: scf.if %[[WHOLE]] {
 // Only where a list names the row.
 // CHECK-NEXT: scf.if %{{.*}} {
-// CHECK-COUNT-3: llvm.store %{{.*}} {alignment = 16 : i64} : vector<4xi32>, !llvm.ptr<1>
-// CHECK: scf.if %{{.*}} {
-// CHECK-COUNT-3: llvm.store %{{.*}} {alignment = 16 : i64} : vector<4xi32>, !llvm.ptr<1>
+// CHECK: llvm.insertelement %[[UPPER0]], %{{.*}}[%c0_i32 : i32] : vector<4xi32>
+// CHECK: llvm.insertelement %[[UPPER1]], %{{.*}}[%c1_i32 : i32] : vector<4xi32>
+// CHECK-COUNT-2: llvm.store %{{.*}} {alignment = 16 : i64} : vector<4xi32>, !llvm.ptr<1>
+// CHECK: llvm.insertelement %[[LOWER0]], %{{.*}}[%c0_i32 : i32] : vector<4xi32>
+// CHECK: llvm.store %{{.*}} {alignment = 16 : i64} : vector<4xi32>, !llvm.ptr<1>
 // CHECK: } else {
+// CHECK-NEXT: scf.if %{{.*}} {
 // CHECK-COUNT-16: llvm.store %{{.*}} {alignment = 2 : i64} : i16, !llvm.ptr<1>
 // Lower halves always lie in pieces.
 // CHECK: llvm.store %{{.*}} {alignment = 16 : i64} : vector<4xi32>, !llvm.ptr<1>
+// CHECK-COUNT-16: arith.addf
+// CHECK-NOT: arith.addf
+// CHECK: scf.if %[[WHOLE]] {
+// CHECK-NEXT: scf.if %{{.*}} {
+// CHECK-COUNT-3: llvm.store %{{.*}} {alignment = 16 : i64} : vector<4xi32>, !llvm.ptr<1>
+// CHECK: } else {
 // CHECK-COUNT-16: llvm.store %{{.*}} {alignment = 2 : i64} : i16, !llvm.ptr<1>
 // CHECK: llvm.store %{{.*}} {alignment = 16 : i64} : vector<4xi32>, !llvm.ptr<1>
 // Of the other two panels nothing more is asked for.

@@ -341,7 +341,7 @@ CCE_API cce_status cce_backward(cce_plan *plan, const cce_backward_args *args, v
  * With cce_problem::one_call, and where that is possible, the tokens are taken in chunks as large
  * as the workspace has room for: the logits of a chunk, in 16 bits each, are computed once and
  * become its gradients, where a backward of its own would compute them again. dC is the sum over
- * the chunks; between two of them it is rounded to 20 bits of an f32, of which 16 lie in dc and 4
+ * the chunks; between two of them it is cut to 20 bits of an f32, of which 16 lie in dc and 4
  * in the workspace, which takes vocab x hidden / 2 bytes. So this call reads and writes dc as
  * often as there are chunks. A chunk of n tokens takes about 2 n x (vocab + hidden) bytes of the
  * workspace. In bf16, without dlse, a label of a logit 100 below others (or NaN among the logits)
