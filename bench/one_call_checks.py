@@ -125,7 +125,7 @@ def far_labels(e, c, y, tokens, distance, generator):
 def one_call_cases(library, context, failures, results, generator, dtypes, a):
     run = lambda *case, **options: [check_one_call(library, context, *case, failures, results, poison=not a.sanitize, chunks=chunks, **options)
                                     for chunks in ("all", "some", "none")]
-    sizes = [(1, 64, 2), (1, 64, 1000), (129, 256, 600), (129, 512, 3001), (300, 768, 5003), (1300, 192, 3001), (1300, 123, 1000), (2100, 320, 1000), (2500, 64, 257)]
+    sizes = [(1, 64, 2), (1, 64, 1000), (129, 256, 600), (129, 512, 3001), (300, 768, 5003), (1300, 192, 3001), (1300, 123, 1000), (2100, 320, 1000), (2500, 64, 257), (3700, 192, 3001)]
     if a.sanitize:
         sizes = [(1300, 64, 600), (300, 136, 3001)]
     elif not a.quick:

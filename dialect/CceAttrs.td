@@ -23,8 +23,8 @@ def Cce_ConfigAttr : AttrDef<Cce_Dialect, "Config"> {
                         DefaultValuedParameter<"int64_t", "1">:$cluster,
                         DefaultValuedParameter<"int64_t", "1">:$columnCluster);
   let assemblyFormat = [{
-    `<` `tile_m` `=` $tileM `,` `tile_n` `=` $tileN `,` `tile_k` `=` $tileK `,` `stages` `=` $stages
-        (`,` `cluster` `=` $cluster^)? (`,` `column_cluster` `=` $columnCluster^)? `>`
+    `<` `tile_m` `=` $tileM `,` `tile_n` `=` $tileN `,` `tile_k` `=` $tileK `,` `stages` `=`
+        custom<StagesAndClusters>($stages, $cluster, $columnCluster) `>`
   }];
   let genVerifyDecl = 1;
 }

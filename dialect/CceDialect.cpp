@@ -14,6 +14,35 @@ using namespace mlir::cce;
 
 #include "dialect/CceDialect.cpp.inc"
 
+/// The number of stages, and clusters of more than one block: `4, cluster = 2`, `4, column_cluster = 2`.
+static ParseResult parseStagesAndClusters(AsmParser &parser, int64_t &stages, int64_t &cluster,
+                                          int64_t &columnCluster) {
+  cluster = columnCluster = 1;
+  if (parser.parseInteger(stages))
+    return failure();
+  int64_t *values[] = {&cluster, &columnCluster};
+  StringRef names[] = {"cluster", "column_cluster"};
+  size_t next = 0;
+  while (succeeded(parser.parseOptionalComma())) {
+    while (next < 2 && failed(parser.parseOptionalKeyword(names[next])))
+      ++next;
+    if (next == 2)
+      return parser.emitError(parser.getCurrentLocation(), "expected 'cluster' or 'column_cluster'");
+    if (parser.parseEqual() || parser.parseInteger(*values[next++]))
+      return failure();
+  }
+  return success();
+}
+
+static void printStagesAndClusters(AsmPrinter &printer, int64_t stages, int64_t cluster,
+                                   int64_t columnCluster) {
+  printer << stages;
+  if (cluster != 1)
+    printer << ", cluster = " << cluster;
+  if (columnCluster != 1)
+    printer << ", column_cluster = " << columnCluster;
+}
+
 #define GET_ATTRDEF_CLASSES
 #include "dialect/CceAttrs.cpp.inc"
 

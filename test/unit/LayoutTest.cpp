@@ -593,6 +593,20 @@ TEST_F(LayoutTest, chunksOfTokensFillTheWorkspace) {
   EXPECT_EQ(choose().tokenChunks.sumLower.bytes, 0);
 }
 
+TEST_F(LayoutTest, sumsInFp16AreCutEightTimesAtMost) {
+  inputs.tokenGranule = 128;
+  inputs.chunksTokens = inputs.sumsClasses = true;
+  problem.tokens = 9000;
+  problem.workspaceLimit = size_t(900) << 20; // fewer than 1200 tokens of Gemma 2
+  EXPECT_GE(choose().tokenChunks.count, 8);
+  EXPECT_GT(choose().tokenChunks.size, 0);
+  problem.dtype = CCE_F16;
+  EXPECT_EQ(choose().tokenChunks.size, 0);
+  problem.workspaceLimit = size_t(1200) << 20;
+  EXPECT_GT(choose().tokenChunks.size, 0);
+  EXPECT_LE(choose().tokenChunks.count, 8);
+}
+
 TEST_F(LayoutTest, aForwardAndABackwardInOneCallStayWithinTheLimit) {
   problem.biasDtype = CCE_BF16; // whose f32 gradient lies in the workspace
   for (int64_t tokens : {1, 1000, 8192}) {
