@@ -124,10 +124,9 @@ std::string Compilation::configText() const {
     auto found = request.config.find(name);
     return found == request.config.end() ? otherwise : found->second;
   };
-  return llvm::formatv("<tile_m = {0}, tile_n = {1}, tile_k = {2}, stages = {3}, cluster = {4}, "
-                       "column_cluster = {5}>",
+  return llvm::formatv("<tile_m = {0}, tile_n = {1}, tile_k = {2}, stages = {3}, cluster = {4}>",
                        value("tile_m", 128), value("tile_n", 256), value("tile_k", cpu ? 256 : 64),
-                       value("stages", cpu ? 1 : 4), value("cluster", 1), value("column_cluster", 1));
+                       value("stages", cpu ? 1 : 4), value("cluster", 1));
 }
 
 LogicalResult Compilation::emit(CompiledKernel &kernel) {

@@ -14,35 +14,6 @@ using namespace mlir::cce;
 
 #include "dialect/CceDialect.cpp.inc"
 
-/// The number of stages, and clusters of more than one block: `4, cluster = 2`, `4, column_cluster = 2`.
-static ParseResult parseStagesAndClusters(AsmParser &parser, int64_t &stages, int64_t &cluster,
-                                          int64_t &columnCluster) {
-  cluster = columnCluster = 1;
-  if (parser.parseInteger(stages))
-    return failure();
-  int64_t *values[] = {&cluster, &columnCluster};
-  StringRef names[] = {"cluster", "column_cluster"};
-  size_t next = 0;
-  while (succeeded(parser.parseOptionalComma())) {
-    while (next < 2 && failed(parser.parseOptionalKeyword(names[next])))
-      ++next;
-    if (next == 2)
-      return parser.emitError(parser.getCurrentLocation(), "expected 'cluster' or 'column_cluster'");
-    if (parser.parseEqual() || parser.parseInteger(*values[next++]))
-      return failure();
-  }
-  return success();
-}
-
-static void printStagesAndClusters(AsmPrinter &printer, int64_t stages, int64_t cluster,
-                                   int64_t columnCluster) {
-  printer << stages;
-  if (cluster != 1)
-    printer << ", cluster = " << cluster;
-  if (columnCluster != 1)
-    printer << ", column_cluster = " << columnCluster;
-}
-
 #define GET_ATTRDEF_CLASSES
 #include "dialect/CceAttrs.cpp.inc"
 
@@ -59,8 +30,7 @@ void CceDialect::initialize() {
 }
 
 LogicalResult ConfigAttr::verify(function_ref<InFlightDiagnostic()> emitError, int64_t tileM,
-                                 int64_t tileN, int64_t tileK, int64_t stages, int64_t cluster,
-                                 int64_t columnCluster) {
+                                 int64_t tileN, int64_t tileK, int64_t stages, int64_t cluster) {
   auto positive = [&](StringRef name, int64_t value) -> LogicalResult {
     if (value >= 1)
       return success();
@@ -68,8 +38,7 @@ LogicalResult ConfigAttr::verify(function_ref<InFlightDiagnostic()> emitError, i
   };
   return success(succeeded(positive("tile_m", tileM)) && succeeded(positive("tile_n", tileN)) &&
                  succeeded(positive("tile_k", tileK)) && succeeded(positive("stages", stages)) &&
-                 succeeded(positive("cluster", cluster)) &&
-                 succeeded(positive("column_cluster", columnCluster)));
+                 succeeded(positive("cluster", cluster)));
 }
 
 StringAttr mlir::cce::getAxis(Value coord) {

@@ -313,25 +313,35 @@ Value FragmentEvaluator::isWholeTile(StoreOp store) {
 }
 
 LogicalResult FragmentEvaluator::storeWholeTile(StoreOp store, llvm::function_ref<void(int)> beside) {
-  auto pairType = VectorType::get(2, store.getTarget().getType().getElementType());
   const StagedRows rows = stagedRows(store.getTarget());
   for (int first = 0; first < groups(); first += StagedStore::panelGroups) {
     SmallVector<Value> both[2];
     for (int group = first; group < first + StagedStore::panelGroups; ++group)
       for (int half = 0; half < 2; ++half) {
-        Value values[2];
-        for (int pair = 0; pair < 2; ++pair) {
-          values[pair] = get(store.getValue(), {group, half, pair});
-          if (!values[pair])
-            return failure();
-        }
-        both[half].push_back(arith::TruncFOp::create(b, pairType, b.vector({values[0], values[1]})));
+        both[half].push_back(storedPair(store, group, half));
+        if (!both[half].back())
+          return failure();
       }
     beside(first);
     ArrayRef<Value> pairs[2] = {both[0], both[1]};
     staged->storePanel(first, pairs, rows.addresses, rows.exists);
   }
   return success();
+}
+
+Value FragmentEvaluator::storedPair(StoreOp store, int group, int half, ArrayRef<StoreOp> sums) {
+  Type element = store.getTarget().getType().getElementType();
+  Value values[2];
+  for (int pair = 0; pair < 2; ++pair) {
+    values[pair] = get(store.getValue(), {group, half, pair});
+    if (!values[pair])
+      return {};
+    for (StoreOp sum : sums)
+      if (failed(addToRowSums(sum, {group, half, pair})))
+        return {};
+  }
+  Value both = b.vector({values[0], values[1]});
+  return element == b.f32() ? both : arith::TruncFOp::create(b, VectorType::get(2, element), both);
 }
 
 LogicalResult FragmentEvaluator::addToRowSums(StoreOp store, FragmentPosition position) {
@@ -408,22 +418,13 @@ LogicalResult FragmentEvaluator::store(StoreOp store, ArrayRef<StoreOp> sums,
   auto pairType = VectorType::get(2, element);
   LogicalResult result = success();
   auto pairOf = [&](int group, int half) -> Value {
-    Value values[2];
-    for (int pair = 0; pair < 2; ++pair) {
-      if (failed(result)) // and has been diagnosed
-        return LLVM::PoisonOp::create(b, pairType);
-      values[pair] = get(store.getValue(), {group, half, pair});
-      if (!values[pair]) {
-        result = failure();
-        return LLVM::PoisonOp::create(b, pairType);
-      }
-      for (StoreOp sum : sums)
-        if (failed(addToRowSums(sum, {group, half, pair})))
-          result = failure();
+    if (failed(result)) // and has been diagnosed
+      return LLVM::PoisonOp::create(b, pairType);
+    Value both = storedPair(store, group, half, sums);
+    if (!both) {
+      result = failure();
+      return LLVM::PoisonOp::create(b, pairType);
     }
-    Value both = b.vector({values[0], values[1]});
-    if (element != b.f32())
-      both = arith::TruncFOp::create(b, pairType, both);
     if (keep[half])
       both = b.select(keep[half], both, arith::ConstantOp::create(b, b.getZeroAttr(pairType)));
     return both;
@@ -479,8 +480,8 @@ LogicalResult FragmentEvaluator::store(StoreOp store, ArrayRef<StoreOp> sums,
   return result;
 }
 
-/// Where halves are not all prefetched, they are asked for two panels before they are needed. Measured on an H100, sums of dC of
-/// Gemma 2: 18.5 ms with one panel, 13.5 with two; four are not better, if they are before the product.
+/// Where halves are not all prefetched, as those of dE, they are asked for two panels before they are needed. Measured on an H100 with
+/// sums of dC of Gemma 2, when they came so: 18.5 ms with one panel, 13.5 with two; four were not better.
 static constexpr int halvesAhead = 2 * StagedStore::panelGroups;
 
 /// The branch that stores a panel keeps the assembler from computing the next before: it would run out

@@ -101,6 +101,8 @@ private:
     SmallVector<Value, 4> addresses, exists;
   };
   StagedRows stagedRows(Value target);
+  /// Two neighbours as they are stored, which also go to the rows of `sums`; null, with a diagnostic, if they can not be had.
+  Value storedPair(StoreOp store, int group, int half, ArrayRef<StoreOp> sums = {});
   LogicalResult addToRowSums(StoreOp store, FragmentPosition position);
   using Body = llvm::function_ref<void()>;
   void ifExists(Value exists, Body body);

@@ -14,8 +14,7 @@
 //                                          pass the turn to the other consumer
 //
 // With a cluster of two, the two blocks take neighbouring rows m, each copies half of B[n,k] to both,
-// and a stage is empty when the consumers of both have released it. With a column_cluster of two it is
-// neighbouring columns n, or parts of them in turns, and A[m,k].
+// and a stage is empty when the consumers of both have released it.
 //
 // Operands lie in shared memory as TMA writes them with the 128-byte swizzle:
 //   K-major:  `rows` rows of 64 contraction elements (128 bytes);
@@ -97,13 +96,6 @@ private:
   void emitProducer();
   void emitConsumer();
 
-  /// Tiles of columns, or parts, as many as clusters go through, and what this block takes of the cluster's.
-  Value pairedColumns(Value columns) {
-    return product.columnCluster > 1 ? b.ceilDiv(columns, product.columnCluster) : columns;
-  }
-  Value ofColumns(Value column) {
-    return product.columnCluster > 1 ? b.add(b.mul(column, product.columnCluster), rank) : column;
-  }
   Value countItems();
   /// Runs `body` for every item of this block, with the ring.
   void forEachItem(llvm::function_ref<Ring(Item, Ring)> body);
@@ -170,7 +162,7 @@ private:
 
 Item ProductLowering::decode(Value index) {
   // Parts of a reduction are spread like columns.
-  Value columns = pairedColumns(product.reduce ? parts : nTiles);
+  Value columns = product.reduce ? parts : nTiles;
   Value grouped = b.select(b.cmp(arith::CmpIPredicate::sgt, columns, b.c32(fewColumns)),
                            b.c32(groupedRows / product.cluster),
                            b.c32(lowGroupedRows / product.cluster));
@@ -188,13 +180,13 @@ Item ProductLowering::decode(Value index) {
   Value column = b.divu(within, height);
   Item item;
   item.m = b.add(firstRow, b.remu(within, height));
-  // Blocks of a cluster take neighbours; a last one may be left without rows, or columns, that exist.
+  // Blocks of a cluster take neighbours; a last one may be left without rows that exist.
   if (product.cluster > 1)
     item.m = b.add(b.mul(item.m, product.cluster), rank);
   if (product.reduce) {
-    item.part = ofColumns(column);
-    item.nBegin = b.divu(b.mul(column, pairedColumns(nTiles)), columns);
-    item.nEnd = b.divu(b.mul(b.add(column, 1), pairedColumns(nTiles)), columns);
+    item.part = column;
+    item.nBegin = b.divu(b.mul(column, nTiles), parts);
+    item.nEnd = b.divu(b.mul(b.add(column, 1), nTiles), parts);
   } else {
     item.nBegin = column;
     item.nEnd = b.add(column, 1);
@@ -211,9 +203,7 @@ Item ProductLowering::decode(Value index) {
   return item;
 }
 
-Value ProductLowering::countItems() {
-  return b.mul(mTiles, pairedColumns(product.reduce ? parts : nTiles));
-}
+Value ProductLowering::countItems() { return b.mul(mTiles, product.reduce ? parts : nTiles); }
 
 void ProductLowering::forEachItem(llvm::function_ref<Ring(Item, Ring)> body) {
   Value items = countItems();
@@ -221,9 +211,9 @@ void ProductLowering::forEachItem(llvm::function_ref<Ring(Item, Ring)> body) {
   if (isTokens(product.kAxis))
     items = b.select(b.ge(arguments.extent(product.kAxis), b.c32(0)), items, b.c32(0));
   Value first = b.blockId(), step = b.gridSize();
-  if (product.blocksOfCluster() > 1) {
-    first = b.divu(first, b.c32(product.blocksOfCluster()));
-    step = b.divu(step, b.c32(product.blocksOfCluster()));
+  if (product.cluster > 1) {
+    first = b.divu(first, b.c32(product.cluster));
+    step = b.divu(step, b.c32(product.cluster));
   }
   b.loop(first, items, step, {b.c32(0), b.c32(0), b.c32(0)},
          [&](Value index, ValueRange state) -> SmallVector<Value> {
@@ -254,7 +244,7 @@ void ProductLowering::emitPrologue() {
   warp = b.broadcast(b.shr(thread, 5));
   group = b.shr(warp, 2);
   mTiles = b.ceilDiv(arguments.extent(product.mAxis), product.tileM * product.cluster);
-  if (product.blocksOfCluster() > 1)
+  if (product.cluster > 1)
     rank = NVVM::ClusterId::create(b, b.i32());
   nTiles = b.ceilDiv(arguments.extent(product.nAxis), product.tileN);
   kBlocks = b.ceilDiv(arguments.extent(product.kAxis), product.tileK);
@@ -262,13 +252,13 @@ void ProductLowering::emitPrologue() {
   b.ifThen(b.eq(thread, b.c32(0)), [&] {
     for (int64_t stage = 0; stage < product.stages; ++stage) {
       b.barrierInit(b.offset(fullBarriers, 8 * stage), gathers() ? 1 + warpgroup : 1);
-      b.barrierInit(b.offset(emptyBarriers, 8 * stage), consumers * product.blocksOfCluster());
+      b.barrierInit(b.offset(emptyBarriers, 8 * stage), consumers * product.cluster);
     }
     for (int64_t consumer = 0; consumer < consumers; ++consumer)
       b.barrierInit(b.offset(turnBarriers, 8 * consumer), 1);
     NVVM::FenceMbarrierInitOp::create(b);
   });
-  if (product.blocksOfCluster() > 1)
+  if (product.cluster > 1)
     b.clusterBarrier();
   else
     b.barrier();
@@ -334,14 +324,14 @@ void ProductLowering::copyBoxes(const ProductOperand &operand, Value destination
                                 Value k, int64_t tileRows, Value listed, Value barrier,
                                 bool isShared) {
   Value mask;
-  if (isShared) {
-    tileRows /= product.blocksOfCluster();
+  if (isShared && product.cluster > 1) {
+    tileRows /= product.cluster;
     Value start = b.mul(rank, tileRows);
     tileStart = b.add(tileStart, start);
     destination = b.offset(destination, b.mul(start, rowBytes)); // in either layout
     if (listed && operand.kMajor)
       listed = b.add(listed, start);
-    mask = arith::ConstantOp::create(b, b.getI16IntegerAttr((1 << product.blocksOfCluster()) - 1));
+    mask = arith::ConstantOp::create(b, b.getI16IntegerAttr((1 << product.cluster) - 1));
   }
   // K-major: one box. MN-major: a box per panel of 64 tile rows.
   int64_t boxRows = operand.kMajor ? tileRows : 64;
@@ -423,8 +413,8 @@ void ProductLowering::fillStage(Ring ring, Value mStart, Value nStart, Value k,
     else
       rows();
   };
-  copy(product.lhs, lhsRows, a, mStart, product.tileM, product.columnCluster > 1);
-  copy(product.rhs, rhsRows, c, nStart, product.tileN, product.cluster > 1);
+  copy(product.lhs, lhsRows, a, mStart, product.tileM, false);
+  copy(product.rhs, rhsRows, c, nStart, product.tileN, true);
   if (!gathers())
     return;
   b.ifThenElse(
@@ -436,8 +426,8 @@ void ProductLowering::fillStage(Ring ring, Value mStart, Value nStart, Value k,
 /// time what the memory has all of it for, while products wait for their operands.
 /// Measured on an H100, sums of dC of Gemma 2: 0.97 of the time.
 void ProductLowering::stagger() {
-  Value blocks = b.c32(product.blocksOfCluster()), clusters = b.divu(b.gridSize(), blocks);
-  Value phase = b.remu(b.divu(b.blockId(), blocks), b.c32(phases));
+  Value clusters = b.divu(b.gridSize(), b.c32(product.cluster));
+  Value phase = b.remu(b.divu(b.blockId(), b.c32(product.cluster)), b.c32(phases));
   Value time = b.mul(b.mul(phase, kBlocks), nanosecondsABlock / phases);
   b.ifThen(b.ge(countItems(), b.mul(clusters, itemsToStagger)), [&] { b.sleep(time); });
 }
@@ -453,7 +443,7 @@ void ProductLowering::emitProducer() {
   bool looksAhead = product.rhs.gathersContraction() && listsClasses(product.rhs);
   std::optional<Pace> pace;
   if (keepsPace())
-    pace.emplace(b, product.blocksOfCluster(), rank, b.eq(thread, b.c32(0)));
+    pace.emplace(b, product.cluster, rank, b.eq(thread, b.c32(0)));
   auto keepPace = [&](Value block, Value number) {
     Value begins = b.eq(b.remu(block, b.c32(Pace::blocksPerStep)), b.c32(0));
     return b.ifValues(
@@ -471,7 +461,7 @@ void ProductLowering::emitProducer() {
       auto ring = b.loop(
           item.nBegin, item.nEnd, b.c32(1), {start.stage, start.parity, start.count},
           [&](Value n, ValueRange outer) -> SmallVector<Value> {
-            Value nStart = b.mul(ofColumns(n), product.tileN);
+            Value nStart = b.mul(n, product.tileN);
             if (product.rhs.gathersTile())
               rhsTile = findRows(product.rhs, item.m, nStart, product.tileN);
             // The rows that the thread copies of a stage, looked up one stage ahead.
@@ -561,9 +551,9 @@ void ProductLowering::fenceCopies(Value stage) {
 /// Tells the producers that write to this block's stage that the warpgroup has read it: those of all
 /// blocks of the cluster.
 void ProductLowering::release(Value stage, Value threadInGroup) {
-  if (product.blocksOfCluster() == 1)
+  if (product.cluster == 1)
     return b.ifThen(b.eq(threadInGroup, b.c32(0)), [&] { b.barrierArrive(empty(stage)); });
-  b.ifThen(b.lt(threadInGroup, b.c32(product.blocksOfCluster())),
+  b.ifThen(b.lt(threadInGroup, b.c32(product.cluster)),
            [&] { b.barrierArriveRemote(empty(stage), threadInGroup); });
 }
 
@@ -628,7 +618,7 @@ void ProductLowering::emitConsumer() {
       llvm::append_range(state, lse.initial());
     auto final = b.loop(
         item.nBegin, item.nEnd, b.c32(1), state, [&](Value n, ValueRange outer) {
-          Value tile = ofColumns(n), tileColumn = b.mul(tile, product.tileN);
+          Value tileColumn = b.mul(n, product.tileN);
           fragment.setColumn(tileColumn);
           auto goOn = [&](Value from, Value to, ValueRange before) {
             return b.loop(from, to, b.c32(1), before, [&](Value block, ValueRange inner) -> SmallVector<Value> {
@@ -658,10 +648,10 @@ void ProductLowering::emitConsumer() {
           SmallVector<Value> next{loop[0], loop[1], b.xori(outer[2], b.c32(1))};
           if (product.reduce) {
             lse.setState(outer.drop_front(3));
-            emitTile(tile, tileColumn, sums, &lse);
+            emitTile(n, tileColumn, sums, &lse);
             llvm::append_range(next, lse.getState());
           } else {
-            emitTile(tile, tileColumn, sums, nullptr);
+            emitTile(n, tileColumn, sums, nullptr);
           }
           if (takesTurns())
             passTurn(consumer, threadInGroup);
@@ -681,11 +671,11 @@ LogicalResult ProductLowering::lower() {
   emitPrologue();
   b.ifThenElse(b.eq(group, b.c32(0)), [&] { emitProducer(); }, [&] { emitConsumer(); });
   // A block stays until its neighbour has arrived on its barriers for the last time.
-  if (product.blocksOfCluster() > 1)
+  if (product.cluster > 1)
     b.clusterBarrier();
   LLVM::ReturnOp::create(b, ValueRange());
   ManifestBuilder &manifest = arguments.getManifest();
-  manifest.set("cluster", product.blocksOfCluster());
+  manifest.set("cluster", product.cluster);
   manifest.set("shared_bytes", barrierOffset() + 20 * product.stages + 8 * consumers);
   manifest.tile(product.mAxis.getValue(), product.tileM);
   manifest.tile(product.nAxis.getValue(), product.tileN);

@@ -81,9 +81,6 @@ static LogicalResult verifyConfig(KernelOp kernel, const ProductKernel &product)
   if (product.cluster != 1 && (product.cluster != 2 || product.tileN % 128 != 0))
     return kernel.emitOpError("expected cluster to be 1, or 2 with a tile_n of 128 or 256, on sm_90a, got ")
            << product.cluster << " with a tile_n of " << product.tileN;
-  if (product.columnCluster != 1 && (product.columnCluster != 2 || product.cluster != 1))
-    return kernel.emitOpError("expected column_cluster to be 1, or 2 without a cluster, on sm_90a, got ")
-           << product.columnCluster << " with a cluster of " << product.cluster;
   int64_t bytes = product.stages * (product.tileM + product.tileN) * product.tileK * 2 + 1024;
   if (product.stagesStores())
     bytes += 8 * StagedStore::bytes;
@@ -190,11 +187,10 @@ FailureOr<ProductKernel> ProductKernel::match(KernelOp kernel) {
   product.tileK = config ? config.getTileK() : 64;
   product.stages = config ? config.getStages() : 4;
   product.cluster = config ? config.getCluster() : 1;
-  product.columnCluster = config ? config.getColumnCluster() : 1;
   if (failed(verifyConfig(kernel, product)))
     return failure();
-  if (product.listAxis && product.blocksOfCluster() != 1)
-    return kernel.emitOpError("expected no cluster where each group of tokens has a list, because blocks of a "
-                              "cluster go through the same contraction");
+  if (product.listAxis && product.cluster != 1)
+    return kernel.emitOpError("expected cluster to be 1 where each group of tokens has a list, because "
+                              "blocks of a cluster share the second operand");
   return product;
 }

@@ -47,11 +47,9 @@ struct ProductKernel {
   Value upperHalves, lowerHalves; ///< of both; null without
   SmallVector<StoreOp> rowSums; ///< those of the first form that store a cce.accumulate of the tile
   int64_t tileM, tileN, tileK, stages;
-  int64_t cluster;       ///< blocks that share the tiles of the second operand
-  int64_t columnCluster; ///< and those of the first; one of the two numbers is 1
+  int64_t cluster; ///< blocks that share the tiles of the second operand
   Type elementType; ///< of both operands
 
-  int64_t blocksOfCluster() const { return cluster * columnCluster; }
   /// Bits of an element of the lower halves.
   int64_t lowerBits() const;
   /// Whether rows of both halves are whole panels of 64 columns: where the sums are those of classes.

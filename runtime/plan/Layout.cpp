@@ -475,8 +475,9 @@ void chooseTokenChunks(Layout &layout, const Problem &problem, const LayoutInput
   int64_t least = inputs.sumsClasses ? std::min(leastTokensInChunk, layout.padded) : layout.padded;
   if (problem.dtype == CCE_F16)
     least = std::max(least, roundUp(divideUp(layout.padded, mostChunksF16), tileTokens));
+  const int64_t half = roundUp(divideUp(problem.hidden, 2), slotGranule);
   int64_t size = 0, columns = problem.hidden;
-  for (int64_t each : {problem.hidden, roundUp(divideUp(problem.hidden, 2), slotGranule)}) {
+  for (int64_t each : {problem.hidden, half}) {
     const int64_t largest = chooseTokenChunk(tokens, least, [&](int64_t size) {
       return uint64_t(place(size, each).bytes) <= problem.workspaceLimit;
     });
@@ -490,7 +491,8 @@ void chooseTokenChunks(Layout &layout, const Problem &problem, const LayoutInput
     layout.tokenChunks = place(size, columns);
   else
     layout.tokenChunks.whyNot = "chunks of " + std::to_string(least) +
-                                " tokens need a workspace of " + std::to_string(place(least, columns).bytes) +
+                                " tokens need a workspace of " +
+                                std::to_string(std::min(place(least, columns).bytes, place(least, half).bytes)) +
                                 " bytes";
 }
 

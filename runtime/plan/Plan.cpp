@@ -349,20 +349,14 @@ Status Plan::loadChunkKernels() {
   const TokenChunks &chunks = layout.tokenChunks;
   // A pair with one tile would leave a block without work for as long as the other has some.
   const bool inPairs = chunks.size % pairOfTiles == 0 && layout.padded % pairOfTiles == 0;
-  // With an odd number of tiles pairs of columns, or of parts of the classes, share what they read of E or of the logits.
-  const bool evenParts = chunks.splits % 2 == 0 && chunks.lastSplits % 2 == 0;
-  auto paired = [&](const char *kernel) {
-    KernelRequest request = requestFor(kernel, chunks.size, inPairs);
-    if (request.target == "sm_90a" && !inPairs && chunks.size >= clusterTokens && evenParts)
-      request.config.emplace("column_cluster", 2);
-    return request;
-  };
   const std::string type = dtypeName(problem.dtype);
   auto &k = chunkKernels;
   std::vector<std::pair<KernelRequest, KernelPtr *>> kernels = {
       {requestFor("chunk_counts"), &k.counts},
-      {paired("lse_forward_save"), &k.lseForward},
-      {paired(chunks.count > 1 ? "grad_embedding_scaled" : "grad_embedding_halves"), &k.gradEmbedding}};
+      {requestFor("lse_forward_save", chunks.size, inPairs), &k.lseForward},
+      {requestFor(chunks.count > 1 ? "grad_embedding_scaled" : "grad_embedding_halves", chunks.size,
+                  inPairs),
+       &k.gradEmbedding}};
   if (!gradFromSavedKernel)
     kernels.emplace_back(requestFor("grad_from_saved_" + type), &gradFromSavedKernel);
   if (chunks.count > 1)
@@ -374,7 +368,7 @@ Status Plan::loadChunkKernels() {
   if (storesExponentials())
     kernels.insert(kernels.end(),
                    {{requestFor("indexed_matmul"), &k.indexedMatmul},
-                    {paired("lse_forward_exp"), &k.lseForwardExp},
+                    {requestFor("lse_forward_exp", chunks.size, inPairs), &k.lseForwardExp},
                     {requestFor("check_sums"), &k.checkSums},
                     {requestFor("sort_labels"), &k.sortLabels},
                     {requestFor("restore_labels"), &k.restoreLabels}});

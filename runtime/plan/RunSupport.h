@@ -25,9 +25,10 @@ inline void addMatrix(Bindings &bindings, std::string_view name, const BufferBin
                   buffer.strides[0], buffer.strides[1]);
 }
 
-/// Columns [first, first + columns) of a matrix whose rows have no gaps.
+/// Columns [first, first + columns) of a matrix whose rows have no gaps; of none that is wanted, too.
 inline BufferBinding columnsOf(BufferBinding matrix, int64_t first, int64_t columns) {
-  matrix.base = static_cast<char *>(matrix.base) + first * dtypeSize(matrix.dtype);
+  if (matrix.base)
+    matrix.base = static_cast<char *>(matrix.base) + first * dtypeSize(matrix.dtype);
   matrix.sizes[1] = columns;
   return matrix;
 }

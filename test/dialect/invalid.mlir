@@ -1006,16 +1006,6 @@ cce.kernel @config_cluster(%x: !cce.buffer<tokens x f32>)
 
 // -----
 
-// The same along columns.
-cce.kernel @config_column_cluster(%x: !cce.buffer<tokens x f32>)
-    // expected-error@+1 {{expected 'column_cluster' to be at least 1, got 0}}
-    attributes {config = #cce.config<tile_m = 128, tile_n = 64, tile_k = 64, stages = 4, column_cluster = 0>} {
-  cce.parallel %i over tokens {
-  }
-}
-
-// -----
-
 cce.kernel @load_halves_c1(%u: !cce.buffer<tokens x hidden x bf16>, %l: !cce.buffer<tokens x vocab x i8>) {
   cce.parallel %i, %d over tokens, hidden {
     // Halves over different axes.

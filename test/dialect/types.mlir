@@ -51,12 +51,3 @@ cce.kernel @alone(%a: !cce.buffer<tokens x f32>)
   cce.parallel %i over tokens {
   }
 }
-
-// The same for those that share what they read of the first operand.
-// CHECK-LABEL: cce.kernel @column_clustered
-// CHECK-SAME: attributes {config = #cce.config<tile_m = 128, tile_n = 256, tile_k = 64, stages = 4, column_cluster = 2>}
-cce.kernel @column_clustered(%a: !cce.buffer<tokens x f32>)
-    attributes {config = #cce.config<tile_m = 128, tile_n = 256, tile_k = 64, stages = 4, column_cluster = 2>} {
-  cce.parallel %i over tokens {
-  }
-}

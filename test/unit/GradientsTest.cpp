@@ -313,7 +313,6 @@ TEST_F(GradientsTest, pairsOfTilesWhereTheyComeOutEven) {
   ASSERT_NO_FATAL_FAILURE(makePlan());
   EXPECT_EQ(chunks().size, 2048);
   EXPECT_EQ(requests.at("lse_forward_save").config.at("cluster"), 2);
-  EXPECT_EQ(requests.at("lse_forward_save").config.count("column_cluster"), 0u);
 }
 
 TEST_F(GradientsTest, noPairsWhereOneWouldLackATile) {
@@ -326,19 +325,6 @@ TEST_F(GradientsTest, noPairsWhereOneWouldLackATile) {
   EXPECT_EQ(requests.at("grad_classifier_halves").config.at("cluster"), 2);
   EXPECT_EQ(requests.at("grad_classifier_halves_partial").config,
             requests.at("grad_classifier_halves").config);
-}
-
-// Then they share what they read of E or of the logits, if there is an even number of parts of the classes.
-TEST_F(GradientsTest, pairsOfColumnsWhereTilesAreOdd) {
-  problem.tokens = 1408;
-  problem.workspace_limit = 0;
-  ASSERT_NO_FATAL_FAILURE(makePlan());
-  ASSERT_EQ(chunks().size, 1408);
-  ASSERT_EQ(chunks().splits % 2, 0);
-  for (const char *kernel : {"lse_forward_save", "grad_embedding_halves"}) {
-    EXPECT_EQ(requests.at(kernel).config.count("cluster"), 0u) << kernel;
-    EXPECT_EQ(requests.at(kernel).config.at("column_cluster"), 2) << kernel;
-  }
 }
 
 TEST_F(GradientsTest, gradientsOfABiasTakeAForwardAndABackward) {
