@@ -28,10 +28,12 @@
 // CHECK-NEXT: llvm.call_intrinsic "llvm.nvvm.ex2.approx.ftz.f"(%[[X]])
 // CHECK-NOT: scf.if
 // CHECK-NOT: arith.select
+// CHECK: %[[WITH0:.*]] = arith.addf %arg{{[0-9]+}}, %{{.*}} : f32
+// CHECK: %[[WITH1:.*]] = arith.addf %arg{{[0-9]+}}, %{{.*}} : f32
 // CHECK-COUNT-4: nvvm.stmatrix
 // CHECK-COUNT-4: llvm.store %{{.*}} {alignment = 16 : i64}
 // CHECK-NOT: scf.if
-// CHECK: scf.yield
+// CHECK: scf.yield %[[WITH0]], %[[WITH1]] : f32, f32
 // CHECK: } else {
 // CHECK: %[[X:.*]] = llvm.intr.fma(%[[Z:.*]], %[[LOG2E]], %[[SHIFT0]])
 // CHECK-NEXT: llvm.call_intrinsic "llvm.nvvm.ex2.approx.ftz.f"(%[[X]])
