@@ -41,9 +41,6 @@ constexpr int64_t headParts = 2;
 /// The estimate may be too high for one token in so many; else the backward is exact.
 constexpr int64_t missedShare = 8;
 
-/// What is worth more launches.
-constexpr double clearlyLess = 0.99;
-
 /// What chunks of tokens may take longer than computing all again, in seconds, by an estimate that is not good to launches.
 constexpr double clearlyLonger = 0.5e-3;
 

@@ -29,8 +29,8 @@ static constexpr int64_t tileClasses = 256;
 /// lse_forward takes this many tiles of tokens at a time, fewer where rows are wide, so that their rows of E
 /// stay in the cache (LowerProduct.cpp); splits keep the other multiprocessors busy.
 static constexpr int64_t concurrentTokenTiles = 32, wideHidden = 3072, concurrentWideTiles = 16;
-/// What it takes to begin and to end a split, in tiles of classes, and what more splits have to gain.
-static constexpr double tilesOfASplit = 0.3, clearlyLess = 0.99;
+/// What it takes to begin and to end a split, in tiles of classes.
+static constexpr double tilesOfASplit = 0.3;
 
 static int64_t divideUp(int64_t a, int64_t b) { return (a + b - 1) / b; }
 

@@ -23,6 +23,9 @@ constexpr double launchSeconds = 3e-6;
 /// Kernels of a forward and a backward that keep one multiprocessor busy, and the starts of all that there are once.
 constexpr double smallKernelsSeconds = 40e-6;
 
+/// A way that takes so much of the time of a simpler one, by these estimates, is worth more splits or launches.
+constexpr double clearlyLess = 0.99;
+
 /// A part of a product's result that one multiprocessor computes at a time.
 struct ProductTile {
   int64_t rows = 1;
@@ -65,7 +68,7 @@ int64_t embeddingTile(int64_t tokens, int64_t hidden, int64_t multiprocessors);
 /// Into how many splits the forward best cuts the vocabulary, at most `most`: as few as keep the multiprocessors busy while
 /// so many tiles of tokens are at work as are at a time, or more, if the rounds of (tile of tokens, split) then are
 /// fuller. 34 tiles and 4 splits would be a round of 132 and one of 4; 64 tiles and 4 splits are two of 128, but 33 splits
-/// are 16 of 132: on an H100 0.98 of the time.
+/// are 16 of 132: on an H100 0.99 of the time.
 int64_t forwardSplits(int64_t tokenTiles, int64_t classTiles, int64_t hidden, int64_t multiprocessors,
                       int64_t most = mostSplits);
 

@@ -476,6 +476,21 @@ inline Matrix nothingPicked(Problem &p, int64_t stride = 1) {
   return line(Type::F32, p.padded(), stride).fill([](int64_t, int64_t) { return untouched; });
 }
 
+/// lse_forward over so many splits, which writes states of two f32 each to `partial`.
+inline Call forwardCall(Problem &p, Matrix &labelLogit, Matrix &partial, int64_t splits, int64_t tasks) {
+  return {{{"e", &p.e},
+           {"rows", &p.rows},
+           {"c", &p.c},
+           {"labels", &p.labels},
+           {"bias", &p.bias},
+           {"label_logit", &labelLogit},
+           {"partial", &partial}},
+          {{"param", p.param}},
+          {{"tokens", p.n}, {"vocab", p.v}, {"hidden", p.d}, {"splits", splits}},
+          {{"vocab", 0}},
+          tasks};
+}
+
 /// An f32 of which the upper 16 bits lie in one matrix, and 8 or 4 more in another; the missing ones repeat them.
 inline double joined(Matrix &upper, Matrix &lower, int64_t upperRow, int64_t row, int64_t column, int bits) {
   uint16_t high;

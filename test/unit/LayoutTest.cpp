@@ -268,19 +268,9 @@ TEST_F(SavedLayoutTest, slicesDoNotOverlap) {
   problem.savedLogitsLimit = uint64_t(1) << 30;
   const Layout layout = choose();
   const SavedLayout &saved = layout.saved;
-  auto check = [](const std::vector<Slice> &slices, int64_t total) {
-    int64_t end = 0;
-    for (const Slice &slice : slices) {
-      EXPECT_GT(slice.bytes, 0);
-      EXPECT_EQ(slice.offset % 256, 0);
-      EXPECT_GE(slice.offset, end);
-      end = slice.offset + slice.bytes;
-    }
-    EXPECT_LE(end, total);
-  };
-  check({saved.codes, saved.maxima, saved.labelLogit}, saved.bytes);
+  expectApart({saved.codes, saved.maxima, saved.labelLogit}, saved.bytes);
   const auto &b = layout.backward;
-  check({layout.count, layout.error, layout.rows, layout.labels, layout.bias, b.lse, b.probWeight,
+  expectApart({layout.count, layout.error, layout.rows, layout.labels, layout.bias, b.lse, b.probWeight,
          b.labelWeight, b.alpha, b.dbias, saved.others.sum, saved.others.g},
         layout.backwardBytes);
   EXPECT_EQ(saved.others.first, saved.classes);

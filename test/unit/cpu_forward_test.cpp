@@ -15,17 +15,7 @@ std::vector<float> forwardStates(Problem &p, int64_t tasks) {
   Matrix states(Type::F32, p.padded(), 2, p.padded(), 1);
   states.memory.assign(states.memory.size() + size_t(p.padded()) * 8, 0);
   Matrix labelLogit = nothingPicked(p);
-  Call call{{{"e", &p.e},
-             {"rows", &p.rows},
-             {"c", &p.c},
-             {"labels", &p.labels},
-             {"bias", &p.bias},
-             {"label_logit", &labelLogit},
-             {"partial", &states}},
-            {{"param", p.param}},
-            {{"tokens", p.n}, {"vocab", p.v}, {"hidden", p.d}, {"splits", 1}},
-            {{"vocab", 0}},
-            tasks};
+  Call call = forwardCall(p, labelLogit, states, 1, tasks);
   run(kernelFor("lse_forward", p.type, p.transform.text), call);
   const float *first = reinterpret_cast<const float *>(states.data());
   return std::vector<float>(first, first + 2 * p.n);

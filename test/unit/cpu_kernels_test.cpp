@@ -19,17 +19,7 @@ void checkForward(Problem &p, int64_t splits, int64_t tasks = 3) {
   view.strides[0] = p.padded();
   view.strides[1] = 1;
   Matrix labelLogit = nothingPicked(p, 2);
-  Call call{{{"e", &p.e},
-             {"rows", &p.rows},
-             {"c", &p.c},
-             {"labels", &p.labels},
-             {"bias", &p.bias},
-             {"label_logit", &labelLogit},
-             {"partial", &view}},
-            {{"param", p.param}},
-            {{"tokens", p.n}, {"vocab", p.v}, {"hidden", p.d}, {"splits", splits}},
-            {{"vocab", 0}},
-            tasks};
+  Call call = forwardCall(p, labelLogit, view, splits, tasks);
   run(kernelFor("lse_forward", p.type, p.transform.text), call);
   expectPicked(p, labelLogit, 0, p.v);
   std::memcpy(partial.memory.data(), view.memory.data(), view.memory.size());
