@@ -148,7 +148,7 @@ class Plan:
         found = re.search(r"tokens in (\d+) chunks", told)
         return int(found[1]) if found else int("all tokens at once" in told)
 
-    def class_roundings(self):
+    def class_cuts(self):
         """How often sums of dE are cut to 24 bits between chunks of classes, at most; on the CPU they are f32."""
         told = self.describe()
         chunks = int(re.search(r"backward: .*, vocabulary in (\d+) chunk", told)[1])

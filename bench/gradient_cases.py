@@ -46,7 +46,7 @@ def make_sharp(n, d, v, dtype, generator, gain=(11, 14)):
 def allow_sums(ref, plan):
     """Adds to the bounds what it may cost to cut sums of dE between two chunks of classes."""
     if "de_s" in ref:
-        ref["de_s"] = ref["de_s"] + plan.class_roundings() * 2.0**-15 / UNIT[plan.e.dtype] * ref["de_u"]
+        ref["de_s"] = ref["de_s"] + plan.class_cuts() * 2.0**-15 / UNIT[plan.e.dtype] * ref["de_u"]
 
 
 def relative_error(actual, expected):

@@ -145,7 +145,7 @@ public:
   /// computed here again, instead of being kept in registers from the last time on.
   Value afresh(Value word);
   void barrier();
-  /// Suspends the thread for about so many nanoseconds (nanosleep).
+  /// Suspends the thread for between none and twice as many nanoseconds, about as many (nanosleep).
   void sleep(Value nanoseconds);
   /// Waits for the other lanes, and makes what they wrote visible.
   void syncWarp() { NVVM::SyncWarpOp::create(*this, c32(-1)); }
