@@ -11,11 +11,6 @@ static int64_t bytesOf(Type element) {
   return isa<LseType>(element) ? 8 : element.getIntOrFloatBitWidth() / 8;
 }
 
-static int64_t bitsPerElement(Value matrix) {
-  Type element = cast<BufferType>(matrix.getType()).getElementType();
-  return element.getIntOrFloatBitWidth();
-}
-
 void FragmentEvaluator::setRows(Value newGroup, Value newWarpRow, Value newLane) {
   group = newGroup;
   warpRow = newWarpRow;
@@ -29,7 +24,7 @@ void FragmentEvaluator::setColumn(Value newColumn) {
   findColumn(lane);
   tileValues.clear();
   rowSums.clear();
-  tileHalves.reset();
+  tilePlaces.reset();
 }
 
 void FragmentEvaluator::findRows(Value here) {
@@ -446,7 +441,7 @@ LogicalResult FragmentEvaluator::store(StoreOp store, ArrayRef<StoreOp> sums,
   auto storeSingly = [&](int first, ArrayRef<Value>(&pairs)[2]) {
     auto known = rowValues;
     // These are the places of halves that other lanes hold; all have to have read theirs.
-    if (product.hasWholePanels())
+    if (product.hasStrips())
       b.syncWarp();
     for (int half = 0; half < 2; ++half) {
       auto [address, exists] = storedRow(store.getTarget(), half, column);
@@ -480,241 +475,11 @@ LogicalResult FragmentEvaluator::store(StoreOp store, ArrayRef<StoreOp> sums,
   return result;
 }
 
-/// Where halves are not all prefetched, as those of dE, they are asked for two panels before they are needed. Measured on an H100 with
-/// sums of dC of Gemma 2, when they came so: 18.5 ms with one panel, 13.5 with two; four were not better.
-static constexpr int halvesAhead = 2 * StagedStore::panelGroups;
-
 /// The branch that stores a panel keeps the assembler from computing the next before: it would run out
 /// of registers.
 void FragmentEvaluator::forEachPanel(llvm::function_ref<void(int)> body) {
   for (int first = 0; first < groups(); first += StagedStore::panelGroups) {
-    if (tileHalves) {
-      joinHalves(first);
-    } else if (product.halvesLoad) {
-      // Computed again, not kept beside the words that have been loaded.
-      Value here = b.afresh(lane);
-      findRows(here);
-      findColumn(here);
-      // Joined first: there may be branches in it, and all words that have been asked for before are live there.
-      joinHalves(first);
-      if (first + halvesAhead < groups())
-        loadHalves(halfRows(), first + halvesAhead);
-    }
+    takeHalves(first);
     body(first);
   }
-}
-
-//===----------------------------------------------------------------------===//
-// Halves
-//===----------------------------------------------------------------------===//
-
-Value FragmentEvaluator::inBytes(Value elements, int64_t bits) {
-  if (bits == 4)
-    return arith::ShRUIOp::create(b, elements, b.c64(1));
-  return bits == 8 ? elements : b.mul(elements, b.c64(bits / 8));
-}
-
-FragmentEvaluator::HalfRows FragmentEvaluator::halfRows() {
-  HalfRows result;
-  auto knownRows = rowValues;
-  Value outside[2] = {rows[0], rows[1]};
-  Value here = b.afresh(lane);
-  findRows(here);
-  result.piece = b.andi(here, 3);
-  result.place = b.add(tileColumn, b.mul(result.piece, 2 * groupsPerPiece));
-  for (int half = 0; half < 2; ++half) {
-    auto [row, exists] = bufferRow(product.upperHalves, half);
-    if (!exists && !isTokens(product.mAxis))
-      exists = b.lt(row, arguments.extent(product.mAxis));
-    auto startOf = [&](Value matrix, Value row) {
-      Value index = b.mul(b.sext64(row), arguments.stride(matrix));
-      return b.offset(arguments.pointer(matrix), inBytes(index, bitsPerElement(matrix)));
-    };
-    result.upper[half] = startOf(product.upperHalves, row);
-    result.lower[half] = startOf(product.lowerHalves, rows[half]);
-    result.exists[half] = exists;
-  }
-  llvm::copy(outside, rows);
-  rowValues = knownRows;
-  return result;
-}
-
-Value FragmentEvaluator::inUpper(Value row, Value first, int64_t columns) {
-  return b.offset(b.offset(row, b.mul(b.sext64(first), b.c64(2))), 2 * columns);
-}
-
-Value FragmentEvaluator::inLower(const HalfRows &halves, int half, int panel) {
-  const int64_t bits = product.lowerBits();
-  Value start = inBytes(b.sext64(tileColumn), bits);
-  Value ofThread = b.sext64(b.mul(halves.piece, 2 * bits));
-  return b.offset(b.offset(b.offset(halves.lower[half], start), ofThread), bits * panel);
-}
-
-Value FragmentEvaluator::inPieces() {
-  return product.hasWholePanels() ? b.ctrue() : isWhole(product.upperHalves, 16);
-}
-
-Value FragmentEvaluator::panelExists(const HalfRows &halves, int half, int panel) {
-  if (!product.hasWholePanels())
-    return halves.exists[half];
-  Value exists = b.lt(b.add(tileColumn, 8 * panel), arguments.extent(product.nAxis));
-  return halves.exists[half] ? b.andi(exists, halves.exists[half]) : exists;
-}
-
-void FragmentEvaluator::prefetchFirstHalves() {
-  HalfRows halves = halfRows();
-  for (int panel = 0; panel < std::min(halvesAhead, groups()); panel += StagedStore::panelGroups)
-    loadHalves(halves, panel);
-}
-
-void FragmentEvaluator::prefetchAllHalves() {
-  tileHalves = halfRows();
-  for (int panel = 0; panel < groups(); panel += StagedStore::panelGroups)
-    loadHalves(*tileHalves, panel);
-}
-
-Value FragmentEvaluator::wantsHalves(Value exists) {
-  Value condition = LoadHalvesOp(product.halvesLoad).getCondition();
-  Value wanted = condition ? scalarOf(condition) : b.ctrue();
-  return exists ? b.andi(wanted, exists) : wanted;
-}
-
-namespace {
-/// How the lower halves of a thread's 16 elements of a panel and row lie in words of 32 bits, in the order of groups and
-/// pairs: of 8 bits in the four bytes of a word; of 4 bits the first four in the upper halves of the bytes, the next four in
-/// the lower ones.
-struct LowerWords {
-  int64_t bits;
-  static constexpr int bytes = 4; ///< of a word
-  int elements() const { return static_cast<int>(32 / bits); }
-  int perPanel() const { return 2 * StagedStore::panelGroups / elements(); }
-
-  /// Of every element of a word the byte that the upper 16 bits of its f32 are followed by, twice: the missing bits repeat
-  /// those that there are, four bytes a word.
-  SmallVector<Value> expand(PtxBuilder &b, Value word) const {
-    if (bits == 8)
-      return {word};
-    auto twice = [&](Value upper, Value lower) {
-      return b.ori(b.andi(upper, 0xF0F0F0F0), b.andi(lower, 0x0F0F0F0F));
-    };
-    return {twice(word, b.shr(word, 4)), twice(b.shl(word, 4), word)};
-  }
-  /// A word of its elements' bits.
-  Value pack(PtxBuilder &b, ArrayRef<Value> elements) const {
-    auto secondBytes = [&](ArrayRef<Value> four) {
-      return b.pickBytes(b.pickBytes(four[0], four[1], 0x0051), b.pickBytes(four[2], four[3], 0x0051), 0x5410);
-    };
-    Value first = secondBytes(elements.take_front(bytes));
-    if (bits == 8)
-      return first;
-    Value second = secondBytes(elements.drop_front(bytes));
-    return b.ori(b.andi(first, 0xF0F0F0F0), b.andi(b.shr(second, 4), 0x0F0F0F0F));
-  }
-};
-} // namespace
-
-void FragmentEvaluator::loadHalves(const HalfRows &halves, int panel) {
-  const LowerWords words{product.lowerBits()};
-  for (int half = 0; half < 2; ++half) {
-    Value wanted = wantsHalves(panelExists(halves, half, panel));
-    panels[{panel, half}] = {{}, b.loadWordsIf(inLower(halves, half, panel), wanted, words.perPanel())};
-  }
-  for (int first = panel; first < panel + StagedStore::panelGroups; first += groupsPerPiece)
-    for (int half = 0; half < 2; ++half) {
-      Value wanted = b.andi(wantsHalves(panelExists(halves, half, panel)), inPieces());
-      llvm::append_range(panels[{panel, half}].upper,
-                         b.loadWordsIf(inUpper(halves.upper[half], halves.place, 8 * first), wanted));
-    }
-}
-
-void FragmentEvaluator::joinHalves(int panel) {
-  LoadHalvesOp load = product.halvesLoad;
-  const LowerWords words{product.lowerBits()};
-  for (int half = 0; half < 2; ++half) {
-    const Panel &loaded = panels[{panel, half}];
-    SmallVector<SmallVector<Value>> lower;
-    for (Value word : loaded.lower)
-      lower.push_back(words.expand(b, word));
-    for (int first = 0; first < StagedStore::panelGroups; first += groupsPerPiece) {
-      SmallVector<Value> upper(ArrayRef(loaded.upper).slice(first, groupsPerPiece));
-      if (!product.hasWholePanels())
-        upper = b.ifValues(
-            inPieces(), [&] { return upper; }, [&] { return loadSingly(panel + first, half); });
-      for (int i = 0; i < groupsPerPiece; ++i)
-        for (int pair = 0; pair < 2; ++pair) {
-          const int group = first + i, place = 2 * group + pair, within = place % words.elements();
-          const int64_t byte = within % LowerWords::bytes;
-          Value four = lower[place / words.elements()][within / LowerWords::bytes];
-          Value bits = b.pickBytes(four, upper[i], (pair == 0 ? 0x5400 : 0x7600) | byte << 4 | byte);
-          tileValues[keyOf(load, {panel + group, half, pair})] =
-              LLVM::BitcastOp::create(b, b.f32(), bits);
-        }
-    }
-  }
-}
-
-SmallVector<Value> FragmentEvaluator::loadSingly(int first, int half) {
-  HalfRows halves = halfRows();
-  SmallVector<Value> words;
-  for (int group = first; group < first + groupsPerPiece; ++group) {
-    Value singles[2];
-    for (int pair = 0; pair < 2; ++pair) {
-      Value exists = b.lt(getColumn(group, pair), arguments.extent(product.nAxis));
-      singles[pair] = b.loadHalfIf(inUpper(halves.upper[half], column, 8 * group + pair),
-                                   b.andi(wantsHalves(halves.exists[half]), exists));
-    }
-    words.push_back(b.pickBytes(singles[0], singles[1], 0x5410));
-  }
-  return words;
-}
-
-LogicalResult FragmentEvaluator::store(StoreHalvesOp store) {
-  LogicalResult result = success();
-  const LowerWords words{product.lowerBits()};
-  auto storePiece = [&](ArrayRef<Value> piece, Value row, Value place, int first) {
-    b.store(b.vector(piece), inUpper(row, place, 8 * first), 16);
-  };
-  auto storeSingly = [&](ArrayRef<Value> piece, Value row, Value, int first) {
-    for (auto [i, word] : llvm::enumerate(piece)) {
-      Value both = LLVM::BitcastOp::create(b, VectorType::get(2, b.getI16Type()), word);
-      for (int pair = 0; pair < 2; ++pair)
-        b.ifThen(b.lt(getColumn(first + i, pair), arguments.extent(product.nAxis)), [&] {
-          b.store(b.extract(both, pair), inUpper(row, column, 8 * (first + i) + pair), 2);
-        });
-    }
-  };
-  forEachPanel([&](int panel) {
-    if (failed(result)) // and has been diagnosed
-      return;
-    HalfRows halves = tileHalves ? *tileHalves : halfRows();
-    // One row after the other, which takes fewer registers.
-    for (int half = 0; half < 2; ++half) {
-      SmallVector<Value> upper, lower, bits;
-      for (int group = 0; group < StagedStore::panelGroups; ++group) {
-        for (int pair = 0; pair < 2; ++pair) {
-          Value value = get(store.getValue(), {panel + group, half, pair});
-          if (!value) {
-            result = failure();
-            return;
-          }
-          bits.push_back(LLVM::BitcastOp::create(b, b.i32(), value));
-        }
-        upper.push_back(b.pickBytes(bits.end()[-2], bits.back(), 0x7632));
-        if (bits.size() % words.elements() == 0)
-          lower.push_back(words.pack(b, ArrayRef(bits).take_back(words.elements())));
-      }
-      auto storeRow = [&](auto storeUpper) {
-        ifExists(panelExists(halves, half, panel), [&] {
-          for (int i = 0; i < StagedStore::panelGroups; i += groupsPerPiece)
-            storeUpper(ArrayRef(upper).slice(i, groupsPerPiece), halves.upper[half], halves.place, panel + i);
-          b.store(b.vector(lower), inLower(halves, half, panel), 4 * words.perPanel());
-        });
-      };
-      if (product.hasWholePanels())
-        storeRow(storePiece);
-      else
-        b.ifThenElse(inPieces(), [&] { storeRow(storePiece); }, [&] { storeRow(storeSingly); });
-    }
-  });
-  return result;
 }

@@ -109,36 +109,41 @@ private:
   /// Whether the tile exists in all its columns and the matrix is aligned to so many bytes.
   Value isWhole(Value matrix, int64_t unit);
 
-  /// Upper halves of four groups of columns lie in the order in which threads hold them: a piece of 16 bytes a
-  /// thread, and four neighbours fill two sectors. Only where the tile of the upper halves is whole: in
-  /// a matrix of the caller's it need not be, and every element then has its own place. Of lower halves a thread
-  /// has one piece in a panel: of 8 bits 16 bytes, of 4 bits 8 bytes, a sector for four neighbours.
   static constexpr int groupsPerPiece = 4;
-  struct HalfRows {
-    Value upper[2], lower[2]; ///< their starts
-    Value exists[2];          ///< whether there is a row of upper halves; null if always
-    Value piece;              ///< which of four neighbours the thread is
-    Value place;              ///< index of its first piece of upper halves
+  /// Where the thread's pieces of the tile's first panel are (FragmentHalves.cpp).
+  struct HalfPlaces {
+    Value upper[2];         ///< the first of each row; of the second null where `rowDistance` leads to it
+    Value rowDistance;      ///< bytes; null without strips
+    Value beside;           ///< bytes from the first to the second of a row
+    Value lower[2];         ///< of strips both in the first
+    Value piece;            ///< where those are only their rows' starts: which of four the thread's are; null with strips
+    Value exists[2];   ///< whether there is the row; null if always
+    Value isWhole;     ///< whether the tile's columns and the warp's rows all exist; null without strips
   };
-  HalfRows halfRows();
-  /// How many bytes so many elements of these bits take.
-  Value inBytes(Value elements, int64_t bits);
-  /// Where upper halves are, so many columns behind the first.
-  Value inUpper(Value row, Value first, int64_t columns);
-  /// Where the thread's lower halves of the panel at this group are.
-  Value inLower(const HalfRows &halves, int half, int panel);
+  HalfPlaces halfPlaces();
+  Value rowOfHalves(Value matrix, Value row);
+  /// The address of the piece that starts at this group.
+  Value upperPiece(const HalfPlaces &places, int half, int group);
+  Value lowerPiece(const HalfPlaces &places, int half, int panel);
   /// Whether upper halves lie in pieces.
   Value inPieces();
-  /// Whether the columns of the panel exist, and the row; null if both always do.
-  Value panelExists(const HalfRows &halves, int half, int panel);
-  /// Whether what exists of upper halves is to be read.
+  /// Whether the columns of the panel exist, and they and the row; null if they always do.
+  Value panelExists(int panel);
+  Value pieceExists(const HalfPlaces &places, int half, int panel);
+  /// Whether what exists of the halves is to be read.
   Value wantsHalves(Value exists);
-  /// Loads the panel that starts at this group.
-  void loadHalves(const HalfRows &halves, int panel);
+  /// Loads the panel that starts at this group, all of which exists and is wanted if it is whole.
+  void loadHalves(const HalfPlaces &places, int panel, bool isWhole = false);
   /// Makes tile values of what was loaded.
   void joinHalves(int panel);
-  /// Upper halves of a piece, where they lie element by element.
+  /// The same of a panel that is next, and loads one behind it if not all have been prefetched.
+  void takeHalves(int panel);
+  /// Where upper halves lie element by element: their row, from the thread's first column on, and whether it exists, null if always.
+  std::pair<Value, Value> singleHalves(int half);
+  /// Those of a piece.
   SmallVector<Value> loadSingly(int first, int half);
+  /// Those of a panel.
+  void storeSingly(ArrayRef<Value> words, int first, int half);
   /// The row of the underlying buffer, and, if it may be none, whether it is one.
   std::pair<Value, Value> bufferRow(Value view, int index);
   Value toF32(Value value, Type element);
@@ -158,7 +163,7 @@ private:
   };
   std::map<std::pair<int, int>, Panel> panels;
   /// Of the tile at hand, where all halves have been prefetched.
-  std::optional<HalfRows> tileHalves;
+  std::optional<HalfPlaces> tilePlaces;
   SmallVector<Value> accumulator;
   std::map<Key, Value> rowValues, tileValues;
   /// Four of each store and half, so that additions need not wait for each other.

@@ -54,10 +54,6 @@ constexpr int64_t groupedRows = 16, lowGroupedRows = 8, fewColumns = 12;
 /// Sums that a tile is added to are asked for so many blocks of the contraction before the tile's last one, if registers have
 /// room for all of them: then they are there when the product is.
 constexpr int64_t blocksAhead = 3;
-/// What reads and writes sums behind its products begins in so many phases, a block of the contraction taking about so long, if
-/// there are at least so many items for each block of the grid.
-constexpr int64_t phases = 4, nanosecondsABlock = 760, itemsToStagger = 8;
-
 /// Where a role stands: a stage of the ring and the parity of its current use, and what it counts: a
 /// consumer the parity of the tiles that it has finished (turns), the producer its steps (pace).
 struct Ring {
@@ -92,7 +88,6 @@ private:
   bool keepsPace() const { return product.reduce && !product.listAxis && !listsClasses(product.rhs); }
 
   void emitPrologue();
-  void stagger();
   void emitProducer();
   void emitConsumer();
 
@@ -135,7 +130,7 @@ private:
   bool takesTurns() const { return !product.halvesLoad; }
   /// Whether all sums are asked for while the last products run. Where not, there are lists to look up and places to choose from, and
   /// too few registers.
-  bool loadsHalvesLate() const { return product.halvesLoad && product.hasWholePanels(); }
+  bool loadsHalvesLate() const { return product.halvesLoad && product.hasStrips(); }
   void takeTurn(Value consumer, Value turn);
   void passTurn(Value consumer, Value threadInGroup);
 
@@ -422,16 +417,6 @@ void ProductLowering::fillStage(Ring ring, Value mStart, Value nStart, Value k,
       [&] { b.barrierArriveBehindCopies(barrier); });
 }
 
-/// All items take about the same time, so all blocks may reach what follows their products together, and move in a fraction of the
-/// time what the memory has all of it for. Measured on an H100, one call of Gemma 2: 0.99 of the time in 20 rounds, which is
-/// within the noise (sums-of-dc in bench/results).
-void ProductLowering::stagger() {
-  Value clusters = b.divu(b.gridSize(), b.c32(product.cluster));
-  Value phase = b.remu(b.divu(b.blockId(), b.c32(product.cluster)), b.c32(phases));
-  Value time = b.mul(b.mul(phase, kBlocks), nanosecondsABlock / phases);
-  b.ifThen(b.ge(countItems(), b.mul(clusters, itemsToStagger)), [&] { b.sleep(time); });
-}
-
 void ProductLowering::emitProducer() {
   NVVM::SetMaxRegisterOp::create(b, remembersRows() ? rememberingRegisters : producerRegisters,
                                  NVVM::SetMaxRegisterAction::decrease);
@@ -451,8 +436,6 @@ void ProductLowering::emitProducer() {
         [&] { return SmallVector<Value>{number}; })[0];
   };
   b.ifThen(works, [&] {
-    if (loadsHalvesLate())
-      stagger();
     forEachItem([&](Item item, Ring start) {
       Value mStart = b.mul(item.m, product.tileM);
       RowList lhsTile, rhsTile;

@@ -27,7 +27,7 @@ int64_t ProductKernel::lowerBits() const {
   return cast<BufferType>(lowerHalves.getType()).getElementType().getIntOrFloatBitWidth();
 }
 
-bool ProductKernel::hasWholePanels() const { return lowerHalves && !isTokens(mAxis); }
+bool ProductKernel::hasStrips() const { return lowerHalves && !isTokens(mAxis); }
 
 bool ProductKernel::stagesStores() const {
   if (!saves.empty())

@@ -52,8 +52,8 @@ struct ProductKernel {
 
   /// Bits of an element of the lower halves.
   int64_t lowerBits() const;
-  /// Whether rows of both halves are whole panels of 64 columns: where the sums are those of classes.
-  bool hasWholePanels() const;
+  /// Whether halves lie in strips of 16 rows and panels of 64 columns: where the sums are those of classes.
+  bool hasStrips() const;
   /// Whether results or codes of 16 bits go out through shared memory (StagedStore.h).
   bool stagesStores() const;
 

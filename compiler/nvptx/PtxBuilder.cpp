@@ -47,21 +47,23 @@ std::pair<Value, Value> PtxBuilder::loadPairIf(Value address, Value condition) {
   return {LLVM::ExtractValueOp::create(*this, both, 0), LLVM::ExtractValueOp::create(*this, both, 1)};
 }
 
-SmallVector<Value> PtxBuilder::loadWordsIf(Value address, Value condition, int64_t count) {
-  auto type = LLVM::LLVMStructType::getLiteral(getContext(), SmallVector<Type>(count, i32()));
-  std::string zeros, words, outputs;
-  for (int64_t i = 0; i < count; ++i) {
-    std::string word = "$" + std::to_string(i);
-    zeros += "mov.b32 " + word + ", 0;\n\t";
-    words += (i > 0 ? ", " : "") + word;
-    outputs += "=&r,";
-  }
-  std::string load = "@$" + std::to_string(count + 1) + " ld.global.v" + std::to_string(count) +
-                     ".b32 {" + words + "}, [$" + std::to_string(count) + "];";
-  Value all = assembly(type, {address, condition}, zeros + load, outputs + "l,b");
+SmallVector<Value> PtxBuilder::loadWordsIf(Value address, Value condition) {
+  auto type = LLVM::LLVMStructType::getLiteral(getContext(), SmallVector<Type>(4, i32()));
+  Value all = assembly(type, {address, condition},
+                       "mov.b32 $0, 0;\n\tmov.b32 $1, 0;\n\tmov.b32 $2, 0;\n\tmov.b32 $3, 0;\n\t"
+                       "@$5 ld.global.v4.b32 {$0, $1, $2, $3}, [$4];",
+                       "=&r,=&r,=&r,=&r,l,b");
   SmallVector<Value> loaded;
-  for (int64_t i = 0; i < count; ++i)
+  for (int64_t i = 0; i < 4; ++i)
     loaded.push_back(LLVM::ExtractValueOp::create(*this, all, i));
+  return loaded;
+}
+
+SmallVector<Value> PtxBuilder::loadWords(Value address) {
+  Value all = load(VectorType::get(4, i32()), address, 16);
+  SmallVector<Value> loaded;
+  for (int64_t i = 0; i < 4; ++i)
+    loaded.push_back(extract(all, i));
   return loaded;
 }
 
@@ -95,10 +97,6 @@ void PtxBuilder::storeMatrix(Value address, ArrayRef<Value> pairs) {
   NVVM::StMatrixOp::create(*this, address, words, NVVM::MMALayout::row,
                            NVVM::LdStMatrixShapeAttr::get(getContext(), 8, 8),
                            NVVM::LdStMatrixEltType::B16);
-}
-
-void PtxBuilder::sleep(Value nanoseconds) {
-  NVVM::NanosleepOp::create(*this, nanoseconds);
 }
 
 void PtxBuilder::barrier() { NVVM::BarrierOp::create(*this); }

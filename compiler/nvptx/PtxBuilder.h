@@ -101,8 +101,10 @@ public:
   }
   /// Two neighbouring f32 of global memory, or zeros without touching it.
   std::pair<Value, Value> loadPairIf(Value address, Value condition);
-  /// Two or four words of global memory at a multiple of their size, or zeros without touching it.
-  SmallVector<Value> loadWordsIf(Value address, Value condition, int64_t count = 4);
+  /// Four words of global memory at a multiple of their size, or zeros without touching it.
+  SmallVector<Value> loadWordsIf(Value address, Value condition);
+  /// Four words of global memory at a multiple of their size.
+  SmallVector<Value> loadWords(Value address);
   /// 16 bits of global memory as a word, or zero without touching it.
   Value loadHalfIf(Value address, Value condition);
   /// Four bytes of the eight of {a, b}, which the digits of the selector number, those of a from 0 on
@@ -145,8 +147,6 @@ public:
   /// computed here again, instead of being kept in registers from the last time on.
   Value afresh(Value word);
   void barrier();
-  /// Suspends the thread for between none and twice as many nanoseconds, about as many (nanosleep).
-  void sleep(Value nanoseconds);
   /// Waits for the other lanes, and makes what they wrote visible.
   void syncWarp() { NVVM::SyncWarpOp::create(*this, c32(-1)); }
   /// Four 8 x 8 matrices of 16-bit elements, two neighbours a lane, to rows of 16 bytes in shared memory

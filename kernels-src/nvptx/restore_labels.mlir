@@ -3,16 +3,17 @@
 // because stored * bf16(factor * e) is what the products have added, and exact * e what they should have (label_scales). Tokens come in the
 // order of their labels (sort_labels), so those of a class are neighbours, and are added in that order. All sums of dC have to exist.
 //
-// Of a row of sums a lane has 16 elements in pieces as cce.store_halves leaves them where its lower halves have 4 bits: of the panel of 64
-// columns P and the lane q of 4, columns 64 P + 32 j + 8 i + 2 q + k for j, k < 2 and i < 4. Upper halves: 8 of them from place 64 P + 32 j + 8 q of
-// dC's row on, in the order of i and k. Lower ones: of the 8 bytes at 32 P + 8 q byte 4 j + 2 (i % 2) + k, its upper
-// 4 bits for i < 2 and its lower ones else. A warp has 512 columns.
+// Of a row of sums a lane has 16 elements as cce.store_halves leaves them in strips of 16 rows (FragmentHalves.cpp): of row 8 h + r of the
+// strip, r < 8, of the panel of 64 columns P and the lane q of 4, columns 64 P + 32 j + 8 i + 2 q + k for j, k < 2 and i < 4. Upper halves: 8 of
+// them, in the order of i and k, from place 64 P + 32 (r % 2) + 8 q of the strip's row 8 h + 4 j + r / 2 on; in a strip that is not whole from
+// place 64 P + 32 j + 8 q of their own row. Lower ones: of the 8 bytes of the strip at 512 P + 64 r + 16 q + 8 h byte 4 j + 2 (i % 2) + k, its
+// upper 4 bits for i < 2 and its lower ones else. A warp has 512 columns.
 //
 // Classes of at most 32 tokens get a warp for each 512 columns. Those of more get a block, whose warps share the tokens.
 gpu.module @kernels {
   llvm.mlir.global internal @parts() {addr_space = 3 : i32, alignment = 16 : i64} : !llvm.array<8192 x f32>
 
-  llvm.func @restore_labels(%order: !llvm.ptr<1>, %sorted: !llvm.ptr<1>, %count: !llvm.ptr<1>, %rows: !llvm.ptr<1>, %factor: !llvm.ptr<1>, %exact: !llvm.ptr<1>, %stored: !llvm.ptr<1>, %e: !llvm.ptr<1>, %stride: i64, %hidden: i32, %sum_lower: !llvm.ptr<1>, %dc: !llvm.ptr<1>, %dc_stride: i64)
+  llvm.func @restore_labels(%order: !llvm.ptr<1>, %sorted: !llvm.ptr<1>, %count: !llvm.ptr<1>, %rows: !llvm.ptr<1>, %factor: !llvm.ptr<1>, %exact: !llvm.ptr<1>, %stored: !llvm.ptr<1>, %e: !llvm.ptr<1>, %stride: i64, %hidden: i32, %sum_lower: !llvm.ptr<1>, %dc: !llvm.ptr<1>, %dc_stride: i64, %vocab: i32)
       attributes {nvvm.kernel, nvvm.reqntid = array<i32: 512, 1, 1>, cce.manifest = {
       kernel = "restore_labels", target = "sm_90a", entry = "restore_labels", threads = 512 : i64, cluster = 1 : i64,
       shared_bytes = 0 : i64, tiles = {}, arguments = [
@@ -28,7 +29,8 @@ gpu.module @kernels {
          {kind = "scalar", buffer = "hidden", type = "i32"},
          {kind = "pointer", buffer = "sum_lower"},
          {kind = "pointer", buffer = "dc"},
-         {kind = "scalar", buffer = "dc_stride", type = "i64"}]}} {
+         {kind = "scalar", buffer = "dc_stride", type = "i64"},
+         {kind = "scalar", buffer = "vocab", type = "i32"}]}} {
     %c0 = arith.constant 0 : i32
     %c1 = arith.constant 1 : i32
     %c4 = arith.constant 4 : i32
@@ -82,7 +84,7 @@ gpu.module @kernels {
           %tokens = arith.addi %more_tokens, %c1 : i32
           %end = arith.addi %at, %tokens : i32
           %sum = llvm.call @add_tokens(%zeros, %at, %end, %lane, %width, %order, %rows, %factor, %exact, %stored, %e, %stride, %hidden) : (vector<16xf32>, i32, i32, i32, i32, !llvm.ptr<1>, !llvm.ptr<1>, !llvm.ptr<1>, !llvm.ptr<1>, !llvm.ptr<1>, !llvm.ptr<1>, i64, i32) -> vector<16xf32>
-          llvm.call @add_to_sums(%sum, %label, %lane, %width, %hidden, %sum_lower, %dc, %dc_stride) : (vector<16xf32>, i32, i32, i32, i32, !llvm.ptr<1>, !llvm.ptr<1>, i64) -> ()
+          llvm.call @add_to_sums(%sum, %label, %lane, %width, %hidden, %sum_lower, %dc, %dc_stride, %vocab) : (vector<16xf32>, i32, i32, i32, i32, !llvm.ptr<1>, !llvm.ptr<1>, i64, i32) -> ()
         }
       }
     }
@@ -148,7 +150,7 @@ gpu.module @kernels {
             %more = arith.addf %acc, %part : vector<16xf32>
             scf.yield %more : vector<16xf32>
           }
-          llvm.call @add_to_sums(%all_parts, %label, %lane, %width, %hidden, %sum_lower, %dc, %dc_stride) : (vector<16xf32>, i32, i32, i32, i32, !llvm.ptr<1>, !llvm.ptr<1>, i64) -> ()
+          llvm.call @add_to_sums(%all_parts, %label, %lane, %width, %hidden, %sum_lower, %dc, %dc_stride, %vocab) : (vector<16xf32>, i32, i32, i32, i32, !llvm.ptr<1>, !llvm.ptr<1>, i64, i32) -> ()
         }
         // Before the parts of the next item.
         nvvm.barrier
@@ -274,7 +276,7 @@ gpu.module @kernels {
   }
 
   // Those in the places from `begin` to `end`, at most 32: each lane looks up one. Tokens that have nothing to restore are left out, and so are
-  // those that there are not, to have eight at a time.
+  // those that there are not, to have eight at a time; one or two that are left, as most labels have, come one by one.
   llvm.func internal @add_tokens(%before: vector<16xf32>, %begin: i32, %end: i32, %lane: i32, %width: i32, %order: !llvm.ptr<1>, %rows: !llvm.ptr<1>, %factor: !llvm.ptr<1>, %exact: !llvm.ptr<1>, %stored: !llvm.ptr<1>, %e: !llvm.ptr<1>, %stride: i64, %hidden: i32) -> vector<16xf32> attributes {always_inline} {
     %c0 = arith.constant 0 : i32
     %c1 = arith.constant 1 : i32
@@ -315,7 +317,11 @@ gpu.module @kernels {
     %column64 = arith.extui %column : i32 to i64
     %columns = llvm.getelementptr %e[%column64] : (!llvm.ptr<1>, i64) -> !llvm.ptr<1>, i16
     %tokens = arith.subi %end, %begin : i32
-    %sum = scf.for %j = %c0 to %tokens step %c8 iter_args(%acc = %before) -> (vector<16xf32>) : i32 {
+    %rest = arith.andi %tokens, %c7 : i32
+    %is_few = arith.cmpi sle, %rest, %c2 : i32
+    %singles = arith.select %is_few, %rest, %c0 : i32
+    %in_eights = arith.subi %tokens, %singles : i32
+    %many = scf.for %j = %c0 to %in_eights step %c8 iter_args(%acc = %before) -> (vector<16xf32>) : i32 {
       %j0 = arith.addi %j, %c0 : i32
       %x0 = llvm.call @row_of(%j0, %stride, %found#0, %columns) : (i32, i64, i32, !llvm.ptr<1>) -> vector<8xi32>
       %j1 = arith.addi %j, %c1 : i32
@@ -341,6 +347,11 @@ gpu.module @kernels {
       %s6 = llvm.call @add_token(%s5, %x6, %j6, %found#1, %found#2, %found#3) : (vector<16xf32>, vector<8xi32>, i32, f32, f32, f32) -> vector<16xf32>
       %s7 = llvm.call @add_token(%s6, %x7, %j7, %found#1, %found#2, %found#3) : (vector<16xf32>, vector<8xi32>, i32, f32, f32, f32) -> vector<16xf32>
       scf.yield %s7 : vector<16xf32>
+    }
+    %sum = scf.for %j = %in_eights to %tokens step %c1 iter_args(%acc = %many) -> (vector<16xf32>) : i32 {
+      %x = llvm.call @row_of(%j, %stride, %found#0, %columns) : (i32, i64, i32, !llvm.ptr<1>) -> vector<8xi32>
+      %s = llvm.call @add_token(%acc, %x, %j, %found#1, %found#2, %found#3) : (vector<16xf32>, vector<8xi32>, i32, f32, f32, f32) -> vector<16xf32>
+      scf.yield %s : vector<16xf32>
     }
     llvm.return %sum : vector<16xf32>
   }
@@ -398,7 +409,7 @@ gpu.module @kernels {
   }
 
   // A class' sums, read as cce.load_halves does, the last 4 of 20 bits repeated, and cut to 20 bits again.
-  llvm.func internal @add_to_sums(%sum: vector<16xf32>, %label: i32, %lane: i32, %width: i32, %hidden: i32, %sum_lower: !llvm.ptr<1>, %dc: !llvm.ptr<1>, %dc_stride: i64) attributes {always_inline} {
+  llvm.func internal @add_to_sums(%sum: vector<16xf32>, %label: i32, %lane: i32, %width: i32, %hidden: i32, %sum_lower: !llvm.ptr<1>, %dc: !llvm.ptr<1>, %dc_stride: i64, %vocab: i32) attributes {always_inline} {
     %c0 = arith.constant 0 : i32
     %c1 = arith.constant 1 : i32
     %c3 = arith.constant 3 : i32
@@ -417,20 +428,51 @@ gpu.module @kernels {
       %place = llvm.call @panel_of(%lane, %width, %hidden) : (i32, i32, i32) -> !llvm.struct<(i32, i32)>
       %panel = llvm.extractvalue %place[0] : !llvm.struct<(i32, i32)>
       %q = llvm.extractvalue %place[1] : !llvm.struct<(i32, i32)>
-      %label64 = arith.extui %label : i32 to i64
+      %c2 = arith.constant 2 : i32
+      %c6 = arith.constant 6 : i32
+      %c7 = arith.constant 7 : i32
+      %c8 = arith.constant 8 : i32
+      %c15 = arith.constant 15 : i32
+      %c16 = arith.constant 16 : i32
+      %sixty_four = arith.constant 64 : i64
+      %c8_64 = arith.constant 8 : i64
+      // Of the strip of 16 rows which the label is in.
+      %within = arith.andi %label, %c15 : i32
+      %strip = arith.subi %label, %within : i32
+      %strip_end = arith.addi %strip, %c16 : i32
+      %is_whole = arith.cmpi sle, %strip_end, %vocab : i32
+      %in_half = arith.andi %within, %c7 : i32
+      %half_start = arith.subi %within, %in_half : i32
+      %pair = arith.shrui %in_half, %c1 : i32
+      %odd = arith.andi %in_half, %c1 : i32
+      %odd_columns = arith.shli %odd, %c5 : i32
       %eight_q = arith.shli %q, %c3 : i32
-      %upper_column = arith.addi %panel, %eight_q : i32
+      %row_within = arith.select %is_whole, %pair, %in_half : i32
+      %more_columns = arith.select %is_whole, %odd_columns, %c0 : i32
+      %half_row = arith.addi %strip, %half_start : i32
+      %row = arith.addi %half_row, %row_within : i32
+      %row64 = arith.extui %row : i32 to i64
+      %q_column = arith.addi %panel, %eight_q : i32
+      %upper_column = arith.addi %q_column, %more_columns : i32
       %upper_column64 = arith.extui %upper_column : i32 to i64
-      %upper_row = arith.muli %label64, %dc_stride : i64
+      %upper_row = arith.muli %row64, %dc_stride : i64
       %upper_at = arith.addi %upper_row, %upper_column64 : i64
       %pu0 = llvm.getelementptr %dc[%upper_at] : (!llvm.ptr<1>, i64) -> !llvm.ptr<1>, i16
-      %pu1 = llvm.getelementptr %pu0[64] : (!llvm.ptr<1>) -> !llvm.ptr<1>, i8
-      %lower_panel = arith.shrui %panel, %c1 : i32
-      %lower_column = arith.addi %lower_panel, %eight_q : i32
+      %four_rows = arith.muli %dc_stride, %c8_64 : i64
+      %step = arith.select %is_whole, %four_rows, %sixty_four : i64
+      %pu1 = llvm.getelementptr %pu0[%step] : (!llvm.ptr<1>, i64) -> !llvm.ptr<1>, i8
+      // 16 bytes for each of the 32 lanes, of both halves of the strip.
+      %lower_panel = arith.shli %panel, %c3 : i32
+      %row_lanes = arith.shli %in_half, %c6 : i32
+      %q_lanes = arith.shli %q, %c4 : i32
+      %lower_lane = arith.addi %row_lanes, %q_lanes : i32
+      %lower_half = arith.addi %lower_lane, %half_start : i32
+      %lower_column = arith.addi %lower_panel, %lower_half : i32
       %lower_column64 = arith.extui %lower_column : i32 to i64
       %row_bytes = arith.shrui %hidden, %c1 : i32
       %row_bytes64 = arith.extui %row_bytes : i32 to i64
-      %lower_row = arith.muli %label64, %row_bytes64 : i64
+      %strip64 = arith.extui %strip : i32 to i64
+      %lower_row = arith.muli %strip64, %row_bytes64 : i64
       %lower_at = arith.addi %lower_row, %lower_column64 : i64
       %pl = llvm.getelementptr %sum_lower[%lower_at] : (!llvm.ptr<1>, i64) -> !llvm.ptr<1>, i8
       %u0 = llvm.load %pu0 {alignment = 16 : i64} : !llvm.ptr<1> -> vector<4xi32>

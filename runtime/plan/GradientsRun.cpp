@@ -249,7 +249,8 @@ Status Plan::restoreLabels(const ChunkCall &call, void *stream) const {
       .scalar("hidden", problem.hidden)
       .matrix("sum_lower", ofAll(chunks.sumLower), CCE_DTYPE_NONE, problem.vocab, problem.hidden,
               problem.hidden)
-      .scalar("dc_stride", dc.strides[0]);
+      .scalar("dc_stride", dc.strides[0])
+      .scalar("vocab", problem.vocab);
   addMatrix(bindings, "e", e);
   addMatrix(bindings, "dc", dc);
   const int64_t widths = divideUp(problem.hidden, restoredColumns);
@@ -322,8 +323,8 @@ Status Plan::chunkOfTokens(const ChunkCall &call, int64_t index, void *stream) c
     bindClasses(product, problem.c(args.c), nullptr, 0, problem.vocab);
     addMatrix(product, "de", columnsOf(problem.de(args.de), first, columns));
     addMatrix(product, "dc", columnsOf(problem.dc(args.dc), first, columns));
-    // What of the sums of dC lies here has 4 bits an element, in which its stride is, too.
-    char *sumLower = at<char>(workspace, chunks.sumLower) + first / 2;
+    // What of the sums of dC lies here has 4 bits an element, in which its stride is, too; of 16 rows the columns follow each other.
+    char *sumLower = at<char>(workspace, chunks.sumLower) + first * sumRows / 2;
     product.matrix("g", codes, problem.dtype, padded, problem.vocab, chunks.stride)
         .matrix("scaled", at<void>(workspace, chunks.scaled), problem.dtype, padded, columns, columns)
         .vector("scale", at<void>(workspace, chunks.scale), CCE_F32, padded)

@@ -450,7 +450,7 @@ void placeTokenChunks(TokenChunks &chunks, const Layout &layout, const Problem &
   }
   chunks.codes = allocator.take({element, size, chunks.stride});
   const int64_t rowBytes = divideUp(problem.hidden, 2);
-  chunks.sumLower = allocator.take({several * rowBytes, problem.vocab});
+  chunks.sumLower = allocator.take({several * rowBytes, roundUp(problem.vocab, sumRows)});
   chunks.bytes = allocator.end;
 }
 

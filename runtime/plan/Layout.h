@@ -23,6 +23,9 @@ constexpr int64_t savedTile = 256;
 /// Bytes to which codes of saved logits are aligned, wherever they are.
 constexpr int64_t savedAlignment = 256;
 
+/// Rows of dC whose sums lie together in the workspace, 64 columns at a time.
+constexpr int64_t sumRows = 16;
+
 /// Classes of one part of the sample from which the forward estimates log-sum-exps.
 constexpr int64_t classesASamplePart = 128;
 
