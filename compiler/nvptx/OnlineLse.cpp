@@ -60,8 +60,12 @@ LogicalResult OnlineLse::update(Value logits, Value tileColumn) {
     if (failed(pickLabels(b, fragment, arguments, product, op, values, tileColumn)))
       return failure();
   }
-  for (int half = 0; half < 2; ++half)
-    updateHalf(half, ArrayRef<Value>(values).slice(half * 2 * fragment.groups(), 2 * fragment.groups()));
+  int columns = 2 * fragment.groups();
+  ArrayRef<Value> halves[2] = {ArrayRef<Value>(values).take_front(columns), ArrayRef<Value>(values).drop_front(columns)};
+  if (keepsMaximum())
+    updateWithMaximum(halves);
+  else
+    updateBelow(halves);
   // Last: ptxas 13.0 then needs no more registers than there are.
   for (SaveOp op : product.saves)
     if (failed(save(op, values, tileColumn)))
@@ -114,23 +118,48 @@ LogicalResult OnlineLse::save(SaveOp op, ArrayRef<Value> logits, Value tileColum
   return success();
 }
 
-void OnlineLse::updateHalf(int half, ArrayRef<Value> logits) {
+/// What the states of lists of classes are for, the largest term of some of them, has to be that (filter_threshold.mlir).
+bool OnlineLse::keepsMaximum() const { return bool(product.rhs.gather); }
+
+/// A sum is right below any number that does not make it overflow, so the maximum need not be looked for in every tile: the one that is
+/// known stays as long as it does, and where it does not, as in the first tile, the sum is infinite or NaN at worst and is made again.
+/// 2^100 leaves room for what merging states adds up.
+void OnlineLse::updateBelow(ArrayRef<Value> (&logits)[2]) {
+  const SmallVector<Value> before = state;
+  Value sums[2], fit = b.ctrue();
+  for (int half = 0; half < 2; ++half) {
+    sums[half] = addTerms(before[2 * half + 1], logits[half], b.negf(before[2 * half]));
+    fit = b.andi(fit, arith::CmpFOp::create(b, arith::CmpFPredicate::OLT, sums[half], b.cf(0x1p100)));
+  }
+  state = b.ifValues(
+      b.all(fit), [&] { return SmallVector<Value>{before[0], sums[0], before[2], sums[1]}; },
+      [&] {
+        updateWithMaximum(logits);
+        return state;
+      });
+}
+
+void OnlineLse::updateWithMaximum(ArrayRef<Value> (&logits)[2]) {
+  for (int half = 0; half < 2; ++half) {
+    Value most = b.maximumOf(logits[half]);
+    Value &maximum = state[2 * half], &sum = state[2 * half + 1];
+    Value larger = b.maxf(maximum, b.mulf(most, b.cf(std::numbers::log2e)));
+    Value shift = finiteMaximum(b, larger);
+    Value correction = b.ex2(b.subf(maximum, shift));
+    sum = addTerms(b.mulf(sum, correction), logits[half], b.negf(shift));
+    maximum = larger;
+  }
+}
+
+Value OnlineLse::addTerms(Value sum, ArrayRef<Value> logits, Value minusShift) {
   Value scale = b.cf(std::numbers::log2e);
-  Value most = b.maximumOf(logits);
-  Value &maximum = state[2 * half], &sum = state[2 * half + 1];
-  Value larger = b.maxf(maximum, b.mulf(most, scale));
-  Value shift = finiteMaximum(b, larger);
-  Value minusShift = b.negf(shift);
-  Value correction = b.ex2(b.subf(maximum, shift));
   // Four sums, so that additions need not wait for each other.
   Value sums[4] = {};
   for (auto [i, logit] : llvm::enumerate(logits)) {
     Value term = b.ex2(b.fma(logit, scale, minusShift));
     sums[i % 4] = sums[i % 4] ? b.addf(sums[i % 4], term) : term;
   }
-  Value added = b.addf(b.addf(sums[0], sums[1]), b.addf(sums[2], sums[3]));
-  sum = b.fma(sum, correction, added);
-  maximum = larger;
+  return b.addf(sum, b.addf(b.addf(sums[0], sums[1]), b.addf(sums[2], sums[3])));
 }
 
 /// A panel of 64 columns at a time, while its elements are at hand for the tile that is stored: where that has exp(logit - reference)

@@ -17,7 +17,7 @@ public:
             const ProductKernel &product)
       : b(builder), fragment(fragment), arguments(arguments), product(product) {}
 
-  /// (maximum, sum) of half 0, then of half 1.
+  /// (maximum, sum) of half 0, then of half 1; a maximum may be that of the first tiles only.
   SmallVector<Value> initial();
   void setState(ValueRange values) { state.assign(values.begin(), values.end()); }
   ArrayRef<Value> getState() const { return state; }
@@ -28,7 +28,12 @@ public:
   LogicalResult store(StoreOp store, Value part, Value lane);
 
 private:
-  void updateHalf(int half, ArrayRef<Value> logits);
+  bool keepsMaximum() const;
+  /// Takes in the logits of both halves.
+  void updateBelow(ArrayRef<Value> (&logits)[2]);
+  void updateWithMaximum(ArrayRef<Value> (&logits)[2]);
+  /// Adds 2^(logit log2 e + minusShift) of each.
+  Value addTerms(Value sum, ArrayRef<Value> logits, Value minusShift);
   LogicalResult updateAt(Value reference, Value logits, Value tileColumn);
   LogicalResult save(SaveOp save, ArrayRef<Value> logits, Value tileColumn);
 
