@@ -1,12 +1,15 @@
-// Merges the states of the splits, finishes loss and log-sum-exp, and reduces in a fixed order: thread t adds up tokens
-// t, t + 1024, ..., in f64, then the threads are added as a tree. States are (maximum, sum), to base 2. Where tokens come in chunks,
-// `total` of them in all, the sum is kept from one to the next, and the loss is that of all so far.
+// Merges the states of the splits, finishes loss and log-sum-exp, and reduces in a fixed order, by one cluster of 8 blocks: thread t of
+// block b adds up tokens 1024 b + t, 8192 + 1024 b + t, ..., in f64, then the threads of a block are added as a tree, and the blocks in order
+// by the first. States are (maximum, sum), to base 2. Where tokens come in chunks, `total` of them in all, the sum is kept from one to the
+// next, and the loss is that of all so far.
 gpu.module @kernels {
   llvm.mlir.global internal @sums() {addr_space = 3 : i32, alignment = 8 : i64} : !llvm.array<1024 x f64>
+  // Of the blocks; in the first one.
+  llvm.mlir.global internal @block_sums() {addr_space = 3 : i32, alignment = 16 : i64} : !llvm.array<8 x f64>
 
   llvm.func @finish_loss(%partial: !llvm.ptr<1>, %splits: i32, %padded: i32, %label_logit: !llvm.ptr<1>, %rows: !llvm.ptr<1>, %count: !llvm.ptr<1>, %reduction: i32, %error: !llvm.ptr<1>, %lse_or_null: !llvm.ptr<1>, %loss: !llvm.ptr<1>, %total: !llvm.ptr<1>, %sum_or_null: !llvm.ptr<1>, %has_sum: i32)
-      attributes {nvvm.kernel, nvvm.reqntid = array<i32: 1024, 1, 1>, cce.manifest = {
-      kernel = "finish_loss", target = "sm_90a", entry = "finish_loss", threads = 1024 : i64, cluster = 1 : i64,
+      attributes {nvvm.kernel, nvvm.reqntid = array<i32: 1024, 1, 1>, nvvm.cluster_dim = array<i32: 8, 1, 1>, cce.manifest = {
+      kernel = "finish_loss", target = "sm_90a", entry = "finish_loss", threads = 1024 : i64, cluster = 8 : i64,
       shared_bytes = 0 : i64, tiles = {}, arguments = [
          {kind = "pointer", buffer = "partial"},
          {kind = "scalar", buffer = "splits", type = "i32"},
@@ -39,12 +42,21 @@ gpu.module @kernels {
     %ln2 = arith.constant 0.693147182 : f32
     %nan = arith.constant 0x7FC00000 : f32
     %null = llvm.mlir.zero : !llvm.ptr<1>
+    // The first block has to run when others write to its memory; they wait before they do. No memory is ordered by this arrival.
+    nvvm.cluster.arrive.relaxed
     %tid = nvvm.read.ptx.sreg.tid.x : i32
+    %rank = nvvm.read.ptx.sreg.cluster.ctarank : i32
+    %before_block = arith.muli %rank, %c1024 : i32
+    %first = arith.addi %before_block, %tid : i32
     %n = llvm.load %count : !llvm.ptr<1> -> i32
+    // In 64 bits: a step is more than extents leave free below 2^31.
+    %first64 = arith.extui %first : i32 to i64
+    %end = arith.extsi %n : i32 to i64
+    %step = arith.constant 8192 : i64
     %per_token = arith.cmpi eq, %reduction, %c0 : i32
     %wants_lse = llvm.icmp "ne" %lse_or_null, %null : !llvm.ptr<1>
-    %sum = scf.for %i = %tid to %n step %c1024 iter_args(%acc = %zero64) -> (f64) : i32 {
-      %i64 = arith.extui %i : i32 to i64
+    %sum = scf.for %i64 = %first64 to %end step %step iter_args(%acc = %zero64) -> (f64) : i64 {
+      %i = arith.trunci %i64 : i64 to i32
       // Eight states at a time: all are asked for before the first is looked at.
       %state:2 = scf.for %s = %c0 to %splits step %c8 iter_args(%m = %empty, %t = %zero) -> (f32, f32) : i32 {
         %s1 = arith.addi %s, %c1 : i32
@@ -132,11 +144,24 @@ gpu.module @kernels {
       %smaller = arith.shrui %half, %c1 : i32
       scf.yield %smaller : i32
     }
+    nvvm.cluster.wait
+    %block_sums = llvm.mlir.addressof @block_sums : !llvm.ptr<3>
     %leader = arith.cmpi eq, %tid, %c0 : i32
+    scf.if %leader {
+      %of_block = llvm.load %mine : !llvm.ptr<3> -> f64
+      %of_first = nvvm.mapa %block_sums, %c0 : !llvm.ptr<3> -> !llvm.ptr<7>
+      %p = llvm.getelementptr %of_first[%rank] : (!llvm.ptr<7>, i32) -> !llvm.ptr<7>, f64
+      llvm.store %of_block, %p : f64, !llvm.ptr<7>
+    }
+    nvvm.cluster.arrive
+    nvvm.cluster.wait
+    %is_first = arith.cmpi eq, %first, %c0 : i32
     %reduced = arith.cmpi ne, %reduction, %c0 : i32
-    %writes = arith.andi %leader, %reduced : i1
+    %writes = arith.andi %is_first, %reduced : i1
     scf.if %writes {
-      %here = llvm.load %mine : !llvm.ptr<3> -> f64
+      // Added from the first to the last.
+      %of_blocks = llvm.load %block_sums {alignment = 16 : i64} : !llvm.ptr<3> -> vector<8xf64>
+      %here = "llvm.intr.vector.reduce.fadd"(%zero64, %of_blocks) : (f64, vector<8xf64>) -> f64
       %keeps_sum = llvm.icmp "ne" %sum_or_null, %null : !llvm.ptr<1>
       %adds_sum = arith.cmpi ne, %has_sum, %c0 : i32
       %so_far = scf.if %keeps_sum -> (f64) {

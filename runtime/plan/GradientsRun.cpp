@@ -292,7 +292,7 @@ Status Plan::chunkOfTokens(const ChunkCall &call, int64_t index, void *stream) c
       .scalarBuffer("total", total, CCE_I32)
       .scalarBuffer("sum_or_null", at<void>(workspace, chunks.lossSum), CCE_DTYPE_NONE)
       .scalar("has_sum", int64_t(!isFirst));
-  CCE_RETURN_IF_ERROR(backend->launch(*finishLoss, finish, 1, stream));
+  CCE_RETURN_IF_ERROR(backend->launch(*finishLoss, finish, finishingBlocks, stream));
 
   const TokenWeights weights{
       at<void>(workspace, chunks.compactLse), at<void>(workspace, chunks.probWeight),

@@ -223,7 +223,7 @@ Status Plan::enqueueForward(const cce_forward_args &args, const SavedClasses &sa
       .scalarBuffer("total", at<void>(workspace, layout.count), CCE_I32)
       .scalarBuffer("sum_or_null", nullptr, CCE_DTYPE_NONE)
       .scalar("has_sum", int64_t(0));
-  return backend->launch(*finishLoss, bindings, 1, stream);
+  return backend->launch(*finishLoss, bindings, finishingBlocks, stream);
 }
 
 int64_t *Plan::labelError(int64_t *wanted, void *workspace) const {

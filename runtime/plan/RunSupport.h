@@ -13,6 +13,9 @@ template <typename T> T *at(char *memory, const Slice &slice) {
   return slice.bytes ? reinterpret_cast<T *>(memory + slice.offset) : nullptr;
 }
 
+/// finish_loss is one cluster, of so many blocks.
+constexpr int64_t finishingBlocks = 8;
+
 inline int64_t divideUp(int64_t a, int64_t b) { return (a + b - 1) / b; }
 
 /// Tiles of an axis of this length.

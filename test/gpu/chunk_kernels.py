@@ -53,6 +53,21 @@ def join_sums(upper, lower):
     return (upper[:, :, UPPER] << 16 | (lower[:, :, LOWER] >> shifts & 15) * 0x1111).reshape(rows, columns)
 
 
+def sum_in_order(values):
+    """As finish_loss adds, in f64: token i goes to thread i % 1024 of block i / 1024 % 8."""
+    rounds = up(len(values), 8192) // 8192
+    sums = torch.zeros(8, 1024, dtype=F64, device=values.device)
+    for each in torch.nn.functional.pad(values.double(), (0, rounds * 8192 - len(values))).view(rounds, 8, 1024):
+        sums = sums + each
+    while sums.shape[1] > 1:
+        half = sums.shape[1] // 2
+        sums = sums[:, :half] + sums[:, half:]
+    total = torch.zeros(1, dtype=F64, device=values.device)
+    for of_block in sums:
+        total = total + of_block
+    return total
+
+
 class ChunkTests(Tests):
     def chunk_counts(self, n, size, chunks, exponentials=1):
         counts = [room(chunks, I32) for _ in range(3)]
@@ -203,16 +218,20 @@ class ChunkTests(Tests):
             states[0, ::3] = torch.tensor([-float("inf"), 0.0])  # a split without any class
         label_logit = randn(n)
         error = torch.tensor([bad, 0], device="cuda")
-        lse, loss = room(positions), room(positions if reduction == NONE else 1)
+        lse, loss, losses = room(positions), room(positions if reduction == NONE else 1), room(positions)
         total, kept = i32([n]), torch.full((1,), NAN, dtype=F64, device="cuda")
+        in_order = torch.zeros_like(kept)
         for chunk in range(chunks):
             first, count = min(chunk * size, n), max(min(n - chunk * size, size), 0)
             partial = full((splits, size, 2), NAN)
             partial[:, :count] = states[:, first:first + count]
             chunk_rows, chunk_logit = full(size, -1, I32), full(size, NAN)
             chunk_rows[:count], chunk_logit[:count] = rows[first:first + count], label_logit[first:first + count]
-            self.launch("finish_loss", 1, 1024, [partial, ("i32", splits), ("i32", size), chunk_logit, chunk_rows, i32([count]), ("i32", reduction), error,
-                                                 lse, loss, total, kept, ("i32", int(chunk > 0))])
+            # The second time for the losses, whose sum is the first.
+            for of, what in ((reduction, (lse, loss, total, kept)), (NONE, (None, losses, total, None))):
+                self.launch("finish_loss", 8, 1024, [partial, ("i32", splits), ("i32", size), chunk_logit, chunk_rows, i32([count]), ("i32", of), error,
+                                                     *what, ("i32", int(chunk > 0))])
+            in_order += sum_in_order(losses[chunk_rows[:count].long()])
         maximum = states[:, :, 0].double().amax(0)
         sums = (states[:, :, 1].double() * torch.exp2(states[:, :, 0].double() - maximum)).sum(0)
         expected = (maximum + torch.log2(sums)) * 0.6931471805599453
@@ -226,8 +245,8 @@ class ChunkTests(Tests):
         else:
             whole = nll.sum() / (n if reduction == MEAN else 1)
             whole = whole * NAN if bad != GOOD else whole
-            problems += [close("loss", loss[:1], whole[None], 1e-5 * n), untouched("loss", loss, 1)]
-            problems += [close("sum", kept, nll.sum()[None], 1e-5 * n)]
+            problems += [close("loss", loss[:1], whole[None], 1e-5 * (n if reduction == SUM else 1)), untouched("loss", loss, 1)]
+            problems += [close("sum", kept, nll.sum()[None], 1e-5 * n), same("sum in order", kept, in_order)]
         self.report(f"finish_loss n {n} size {size} splits {splits} reduction {reduction} bad {bad} below {below}", problems)
 
     def token_weights(self, n, total, reduction, padded, with_dlse):
@@ -280,7 +299,8 @@ def run_tests(tests):
     tests.restore_labels("strides", randint(0, 50, 200), 60, 192, 7, dc_stride=200)
     tests.restore_labels("not a number", randint(0, 50, 200), 60, 192, 7, with_nan=True)
     for reduction in (NONE, MEAN, SUM):
-        for n, size, splits in ((1, 128, 1), (300, 128, 3), (1500, 640, 12)) + (() if tests.quick else ((5000, 1408, 29),)):
+        for n, size, splits in ((0, 128, 3), (1, 128, 1), (300, 128, 3), (700, 768, 5), (1500, 640, 12), (8192, 8192, 33), (20000, 9088, 3)) + (
+                () if tests.quick else ((5000, 1408, 29),)):
             tests.finish_loss(n, size, splits, reduction)
         for n, total in ((0, 300), (1, 1), (100, 3000), (640, 640)):
             for with_dlse in (False, True):
@@ -303,6 +323,8 @@ def run_times(tests):
     counts = i32([size]), i32([size]), i32([-1])
     show("check_sums", size // 8, 256, [partial, ("i32", 12), ("i32", size), *counts])
     show("scaled_rows_bf16", size // 8, 256, [counts[0], rows, ones, ("i32", size), e, ("i64", hidden), ("i32", hidden), full(size * hidden, 0, torch.int16)])
+    states, error, loss = full((33, n, 2), 1.0), torch.tensor([GOOD, 0], device="cuda"), room(1)
+    show("finish_loss", 8, 1024, [states, ("i32", 33), ("i32", n), ones, rows, i32([n]), ("i32", MEAN), error, room(n), loss, i32([n]), None, ("i32", 0)])
     sum_lower, dc = full(classes * hidden // 4, 0, torch.int16), full((classes, hidden), 0, torch.int16)
     for what, labels in (("uniform labels", randint(0, classes, n)), ("skewed labels", (rand(n) ** 8 * classes).long()),
                          ("half of one label", torch.where(rand(n) < 0.5, 7, randint(0, classes, n))), ("one label", torch.full_like(arange(n), 7))):

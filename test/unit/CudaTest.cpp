@@ -221,6 +221,10 @@ TEST_F(CudaRunTest, launchParametersFollowTheManifest) {
       EXPECT_EQ(launch.config.gridDimX, 1u);
       EXPECT_EQ(launch.config.blockDimX, 1024u);
     }
+    if (launch.entry == "finish_loss") {
+      EXPECT_EQ(launch.config.gridDimX, 8u);
+      EXPECT_EQ(launch.cluster, 8u);
+    }
     if (launch.entry != "lse_forward")
       return;
     seen = true;

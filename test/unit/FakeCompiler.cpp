@@ -439,6 +439,8 @@ void describeForGpu(const KernelRequest &request, Manifest &manifest) {
       add(ArgumentKind::Pointer, "labels_in");
       add(ArgumentKind::Scalar, "positions");
       add(ArgumentKind::Scalar, "padded", ScalarType::I32);
+    } else if (request.kernel == "finish_loss") {
+      manifest.cluster = 8;
     }
     return;
   }

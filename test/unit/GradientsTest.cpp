@@ -106,6 +106,7 @@ TEST_F(GradientsTest, twoChunks) {
     EXPECT_EQ(save.integers.at("extent vocab"), 1000);
     EXPECT_EQ(save.integers.at("extent splits"), 4);
     const NamedLaunch &finish = launch("finish_loss", i);
+    EXPECT_EQ(finish.blocks, 8u);
     EXPECT_EQ(finish.pointers.at("count"), count);
     EXPECT_EQ(finish.pointers.at("total"), at(layout.count));
     EXPECT_EQ(finish.pointers.at("rows"), rows);
