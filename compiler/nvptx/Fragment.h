@@ -130,6 +130,7 @@ private:
   /// Whether the columns of the panel exist, and they and the row; null if they always do.
   Value panelExists(int panel);
   Value pieceExists(const HalfPlaces &places, int half, int panel);
+  Value stripExists(int panel);
   /// Whether what exists of the halves is to be read.
   Value wantsHalves(Value exists);
   /// Loads the panel that starts at this group, all of which exists and is wanted if it is whole.

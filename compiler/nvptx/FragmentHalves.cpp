@@ -116,6 +116,11 @@ Value FragmentEvaluator::pieceExists(const HalfPlaces &places, int half, int pan
   return b.andi(panelExists(panel), places.exists[half]);
 }
 
+/// Lower halves are there for all rows of a strip that has any.
+Value FragmentEvaluator::stripExists(int panel) {
+  return b.andi(panelExists(panel), b.lt(warpRow, arguments.extent(product.mAxis)));
+}
+
 Value FragmentEvaluator::wantsHalves(Value exists) {
   Value condition = LoadHalvesOp(product.halvesLoad).getCondition();
   Value wanted = condition ? scalarOf(condition) : b.ctrue();
@@ -207,7 +212,7 @@ void FragmentEvaluator::loadHalves(const HalfPlaces &places, int panel, bool isW
   };
   SmallVector<Value> both; // rows of a strip
   if (product.hasStrips())
-    both = load(lowerPiece(places, 0, panel), [&] { return wantsHalves(panelExists(panel)); });
+    both = load(lowerPiece(places, 0, panel), [&] { return wantsHalves(stripExists(panel)); });
   for (int half = 0; half < 2; ++half) {
     auto isWanted = [&] { return wantsHalves(pieceExists(places, half, panel)); };
     panels[{panel, half}] = {};
@@ -326,7 +331,7 @@ LogicalResult FragmentEvaluator::store(StoreHalvesOp store) {
       });
     }
     if (product.hasStrips())
-      b.ifThen(panelExists(panel), [&] { b.store(b.vector(lower), lowerPiece(places, 0, panel), pieceBytes); });
+      b.ifThen(stripExists(panel), [&] { b.store(b.vector(lower), lowerPiece(places, 0, panel), pieceBytes); });
   });
   return result;
 }

@@ -14,14 +14,6 @@ GOOD = -1  # position of the first bad label
 ROOM = 40  # of a reference above the label's logit
 LEAST, MOST = -41, 60  # logarithms of what sums may be
 
-# Where cce.store_halves keeps the columns of a panel of 64 where its lower halves have 4 bits: the upper half of column 32 j + 8 i + 2 q + k at
-# UPPER, the lower one in the byte at LOWER, SHIFT bits up.
-_COLUMN = [(c // 32, c // 8 % 4, c // 2 % 4, c % 2) for c in range(64)]
-UPPER = [32 * j + 8 * q + 2 * i + k for j, i, q, k in _COLUMN]
-LOWER = [8 * q + 4 * j + 2 * (i % 2) + k for j, i, q, k in _COLUMN]
-SHIFT = [4 if i < 2 else 0 for j, i, q, k in _COLUMN]
-
-
 def to_20_bits(x):
     """f32 without its last 12 bits, as bits; instead of them the last 4 that are kept, three times."""
     bits = (x.to(F32).view(I32).to(torch.int64) & 0xFFFFFFFF) >> 12
@@ -32,25 +24,37 @@ def from_bits(bits):
     return torch.where(bits >= 1 << 31, bits - (1 << 32), bits).to(I32).view(F32)
 
 
+def places_of_sums(classes, hidden):
+    """Where cce.store_halves keeps sums whose lower halves have 4 bits, for each element: the index of the upper half in dC without a stride, that of
+    the byte with the lower half, and how many bits up it is (compiler/nvptx/FragmentHalves.cpp)."""
+    row, column = arange(classes)[:, None], arange(hidden)[None]
+    strip, half, r = row // 16, row // 8 % 2, row % 8
+    panel, j, i, q, k = column // 64, column // 32 % 2, column // 8 % 4, column // 2 % 4, column % 2
+    whole = strip * 16 + 16 <= classes
+    upper_row = torch.where(whole, strip * 16 + 8 * half + 4 * j + r // 2, row)
+    upper_column = 64 * panel + torch.where(whole, r % 2, j) * 32 + 8 * q + 2 * i + k
+    byte = strip * 8 * hidden + 512 * panel + 64 * r + 16 * q + 8 * half + 4 * j + 2 * (i % 2) + k
+    return upper_row * hidden + upper_column, byte, torch.where(i < 2, 4, 0)
+
+
 def split_sums(bits):
-    """Upper and lower halves of rows of 20 bits, both as int16."""
-    rows, columns = bits.shape
-    panels = bits.view(rows, columns // 64, 64)
-    upper = torch.empty_like(panels)
-    upper[:, :, UPPER] = panels >> 16
-    lower = torch.zeros(rows, columns // 64, 32, dtype=torch.int64, device=bits.device)
-    for c in range(64):
-        lower[:, :, LOWER[c]] |= (panels[:, :, c] >> 12 & 15) << SHIFT[c]
-    lower = lower[:, :, ::2] | lower[:, :, 1::2] << 8
-    return (words.reshape(rows, -1).to(torch.int16) for words in (upper, lower))
+    """Upper halves of rows of 20 bits as int16, and bytes of lower ones, of whole strips."""
+    upper_at, byte_at, shift = places_of_sums(*bits.shape)
+    upper = torch.empty(bits.numel(), dtype=torch.int64, device=bits.device)
+    upper[upper_at.flatten()] = bits.flatten() >> 16
+    lower = torch.zeros(lower_bytes(*bits.shape), dtype=torch.int64, device=bits.device)
+    lower.index_add_(0, byte_at.flatten(), ((bits >> 12 & 15) << shift).flatten())
+    return upper.view(bits.shape).to(torch.int16), lower.to(torch.int8)
+
+
+def lower_bytes(classes, hidden):
+    return up(classes, 16) * hidden // 2
 
 
 def join_sums(upper, lower):
-    rows, columns = upper.shape
-    upper, lower = (words.to(torch.int64).view(rows, columns // 64, -1) & 0xFFFF for words in (upper, lower))
-    lower = torch.stack((lower & 255, lower >> 8), -1).flatten(2)
-    shifts = torch.tensor(SHIFT, device=upper.device)
-    return (upper[:, :, UPPER] << 16 | (lower[:, :, LOWER] >> shifts & 15) * 0x1111).reshape(rows, columns)
+    upper_at, byte_at, shift = places_of_sums(*upper.shape)
+    upper, lower = upper.to(torch.int64).flatten() & 0xFFFF, lower.to(torch.int64) & 0xFF
+    return upper[upper_at] << 16 | (lower[byte_at] >> shift & 15) * 0x1111
 
 
 def sum_in_order(values):
@@ -189,23 +193,23 @@ class ChunkTests(Tests):
         upper, lower = split_sums(sums)
         dc = full((classes, dc_stride), -7, torch.int16)
         dc[:, :hidden] = upper
-        sum_lower = room(classes * hidden // 4, torch.int16)
-        sum_lower[:classes * hidden // 4] = lower.reshape(-1)
+        sum_lower = room(len(lower), torch.int8)
+        sum_lower[:len(lower)] = lower
         self.launch("restore_labels", grid, 512, [order.to(I32), ordered.to(I32), i32([n]), rows, factor, exact, stored, e, ("i64", hidden + 8), ("i32", hidden),
-                                                  sum_lower, dc, ("i64", dc_stride)])
+                                                  sum_lower, dc, ("i64", dc_stride), ("i32", classes)])
         x = e[rows.long(), :hidden]
         y = (x.float() * factor[:, None]).to(BF16)
         terms = exact.double()[:, None] * x.double() - stored.double()[:, None] * y.double()
         terms[without] = 0
         wanted = from_bits(sums).double().index_add(0, labels, terms)
         size = from_bits(sums).double().abs().index_add(0, labels, (exact.double()[:, None] * x.double()).abs().nan_to_num())
-        got = from_bits(join_sums(dc[:, :hidden], sum_lower[:classes * hidden // 4].view(classes, -1)))
+        got = from_bits(join_sums(dc[:, :hidden], sum_lower[:len(lower)]))
         others = torch.ones(classes, dtype=torch.bool, device=e.device)
         others[labels] = False
         self.report(f"restore_labels {name} n {n} classes {classes} hidden {hidden} grid {grid}", [
             close("sums", got, wanted, 2.0**-11 * wanted.abs() + 1e-6 * size + 1e-30), same("other classes", got[others], from_bits(sums)[others]),
             same("behind the rows", dc[:, hidden:], full((classes, dc_stride - hidden), -7, torch.int16)),
-            untouched("lower halves", sum_lower, classes * hidden // 4)])
+            untouched("lower halves", sum_lower, len(lower))])
 
     def finish_loss(self, n, size, splits, reduction, bad=GOOD, below=0.0):
         """All chunks of n tokens, one after the other. below: maxima are this far above what counts, as those of a reference."""
@@ -325,13 +329,13 @@ def run_times(tests):
     show("scaled_rows_bf16", size // 8, 256, [counts[0], rows, ones, ("i32", size), e, ("i64", hidden), ("i32", hidden), full(size * hidden, 0, torch.int16)])
     states, error, loss = full((33, n, 2), 1.0), torch.tensor([GOOD, 0], device="cuda"), room(1)
     show("finish_loss", 8, 1024, [states, ("i32", 33), ("i32", n), ones, rows, i32([n]), ("i32", MEAN), error, room(n), loss, i32([n]), None, ("i32", 0)])
-    sum_lower, dc = full(classes * hidden // 4, 0, torch.int16), full((classes, hidden), 0, torch.int16)
+    sum_lower, dc = full(lower_bytes(classes, hidden), 0, torch.int8), full((classes, hidden), 0, torch.int16)
     for what, labels in (("uniform labels", randint(0, classes, n)), ("skewed labels", (rand(n) ** 8 * classes).long()),
                          ("half of one label", torch.where(rand(n) < 0.5, 7, randint(0, classes, n))), ("one label", torch.full_like(arange(n), 7))):
         order, ordered = full(n, 0, I32), full(n, 0, I32)
         show("sort_labels", blocks(n // 8), 256, [labels.to(I32), i32([n]), order, ordered], what)
         show("restore_labels", blocks(n * 5 // 16), 512, [order, ordered, i32([n]), rows, ones, ones, ones, e, ("i64", hidden), ("i32", hidden), sum_lower, dc,
-                                                          ("i64", hidden)], what)
+                                                          ("i64", hidden), ("i32", classes)], what)
 
 
 if __name__ == "__main__":
