@@ -118,8 +118,8 @@ LogicalResult OnlineLse::save(SaveOp op, ArrayRef<Value> logits, Value tileColum
   return success();
 }
 
-/// What the states of lists of classes are for, the largest term of some of them, has to be that (filter_threshold.mlir).
-bool OnlineLse::keepsMaximum() const { return bool(product.rhs.gather); }
+/// The largest term of some of a list of classes has to be that (filter_threshold.mlir), and where logits are saved maxima are at hand.
+bool OnlineLse::keepsMaximum() const { return product.rhs.gather || !product.saves.empty(); }
 
 /// A sum is right below any number that does not make it overflow, so the maximum need not be looked for in every tile: the one that is
 /// known stays as long as it does, and where it does not, as in the first tile, the sum is infinite or NaN at worst and is made again.

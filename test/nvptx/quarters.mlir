@@ -1,28 +1,13 @@
-// RUN: cce-opt %s --cce-to-nvvm --canonicalize --cse --split-input-file | FileCheck %s --implicit-check-not=arith.cmpf --implicit-check-not=nvvm.nanosleep --implicit-check-not=ld.global.v
+// RUN: cce-opt %s --cce-to-nvvm --canonicalize --cse --split-input-file | FileCheck %s --implicit-check-not=arith.cmpf --implicit-check-not=ld.global.v
 
-// Sums of classes in 20 bits each. What a thread has of them is asked for before the last three blocks of the contraction, of each of its two
-// rows and of 64 columns 8 bytes of 4-bit parts and two pieces of 16 bytes, which lie 64 bytes apart.
+// Sums of classes in 20 bits each. What a thread has of them is asked for before the last three blocks of the contraction, of a panel of 64
+// columns 16 bytes of 4-bit parts, which are of both its rows, and four pieces of 16 bytes.
 // CHECK-LABEL: llvm.func @partial(
 // CHECK-SAME: {buffer = "low", dimension = 0 : i64, kind = "stride"}
 // CHECK-SAME: shared_bytes = 81976 : i64
-// CHECK: %[[ROWS:.*]] = arith.divui %{{.*}}, %c128_i32
-// CHECK: %[[COLUMNS:.*]] = arith.divui %{{.*}}, %c192_i32
 // CHECK: %[[BLOCKS:.*]] = arith.divui %{{.*}}, %c64_i32
-// Blocks of the grid begin in four phases, 190 ns times the blocks of the contraction apart, if there are 8 tiles for each.
-// CHECK: nvvm.setmaxregister decrease
-// CHECK: %[[GRID:.*]] = nvvm.read.ptx.sreg.nctaid.x
-// CHECK-NEXT: %[[ID:.*]] = nvvm.read.ptx.sreg.ctaid.x
-// CHECK-NEXT: %[[PHASE:.*]] = arith.remui %[[ID]], %c4_i32
-// CHECK-NEXT: %[[STEPS:.*]] = arith.muli %[[PHASE]], %[[BLOCKS]]
-// CHECK-NEXT: %[[TIME:.*]] = arith.muli %[[STEPS]], %c190_i32
-// CHECK-NEXT: %[[TILES:.*]] = arith.muli %[[ROWS]], %[[COLUMNS]]
-// CHECK-NEXT: %[[EIGHT_EACH:.*]] = arith.muli %[[GRID]], %c8_i32
-// CHECK-NEXT: %[[ENOUGH:.*]] = arith.cmpi sge, %[[TILES]], %[[EIGHT_EACH]]
-// CHECK-NEXT: scf.if %[[ENOUGH]] {
-// CHECK-NEXT: nvvm.nanosleep %[[TIME]]
-// CHECK-NEXT: }
-// CHECK: scf.for %{{.*}} = %[[ID]] to %{{.*}} step %[[GRID]]
 // CHECK: nvvm.setmaxregister increase
+// CHECK: %[[STRIP:.*]] = arith.addi %{{.*}}, %{{.*}}
 // CHECK: %[[TILE:.*]] = arith.muli %{{.*}}, %c192_i32
 // CHECK-NEXT: %[[BUT_THREE:.*]] = arith.subi %[[BLOCKS]], %c3_i32
 // CHECK-NEXT: %[[LAST:.*]] = arith.maxsi %[[BUT_THREE]], %c0_i32
@@ -32,51 +17,90 @@
 // CHECK: scf.yield
 // CHECK-NEXT: }
 // CHECK-NEXT: %[[LANE:.*]] = llvm.inline_asm {{.*}} "mov.b32 $0, $1;"
-// CHECK: %[[QUARTER:.*]] = arith.andi %[[LANE]], %c3_i32
-// CHECK: %[[EIGHTS:.*]] = arith.muli %[[QUARTER]], %c8_i32
-// CHECK: %[[PLACE:.*]] = arith.addi %[[TILE]], %[[EIGHTS]]
-// A row that is a class.
-// CHECK: %[[EXISTS:.*]] = arith.cmpi slt, %[[ROW:.*]], %arg0 : i32
-// CHECK: %[[ROW64:.*]] = arith.extsi %[[ROW]]
-// The stride counts elements of 4 bits.
-// CHECK: %[[ELEMENTS:.*]] = arith.muli %[[ROW64]], %arg7 : i64
-// CHECK: %[[BYTES:.*]] = arith.shrui %[[ELEMENTS]], %c1_i64
-// CHECK: %[[LOW:.*]] = llvm.getelementptr %arg8[%[[BYTES]]]
-// CHECK: %[[EXISTS1:.*]] = arith.cmpi slt, %{{.*}}, %arg0 : i32
-// The panel has to be there, too: a row need not end with a tile.
-// CHECK: %[[PANEL:.*]] = arith.cmpi slt, %[[TILE]], %arg1 : i32
-// CHECK: %[[BOTH:.*]] = arith.andi %[[PANEL]], %[[EXISTS]] : i1
-// CHECK: %[[WANTED:.*]] = arith.andi %[[HAS_SUM:.*]], %[[BOTH]] : i1
-// CHECK: %[[TILE64:.*]] = arith.extsi %[[TILE]]
-// CHECK: %[[HALF:.*]] = arith.shrui %[[TILE64]], %c1_i64
-// CHECK: %[[THREAD:.*]] = arith.extsi %[[EIGHTS]]
-// CHECK: %[[OF_TILE:.*]] = llvm.getelementptr %[[LOW]][%[[HALF]]]
-// CHECK: %[[OF_THREAD:.*]] = llvm.getelementptr %[[OF_TILE]][%[[THREAD]]]
-// CHECK: %[[QUARTERS:.*]] = llvm.inline_asm {{.*}}@$3 ld.global.v2.b32 {{.*}} %[[OF_THREAD]], %[[WANTED]] :
-// CHECK: %[[WORD:.*]] = llvm.extractvalue %[[QUARTERS]][0]
-// CHECK: %[[WORD1:.*]] = llvm.extractvalue %[[QUARTERS]][1]
-// CHECK: %[[BOTH1:.*]] = arith.andi %[[PANEL]], %[[EXISTS1]] : i1
-// CHECK: %[[WANTED1:.*]] = arith.andi %[[HAS_SUM]], %[[BOTH1]] : i1
-// CHECK: llvm.inline_asm {{.*}}@$3 ld.global.v2.b32 {{.*}} %[[OF_THREAD1:.*]], %[[WANTED1]] :
-// CHECK: %[[UPPER:.*]] = llvm.inline_asm {{.*}}@$5 ld.global.v4.b32 {{.*}} %[[FIRST:.*]], %[[WANTED]] :
-// CHECK: %[[UPPER0:.*]] = llvm.extractvalue %[[UPPER]][0]
-// CHECK: %[[UPPER1:.*]] = llvm.extractvalue %[[UPPER]][1]
-// CHECK: %[[UPPER2:.*]] = llvm.extractvalue %[[UPPER]][2]
-// CHECK: %[[UPPER3:.*]] = llvm.extractvalue %[[UPPER]][3]
-// CHECK: llvm.inline_asm {{.*}}@$5 ld.global.v4.b32 {{.*}} %[[FIRST1:.*]], %[[WANTED1]] :
-// CHECK: %[[SECOND:.*]] = llvm.getelementptr %[[FIRST]][64]
-// CHECK: %[[OTHER:.*]] = llvm.inline_asm {{.*}}@$5 ld.global.v4.b32 {{.*}} %[[SECOND]], %[[WANTED]] :
-// CHECK: %[[UPPER4:.*]] = llvm.extractvalue %[[OTHER]][0]
-// CHECK: %[[SECOND1:.*]] = llvm.getelementptr %[[FIRST1]][64]
-// CHECK: llvm.inline_asm {{.*}}@$5 ld.global.v4.b32 {{.*}} %[[SECOND1]], %[[WANTED1]] :
-// CHECK: llvm.getelementptr %[[OF_THREAD]][32]
-// CHECK-COUNT-2: @$3 ld.global.v2.b32
+// The thread's rows in the accumulators exist or not.
+// CHECK-NEXT: %[[OF_FOUR:.*]] = arith.shrui %[[LANE]], %c2_i32
+// CHECK-NEXT: %[[ROW:.*]] = arith.addi %[[STRIP:.*]], %[[OF_FOUR]]
+// CHECK-NEXT: %[[ROW1:.*]] = arith.addi %[[ROW]], %c8_i32
+// CHECK-NEXT: %[[EXISTS:.*]] = arith.cmpi slt, %[[ROW]], %arg0 : i32
+// CHECK-NEXT: %[[EXISTS1:.*]] = arith.cmpi slt, %[[ROW1]], %arg0 : i32
+// In a strip of 16 rows that all exist eight lanes share a row of a piece, else four.
+// CHECK-NEXT: %[[STRIP_END:.*]] = arith.addi %[[STRIP]], %c16_i32
+// CHECK-NEXT: %[[HAS_ROWS:.*]] = arith.cmpi sle, %[[STRIP_END]], %arg0 : i32
+// CHECK-NEXT: %[[TILE_END:.*]] = arith.addi %[[TILE]], %c192_i32
+// CHECK-NEXT: %[[HAS_COLUMNS:.*]] = arith.cmpi sle, %[[TILE_END]], %arg1 : i32
+// CHECK-NEXT: %[[WHOLE:.*]] = arith.andi %[[HAS_ROWS]], %[[HAS_COLUMNS]] : i1
+// CHECK-NEXT: %[[TILE64:.*]] = arith.extsi %[[TILE]]
+// CHECK-NEXT: %[[IN_ROW:.*]] = arith.muli %[[TILE64]], %c2_i64
+// CHECK-NEXT: %[[OF_EIGHT:.*]] = arith.shrui %[[LANE]], %c3_i32
+// CHECK-NEXT: %[[WITHIN:.*]] = arith.select %[[HAS_ROWS]], %[[OF_EIGHT]], %[[OF_FOUR]]
+// CHECK-NEXT: %[[PIECE_ROW:.*]] = arith.addi %[[STRIP]], %[[WITHIN]]
+// CHECK-NEXT: %[[EIGHTH:.*]] = arith.andi %[[LANE]], %c7_i32
+// CHECK-NEXT: %[[QUARTER:.*]] = arith.andi %[[LANE]], %c3_i32
+// CHECK-NEXT: %[[PIECE:.*]] = arith.select %[[HAS_ROWS]], %[[EIGHTH]], %[[QUARTER]]
+// CHECK-NEXT: %[[ROW64:.*]] = arith.extsi %[[PIECE_ROW]]
+// CHECK-NEXT: %[[ELEMENTS:.*]] = arith.muli %[[ROW64]], %arg5 : i64
+// CHECK-NEXT: %[[BYTES:.*]] = arith.muli %[[ELEMENTS]], %c2_i64
+// CHECK-NEXT: %[[START:.*]] = llvm.getelementptr %arg6[%[[BYTES]]]
+// CHECK-NEXT: %[[OF_TILE:.*]] = llvm.getelementptr %[[START]][%[[IN_ROW]]]
+// CHECK-NEXT: %[[SIXTEENS:.*]] = arith.muli %[[PIECE]], %c16_i32
+// CHECK-NEXT: %[[PIECE64:.*]] = arith.extui %[[SIXTEENS]]
+// CHECK-NEXT: %[[FIRST:.*]] = llvm.getelementptr %[[OF_TILE]][%[[PIECE64]]]
+// The second row of the accumulators is 8 rows away; the second piece of a row 4 rows, or 64 bytes. A stride is of 2-byte elements.
+// CHECK-NEXT: %[[EIGHT_ROWS:.*]] = arith.muli %arg5, %c16_i64
+// CHECK-NEXT: %[[FOUR_ROWS:.*]] = arith.muli %arg5, %c8_i64
+// CHECK-NEXT: %[[BESIDE:.*]] = arith.select %[[HAS_ROWS]], %[[FOUR_ROWS]], %c64_i64
+// Lower halves: 512 bytes for each panel of the strip, whose start the stride tells, which counts elements of 4 bits.
+// CHECK-NEXT: %[[PANELS:.*]] = arith.shrui %[[TILE]], %c6_i32
+// CHECK-NEXT: %[[PANELS64:.*]] = arith.extui %[[PANELS]]
+// CHECK-NEXT: %[[PANEL_BYTES:.*]] = arith.muli %[[PANELS64]], %c512_i64
+// CHECK-NEXT: %[[STRIP64:.*]] = arith.extsi %[[STRIP]]
+// CHECK-NEXT: %[[ELEMENTS:.*]] = arith.muli %[[STRIP64]], %arg7 : i64
+// CHECK-NEXT: %[[STRIP_BYTES:.*]] = arith.shrui %[[ELEMENTS]], %c1_i64
+// CHECK-NEXT: %[[OF_STRIP:.*]] = llvm.getelementptr %arg8[%[[STRIP_BYTES]]]
+// CHECK-NEXT: %[[OF_PANEL:.*]] = llvm.getelementptr %[[OF_STRIP]][%[[PANEL_BYTES]]]
+// CHECK-NEXT: %[[SIXTEENS:.*]] = arith.muli %[[LANE]], %c16_i32
+// CHECK-NEXT: %[[LANE64:.*]] = arith.extui %[[SIXTEENS]]
+// CHECK-NEXT: %[[LOW:.*]] = llvm.getelementptr %[[OF_PANEL]][%[[LANE64]]]
+// Everything exists, and is wanted: nothing else is looked at.
+// CHECK-NEXT: %[[ALL:.*]] = arith.andi %[[HAS_SUM:.*]], %[[WHOLE]] : i1
+// CHECK-NEXT: %[[WORDS:.*]]:60 = scf.if %[[ALL]]
+// CHECK-NEXT: llvm.load %[[LOW]] {alignment = 16 : i64} : !llvm.ptr<1> -> vector<4xi32>
+// CHECK: llvm.load %[[FIRST]] {alignment = 16 : i64} : !llvm.ptr<1> -> vector<4xi32>
+// CHECK: %[[FIRST1:.*]] = llvm.getelementptr %[[FIRST]][%[[EIGHT_ROWS]]]
+// CHECK-NEXT: llvm.load %[[FIRST1]] {alignment = 16 : i64}
+// CHECK: %[[SECOND:.*]] = llvm.getelementptr %[[FIRST]][%[[BESIDE]]]
+// CHECK-NEXT: llvm.load %[[SECOND]] {alignment = 16 : i64}
+// CHECK: %[[SECOND1:.*]] = llvm.getelementptr %[[FIRST1]][%[[BESIDE]]]
+// CHECK-NEXT: llvm.load %[[SECOND1]] {alignment = 16 : i64}
+// CHECK: llvm.getelementptr %[[LOW]][512]
 // CHECK: llvm.getelementptr %[[FIRST]][128]
-// CHECK-COUNT-4: @$5 ld.global.v4.b32
-// CHECK: llvm.getelementptr %[[OF_THREAD]][64]
-// CHECK-COUNT-2: @$3 ld.global.v2.b32
+// CHECK: llvm.getelementptr %[[LOW]][1024]
 // CHECK: llvm.getelementptr %[[FIRST]][256]
-// CHECK-COUNT-4: @$5 ld.global.v4.b32
+// CHECK-NOT: ld.global
+// CHECK: scf.yield
+// CHECK-NEXT: } else {
+// The panel has to be there, a row need not end with a tile, and a row of the strip for lower halves, which are of all its rows.
+// CHECK-NEXT: %[[PANEL:.*]] = arith.cmpi slt, %[[TILE]], %arg1 : i32
+// CHECK-NEXT: %[[ANY:.*]] = arith.cmpi slt, %[[STRIP]], %arg0 : i32
+// CHECK-NEXT: %[[BOTH:.*]] = arith.andi %[[PANEL]], %[[ANY]] : i1
+// CHECK-NEXT: %[[WANTED:.*]] = arith.andi %[[HAS_SUM]], %[[BOTH]] : i1
+// CHECK-NEXT: %[[QUARTERS:.*]] = llvm.inline_asm {{.*}}@$5 ld.global.v4.b32 {{.*}} %[[LOW]], %[[WANTED]] :
+// CHECK-NEXT: %[[LOW0:.*]] = llvm.extractvalue %[[QUARTERS]][0]
+// CHECK-NEXT: %[[LOW1:.*]] = llvm.extractvalue %[[QUARTERS]][1]
+// CHECK-NEXT: %[[LOW2:.*]] = llvm.extractvalue %[[QUARTERS]][2]
+// CHECK-NEXT: %[[LOW3:.*]] = llvm.extractvalue %[[QUARTERS]][3]
+// CHECK-NEXT: %[[BOTH:.*]] = arith.andi %[[PANEL]], %[[EXISTS]] : i1
+// CHECK-NEXT: %[[WANTED:.*]] = arith.andi %[[HAS_SUM]], %[[BOTH]] : i1
+// CHECK-NEXT: %[[UPPER:.*]] = llvm.inline_asm {{.*}}@$5 ld.global.v4.b32 {{.*}} %[[FIRST]], %[[WANTED]] :
+// CHECK-NEXT: %[[UPPER0:.*]] = llvm.extractvalue %[[UPPER]][0]
+// CHECK: %[[BOTH1:.*]] = arith.andi %[[PANEL]], %[[EXISTS1]] : i1
+// CHECK-NEXT: %[[WANTED1:.*]] = arith.andi %[[HAS_SUM]], %[[BOTH1]] : i1
+// CHECK-NEXT: llvm.inline_asm {{.*}}@$5 ld.global.v4.b32 {{.*}}, %[[WANTED1]] :
+// CHECK: %[[SECOND:.*]] = llvm.getelementptr %[[FIRST]][%[[BESIDE]]]
+// CHECK-NEXT: llvm.inline_asm {{.*}}@$5 ld.global.v4.b32 {{.*}} %[[SECOND]], %[[WANTED]] :
+// CHECK: llvm.inline_asm {{.*}}@$5 ld.global.v4.b32 {{.*}}, %[[WANTED1]] :
+// CHECK-COUNT-10: @$5 ld.global.v4.b32
+// CHECK: scf.yield %[[UPPER0]], %{{[^,]*}}, %{{[^,]*}}, %{{[^,]*}}, %{{[^,]*}}, %{{[^,]*}}, %{{[^,]*}}, %{{[^,]*}}, %[[LOW0]], %[[LOW1]], %{{[^,]*}}, %{{[^,]*}}, %{{[^,]*}}, %{{[^,]*}}, %{{[^,]*}}, %{{[^,]*}}, %{{[^,]*}}, %{{[^,]*}}, %[[LOW2]], %[[LOW3]],
 // The rest of the contraction, all of it if it has not more than three blocks.
 // CHECK: scf.for %{{.*}} = %[[LAST]] to %[[BLOCKS]] step %c1_i32 iter_args(%{{.*}} = %[[MOST]]#0, %{{.*}} = %[[MOST]]#1, %{{.*}} = %[[MOST]]#2)
 // CHECK-COUNT-4: nvvm.wgmma.mma_async
@@ -84,32 +108,32 @@
 // CHECK: "wgmma.wait_group.sync.aligned 0;"
 // A word has 4 bits of each of 8 elements, in the upper halves of its bytes those of two groups of columns, in the lower ones those of the
 // next two. Of either half bytes are made that have them twice: masks 0xF0F0F0F0 and 0x0F0F0F0F.
-// CHECK: %[[DOWN:.*]] = arith.shrui %[[WORD]], %c4_i32
-// CHECK-NEXT: %[[HIGH:.*]] = arith.andi %[[WORD]], %c-252645136_i32
+// CHECK: %[[DOWN:.*]] = arith.shrui %[[WORDS]]#8, %c4_i32
+// CHECK-NEXT: %[[HIGH:.*]] = arith.andi %[[WORDS]]#8, %c-252645136_i32
 // CHECK-NEXT: %[[AGAIN:.*]] = arith.andi %[[DOWN]], %c252645135_i32
 // CHECK-NEXT: %[[TWICE0:.*]] = arith.ori %[[HIGH]], %[[AGAIN]]
-// CHECK-NEXT: %[[UP:.*]] = arith.shli %[[WORD]], %c4_i32
+// CHECK-NEXT: %[[UP:.*]] = arith.shli %[[WORDS]]#8, %c4_i32
 // CHECK-NEXT: %[[HIGH:.*]] = arith.andi %[[UP]], %c-252645136_i32
-// CHECK-NEXT: %[[AGAIN:.*]] = arith.andi %[[WORD]], %c252645135_i32
+// CHECK-NEXT: %[[AGAIN:.*]] = arith.andi %[[WORDS]]#8, %c252645135_i32
 // CHECK-NEXT: %[[TWICE1:.*]] = arith.ori %[[HIGH]], %[[AGAIN]]
-// CHECK-NEXT: arith.shrui %[[WORD1]], %c4_i32
+// CHECK-NEXT: arith.shrui %[[WORDS]]#9, %c4_i32
 // CHECK: %[[TWICE2:.*]] = arith.ori
 // CHECK: %[[TWICE3:.*]] = arith.ori
 // A byte goes below the upper 16 bits of its f32 twice: selectors 0x5400, 0x7611, 0x5422, 0x7633.
-// CHECK-NEXT: %[[JOINED0:.*]] = llvm.call_intrinsic "llvm.nvvm.prmt"(%[[TWICE0]], %[[UPPER0]], %c21504_i32)
+// CHECK-NEXT: %[[JOINED0:.*]] = llvm.call_intrinsic "llvm.nvvm.prmt"(%[[TWICE0]], %[[WORDS]]#0, %c21504_i32)
 // CHECK-NEXT: %[[BEFORE0:.*]] = llvm.bitcast %[[JOINED0]] : i32 to f32
-// CHECK-NEXT: %[[JOINED1:.*]] = llvm.call_intrinsic "llvm.nvvm.prmt"(%[[TWICE0]], %[[UPPER0]], %c30225_i32)
+// CHECK-NEXT: %[[JOINED1:.*]] = llvm.call_intrinsic "llvm.nvvm.prmt"(%[[TWICE0]], %[[WORDS]]#0, %c30225_i32)
 // CHECK-NEXT: %[[BEFORE1:.*]] = llvm.bitcast %[[JOINED1]] : i32 to f32
-// CHECK-NEXT: %[[JOINED2:.*]] = llvm.call_intrinsic "llvm.nvvm.prmt"(%[[TWICE0]], %[[UPPER1]], %c21538_i32)
+// CHECK-NEXT: %[[JOINED2:.*]] = llvm.call_intrinsic "llvm.nvvm.prmt"(%[[TWICE0]], %[[WORDS]]#1, %c21538_i32)
 // CHECK-NEXT: %[[BEFORE2:.*]] = llvm.bitcast %[[JOINED2]] : i32 to f32
-// CHECK-NEXT: %[[JOINED3:.*]] = llvm.call_intrinsic "llvm.nvvm.prmt"(%[[TWICE0]], %[[UPPER1]], %c30259_i32)
+// CHECK-NEXT: %[[JOINED3:.*]] = llvm.call_intrinsic "llvm.nvvm.prmt"(%[[TWICE0]], %[[WORDS]]#1, %c30259_i32)
 // CHECK-NEXT: %[[BEFORE3:.*]] = llvm.bitcast %[[JOINED3]] : i32 to f32
-// CHECK-NEXT: llvm.call_intrinsic "llvm.nvvm.prmt"(%[[TWICE1]], %[[UPPER2]], %c21504_i32)
-// CHECK: llvm.call_intrinsic "llvm.nvvm.prmt"(%[[TWICE1]], %[[UPPER2]], %c30225_i32)
-// CHECK: llvm.call_intrinsic "llvm.nvvm.prmt"(%[[TWICE1]], %[[UPPER3]], %c21538_i32)
-// CHECK: llvm.call_intrinsic "llvm.nvvm.prmt"(%[[TWICE1]], %[[UPPER3]], %c30259_i32)
+// CHECK-NEXT: llvm.call_intrinsic "llvm.nvvm.prmt"(%[[TWICE1]], %[[WORDS]]#2, %c21504_i32)
+// CHECK: llvm.call_intrinsic "llvm.nvvm.prmt"(%[[TWICE1]], %[[WORDS]]#2, %c30225_i32)
+// CHECK: llvm.call_intrinsic "llvm.nvvm.prmt"(%[[TWICE1]], %[[WORDS]]#3, %c21538_i32)
+// CHECK: llvm.call_intrinsic "llvm.nvvm.prmt"(%[[TWICE1]], %[[WORDS]]#3, %c30259_i32)
 // The other piece has the other word.
-// CHECK: llvm.call_intrinsic "llvm.nvvm.prmt"(%[[TWICE2]], %[[UPPER4]], %c21504_i32)
+// CHECK: llvm.call_intrinsic "llvm.nvvm.prmt"(%[[TWICE2]], %[[WORDS]]#4, %c21504_i32)
 // CHECK: llvm.call_intrinsic "llvm.nvvm.prmt"(%[[TWICE3]], %{{.*}}, %c30259_i32)
 // Sums are cut: of two the upper halves give a word, 0x7632; of the bytes below, 0x0051 and 0x5410, the upper 4 bits stay, those of eight
 // sums in a word.
@@ -137,21 +161,30 @@
 // One row after the other, if it exists: the 16 sums of the first, and what they go to, where the sums before were.
 // CHECK-COUNT-8: arith.addf
 // CHECK-NOT: arith.addf
-// CHECK: scf.if %[[BOTH]] {
+// CHECK: %[[PANEL:.*]] = arith.cmpi slt, %[[TILE]], %arg1 : i32
+// CHECK-NEXT: %[[BOTH:.*]] = arith.andi %[[PANEL]], %[[EXISTS]] : i1
+// CHECK-NEXT: scf.if %[[BOTH]] {
 // CHECK: llvm.insertelement %[[NEW0]], %{{.*}}[%c0_i32 : i32] : vector<4xi32>
 // CHECK: llvm.insertelement %[[NEW1]], %{{.*}}[%c1_i32 : i32] : vector<4xi32>
 // CHECK: llvm.store %{{.*}}, %[[FIRST]] {alignment = 16 : i64} : vector<4xi32>, !llvm.ptr<1>
-// CHECK: llvm.store %{{.*}}, %[[SECOND]] {alignment = 16 : i64} : vector<4xi32>, !llvm.ptr<1>
-// CHECK: llvm.insertelement %[[NEW_LOWER]], %{{.*}}[%c0_i32 : i32] : vector<2xi32>
-// CHECK: llvm.store %{{.*}}, %[[OF_THREAD]] {alignment = 8 : i64} : vector<2xi32>, !llvm.ptr<1>
+// CHECK: %[[SECOND:.*]] = llvm.getelementptr %[[FIRST]][%[[BESIDE]]]
+// CHECK-NEXT: llvm.store %{{.*}}, %[[SECOND]] {alignment = 16 : i64} : vector<4xi32>, !llvm.ptr<1>
 // CHECK-COUNT-16: arith.addf
 // CHECK-NOT: arith.addf
-// CHECK: scf.if %[[BOTH1]] {
-// CHECK: llvm.store %{{.*}}, %[[FIRST1]] {alignment = 16 : i64} : vector<4xi32>, !llvm.ptr<1>
-// CHECK: llvm.store %{{.*}}, %[[SECOND1]] {alignment = 16 : i64} : vector<4xi32>, !llvm.ptr<1>
-// CHECK: llvm.store %{{.*}}, %[[OF_THREAD1]] {alignment = 8 : i64} : vector<2xi32>, !llvm.ptr<1>
+// CHECK: %[[BOTH1:.*]] = arith.andi %[[PANEL]], %[[EXISTS1]] : i1
+// CHECK-NEXT: scf.if %[[BOTH1]] {
+// CHECK: %[[FIRST1:.*]] = llvm.getelementptr %[[FIRST]][%[[EIGHT_ROWS]]]
+// CHECK-NEXT: llvm.store %{{.*}}, %[[FIRST1]] {alignment = 16 : i64} : vector<4xi32>, !llvm.ptr<1>
+// CHECK: %[[SECOND1:.*]] = llvm.getelementptr %[[FIRST1]][%[[BESIDE]]]
+// CHECK-NEXT: llvm.store %{{.*}}, %[[SECOND1]] {alignment = 16 : i64} : vector<4xi32>, !llvm.ptr<1>
+// Then the lower halves of both.
+// CHECK: %[[ANY:.*]] = arith.cmpi slt, %[[STRIP]], %arg0 : i32
+// CHECK-NEXT: %[[SOME:.*]] = arith.andi %[[PANEL]], %[[ANY]] : i1
+// CHECK-NEXT: scf.if %[[SOME]] {
+// CHECK-NEXT: llvm.insertelement %[[NEW_LOWER]], %{{.*}}[%c0_i32 : i32] : vector<4xi32>
+// CHECK: llvm.store %{{.*}}, %[[LOW]] {alignment = 16 : i64} : vector<4xi32>, !llvm.ptr<1>
 // As many of each of the other two panels: nothing is stored element by element.
-// CHECK-COUNT-12: llvm.store
+// CHECK-COUNT-10: llvm.store
 // CHECK-NOT: llvm.store
 cce.kernel @partial(%g: !cce.buffer<tokens x vocab x bf16>, %e: !cce.buffer<tokens x hidden x bf16>, %has_sum: i1,
                     %low: !cce.buffer<vocab x hidden x i4>, %dc: !cce.buffer<vocab x hidden x bf16>)
@@ -173,12 +206,11 @@ cce.kernel @partial(%g: !cce.buffer<tokens x vocab x bf16>, %e: !cce.buffer<toke
 // The last chunk. Where a tile of dC is not whole, its elements take the places of pieces that other lanes of the warp hold: not before
 // all have read theirs.
 // CHECK-LABEL: llvm.func @final(
-// CHECK: scf.if
-// CHECK: nvvm.nanosleep
 // CHECK: nvvm.setmaxregister increase
 // CHECK-COUNT-4: nvvm.wgmma.mma_async
-// CHECK-COUNT-2: @$3 ld.global.v2.b32
-// CHECK-COUNT-4: @$5 ld.global.v4.b32
+// CHECK-COUNT-5: llvm.load %{{.*}} {alignment = 16 : i64} : !llvm.ptr<1> -> vector<4xi32>
+// CHECK: } else {
+// CHECK-COUNT-5: @$5 ld.global.v4.b32
 // CHECK-COUNT-4: nvvm.wgmma.mma_async
 // CHECK: arith.truncf %{{.*}} : vector<2xf32> to vector<2xbf16>
 // CHECK: nvvm.bar.warp.sync
@@ -192,41 +224,6 @@ cce.kernel @partial(%g: !cce.buffer<tokens x vocab x bf16>, %e: !cce.buffer<toke
 cce.kernel @final(%g: !cce.buffer<tokens x vocab x bf16>, %e: !cce.buffer<tokens x hidden x bf16>,
                   %low: !cce.buffer<vocab x hidden x i4>, %dc: !cce.buffer<vocab x hidden x bf16>)
     attributes {config = #cce.config<tile_m = 128, tile_n = 64, tile_k = 64, stages = 2>} {
-  cce.parallel %v, %d over vocab, hidden {
-    %chunk = cce.matmul %g[%v], %e[%d] : !cce.buffer<tokens x vocab x bf16>, !cce.buffer<tokens x hidden x bf16> -> !cce.tile<vocab x hidden x f32>
-    %before = cce.load_halves %dc, %low[%v, %d] : !cce.buffer<vocab x hidden x bf16>, !cce.buffer<vocab x hidden x i4>
-    %after = cce.map %before, %chunk : !cce.tile<vocab x hidden x f32>, !cce.tile<vocab x hidden x f32> -> !cce.tile<vocab x hidden x f32> {
-    ^bb0(%a: f32, %b: f32):
-      %s = arith.addf %a, %b : f32
-      cce.yield %s : f32
-    }
-    cce.store %after, %dc[%v, %d] : !cce.tile<vocab x hidden x f32>, !cce.buffer<vocab x hidden x bf16>
-  }
-}
-
-// -----
-
-// Both blocks of a cluster begin in the same phase, and tiles are counted for each cluster.
-// CHECK-LABEL: llvm.func @pairs(
-// CHECK: %[[BLOCKS:.*]] = arith.divui %{{.*}}, %c64_i32
-// CHECK: nvvm.setmaxregister decrease
-// CHECK: %[[GRID:.*]] = nvvm.read.ptx.sreg.nctaid.x
-// CHECK-NEXT: %[[CLUSTERS:.*]] = arith.divui %[[GRID]], %c2_i32
-// CHECK-NEXT: %[[ID:.*]] = nvvm.read.ptx.sreg.ctaid.x
-// CHECK-NEXT: %[[CLUSTER:.*]] = arith.divui %[[ID]], %c2_i32
-// CHECK-NEXT: %[[PHASE:.*]] = arith.remui %[[CLUSTER]], %c4_i32
-// CHECK-NEXT: %[[STEPS:.*]] = arith.muli %[[PHASE]], %[[BLOCKS]]
-// CHECK-NEXT: %[[TIME:.*]] = arith.muli %[[STEPS]], %c190_i32
-// CHECK-NEXT: %[[TILES:.*]] = arith.muli
-// CHECK-NEXT: %[[EIGHT_EACH:.*]] = arith.muli %[[CLUSTERS]], %c8_i32
-// CHECK-NEXT: %[[ENOUGH:.*]] = arith.cmpi sge, %[[TILES]], %[[EIGHT_EACH]]
-// CHECK-NEXT: scf.if %[[ENOUGH]] {
-// CHECK-NEXT: nvvm.nanosleep %[[TIME]]
-// CHECK: nvvm.setmaxregister increase
-// CHECK-COUNT-12: ld.global.v
-cce.kernel @pairs(%g: !cce.buffer<tokens x vocab x bf16>, %e: !cce.buffer<tokens x hidden x bf16>,
-                  %low: !cce.buffer<vocab x hidden x i4>, %dc: !cce.buffer<vocab x hidden x bf16>)
-    attributes {config = #cce.config<tile_m = 128, tile_n = 128, tile_k = 64, stages = 2, cluster = 2>} {
   cce.parallel %v, %d over vocab, hidden {
     %chunk = cce.matmul %g[%v], %e[%d] : !cce.buffer<tokens x vocab x bf16>, !cce.buffer<tokens x hidden x bf16> -> !cce.tile<vocab x hidden x f32>
     %before = cce.load_halves %dc, %low[%v, %d] : !cce.buffer<vocab x hidden x bf16>, !cce.buffer<vocab x hidden x i4>

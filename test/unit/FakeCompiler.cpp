@@ -361,7 +361,7 @@ const std::map<std::string, std::string> optionalArguments = {
     {"scaled_rows", "count rows factor padded:i32 e stride:i64 columns:i32 scaled"},
     {"sort_labels", "labels count order sorted"},
     {"restore_labels", "order sorted count rows factor exact stored e stride:i64 hidden:i32 sum_lower dc "
-                       "dc_stride:i64"},
+                       "dc_stride:i64 vocab:i32"},
     {"grad_embedding_scaled", "vocab:extent hidden:extent tokens:count scale rows g:map c:map de:stride de"},
     {"grad_classifier_halves_partial", "vocab:extent hidden:extent tokens:count g:map scaled:map alpha dc:stride "
                                        "dc sum_lower:stride sum_lower has_sum:i32"},

@@ -173,7 +173,8 @@ TEST_F(GradientsTest, twoChunks) {
     EXPECT_EQ(classifier.maps.at("g").stride, 2048u);
     EXPECT_EQ(classifier.blocks, 4u);
   }
-  EXPECT_EQ(chunks().sumLower.bytes, 1000 * 32);
+  // Whole strips of 16 rows, of 4 bits for each of 64 columns.
+  EXPECT_EQ(chunks().sumLower.bytes, 1008 * 32);
 }
 
 TEST_F(GradientsTest, theLastChunkHasSplitsOfItsOwn) {
@@ -279,10 +280,11 @@ TEST_F(GradientsTest, rowsAreScaledInTwoPanelsWhereThatLeavesRoom) {
     EXPECT_EQ(rows.integers.at("stride"), 4096);
     const NamedLaunch &product = launch("grad_classifier_halves_partial", i);
     EXPECT_EQ(product.pointers.at("dc"), static_cast<char *>(args.dc) + 2 * 2048 * i);
-    EXPECT_EQ(product.pointers.at("sum_lower"), at(chunks().sumLower) + 1024 * i);
+    EXPECT_EQ(product.pointers.at("sum_lower"), at(chunks().sumLower) + 16 * 1024 * i); // of 16 rows
     EXPECT_EQ(product.integers.at("stride sum_lower"), 4096);
   }
   EXPECT_EQ(launch("restore_labels").integers.at("hidden"), 4096);
+  EXPECT_EQ(launch("restore_labels").integers.at("vocab"), problem.vocab);
 }
 
 TEST_F(GradientsTest, anUpstreamGradientOfTheLogSumExpTakesSavedLogits) {
