@@ -36,7 +36,7 @@ import sys
 import torch
 
 from cce_ctypes import Library, Plan
-from gradient_cases import allow_sums, edge_cases, expect, graph, judge, make, make_sharp, relative_error, synchronize
+from gradient_cases import allow_sums, edge_cases, expect, graph, judge, make, make_sawtooth, make_sharp, relative_error, synchronize
 from gradient_reference import BOUNDS, UNIT, grad_errors, listed, reference
 from one_call_checks import one_call_cases
 
@@ -411,6 +411,10 @@ def main():
         for name, (ee, cc, yy, options) in cases.items():
             for saved in saves(v):
                 check(library, context, f"{dtype} {name}", ee, cc, yy, failures, results, poison=not a.sanitize, saved=saved, **options)
+        if not a.sanitize:
+            e, c, y = make_sawtooth(300, 64, 60000 if a.quick or a.device == "cpu" else 120000, dtype, generator)
+            for saved in saves(len(c)):
+                check(library, context, f"{dtype} sawtooth", e, c, y, failures, results, saved=saved)
     finish(failures, results, a)
 
 

@@ -30,6 +30,14 @@ def make(n, d, v, dtype, data, generator):
     return e.to(dtype), c.to(dtype), labels
 
 
+def make_sawtooth(n, d, v, dtype, generator, top=200, period=1500):
+    """Logits that rise by `top` over so many classes, again and again: what a split of several tiles has seen says nothing about what comes."""
+    e, c, labels = make(n, d, v, torch.float32, "flat", generator)
+    e[:, 0] = 64
+    c[:, 0] = torch.arange(v, device=c.device) % period * (top / period / 64)
+    return e.to(dtype), c.to(dtype), labels
+
+
 def make_sharp(n, d, v, dtype, generator, gain=(11, 14)):
     """Probable labels, and a long tail that is left out."""
     device = generator.device

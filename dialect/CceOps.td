@@ -404,8 +404,10 @@ def Cce_LoadHalvesOp : Cce_Op<"load_halves", [AttrSizedOperandSegments, DeclareO
     average, and keeps zero, infinity and numbers of few bits what they are.
     With `if %condition` memory is not touched when the condition is false, and the tile is zero.
 
-    Where in a row of the tile its halves lie is the target's choice. They mean nothing to other
-    ops, and only `cce.store_halves` to the same two buffers, in a kernel of the same configuration, makes them.
+    Where in the two buffers the halves of an element lie is the target's choice, and follows from the extents of
+    the axes too. They mean nothing to other ops, and only `cce.store_halves` to the same two buffers with the same
+    extents, in a kernel of the same configuration, makes them. On sm_90a lower halves of i4 take whole strips of 16
+    rows, of which the last one may have rows beyond the extent.
 
     C1. both buffers span the same two axes, and there is a coordinate for each.
     C2. the elements of the lower halves are i8 or i4, those of the upper ones have 16 bits.
@@ -434,7 +436,8 @@ def Cce_StoreHalvesOp : Cce_Op<"store_halves"> {
   let description = [{
     What `cce.load_halves` reads. Elements are cut: of an f32 the lower 8 bits are left out, or with lower halves of
     i4 the lower 12. A NaN has to have one of the other bits of its fraction set, as those of arithmetic have. Of a row
-    that a list does not name neither half is kept, and elements beyond the extents have no halves.
+    that a list does not name neither half is kept; elements beyond the extents have no upper halves, and lower ones
+    at most in the last strip of rows.
 
     C1. both buffers span the axes of the tile, in the same order, and there is a coordinate for each.
     C2. the elements of the lower halves are i8 or i4, those of the upper ones have 16 bits.

@@ -21,7 +21,7 @@ def Cce_LseType : Cce_Type<"Lse", "lse"> {
   let summary = "state of an online log-sum-exp";
   let description = [{
     Two f32: m, the maximum of the terms times log2 e seen so far, and the sum of 2^(term·log2 e − m).
-    m may also be a lower number, as long as the sum is below 2^101, or a reference that is given (`cce.lse_update`).
+    m may also be a lower number, as long as the sum is below 2^102, or a reference that is given (`cce.lse_update`).
     The empty state is (−inf, 0). In memory it is the two numbers in this order, 8 bytes.
   }];
 }

@@ -117,8 +117,8 @@ private:
     Value beside;           ///< bytes from the first to the second of a row
     Value lower[2];         ///< of strips both in the first
     Value piece;            ///< where those are only their rows' starts: which of four the thread's are; null with strips
-    Value exists[2];   ///< whether there is the row; null if always
-    Value isWhole;     ///< whether the tile's columns and the warp's rows all exist; null without strips
+    Value exists[2];        ///< whether there is the row; null if always
+    Value isWhole;          ///< whether the tile's columns and the warp's rows all exist; null without strips
   };
   HalfPlaces halfPlaces();
   Value rowOfHalves(Value matrix, Value row);
@@ -127,7 +127,7 @@ private:
   Value lowerPiece(const HalfPlaces &places, int half, int panel);
   /// Whether upper halves lie in pieces.
   Value inPieces();
-  /// Whether the columns of the panel exist, and they and the row; null if they always do.
+  /// Whether the columns of the panel exist; they and the row, null if both always do; they and any row of the strip.
   Value panelExists(int panel);
   Value pieceExists(const HalfPlaces &places, int half, int panel);
   Value stripExists(int panel);
@@ -137,7 +137,7 @@ private:
   void loadHalves(const HalfPlaces &places, int panel, bool isWhole = false);
   /// Makes tile values of what was loaded.
   void joinHalves(int panel);
-  /// The same of a panel that is next, and loads one behind it if not all have been prefetched.
+  /// joinHalves of the panel that is next in the epilogue; where not all have been prefetched, loads another one behind it.
   void takeHalves(int panel);
   /// Where upper halves lie element by element: their row, from the thread's first column on, and whether it exists, null if always.
   std::pair<Value, Value> singleHalves(int half);

@@ -282,13 +282,13 @@ SmallVector<Value> FragmentEvaluator::loadSingly(int first, int half) {
 }
 
 void FragmentEvaluator::storeSingly(ArrayRef<Value> words, int first, int half) {
-  auto [start, rowExists] = singleHalves(half);
+  Value start = singleHalves(half).first;
   for (auto [i, word] : llvm::enumerate(words)) {
     Value both = LLVM::BitcastOp::create(b, VectorType::get(2, b.getI16Type()), word);
     for (int pair = 0; pair < 2; ++pair)
-      b.ifThen(b.lt(getColumn(first + i, pair), arguments.extent(product.nAxis)), [&, start = start] {
-        b.store(b.extract(both, pair), b.offset(start, upperBytes * (columnsOfGroup * (first + static_cast<int64_t>(i)) + pair)),
-                upperBytes);
+      b.ifThen(b.lt(getColumn(first + i, pair), arguments.extent(product.nAxis)), [&] {
+        int64_t group = first + static_cast<int64_t>(i);
+        b.store(b.extract(both, pair), b.offset(start, upperBytes * (columnsOfGroup * group + pair)), upperBytes);
       });
   }
 }

@@ -54,6 +54,7 @@ constexpr int64_t groupedRows = 16, lowGroupedRows = 8, fewColumns = 12;
 /// Sums that a tile is added to are asked for so many blocks of the contraction before the tile's last one, if registers have
 /// room for all of them: then they are there when the product is.
 constexpr int64_t blocksAhead = 3;
+
 /// Where a role stands: a stage of the ring and the parity of its current use, and what it counts: a
 /// consumer the parity of the tiles that it has finished (turns), the producer its steps (pace).
 struct Ring {

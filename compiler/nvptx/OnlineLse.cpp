@@ -123,7 +123,8 @@ bool OnlineLse::keepsMaximum() const { return product.rhs.gather || !product.sav
 
 /// A sum is right below any number that does not make it overflow, so the maximum need not be looked for in every tile: the one that is
 /// known stays as long as it does, and where it does not, as in the first tile, the sum is infinite or NaN at worst and is made again.
-/// 2^100 leaves room for what merging states adds up.
+/// 2^100 leaves room for what merging states adds up. The exponent of a term is rounded as a number of its size, which so far above the
+/// maximum is 2^-18; at 16 it is 2^-20, as much as a log-sum-exp of 16 is rounded by.
 void OnlineLse::updateBelow(ArrayRef<Value> (&logits)[2]) {
   const SmallVector<Value> before = state;
   Value sums[2], fit = b.ctrue();

@@ -428,10 +428,8 @@ gpu.module @kernels {
       %place = llvm.call @panel_of(%lane, %width, %hidden) : (i32, i32, i32) -> !llvm.struct<(i32, i32)>
       %panel = llvm.extractvalue %place[0] : !llvm.struct<(i32, i32)>
       %q = llvm.extractvalue %place[1] : !llvm.struct<(i32, i32)>
-      %c2 = arith.constant 2 : i32
       %c6 = arith.constant 6 : i32
       %c7 = arith.constant 7 : i32
-      %c8 = arith.constant 8 : i32
       %c15 = arith.constant 15 : i32
       %c16 = arith.constant 16 : i32
       %sixty_four = arith.constant 64 : i64

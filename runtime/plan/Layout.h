@@ -23,7 +23,7 @@ constexpr int64_t savedTile = 256;
 /// Bytes to which codes of saved logits are aligned, wherever they are.
 constexpr int64_t savedAlignment = 256;
 
-/// Rows of dC whose sums lie together in the workspace, 64 columns at a time.
+/// Rows of dC whose sums lie together in the workspace, 64 columns at a time (compiler/nvptx/FragmentHalves.cpp).
 constexpr int64_t sumRows = 16;
 
 /// Classes of one part of the sample from which the forward estimates log-sum-exps.

@@ -7,7 +7,6 @@
 // CHECK-SAME: shared_bytes = 81976 : i64
 // CHECK: %[[BLOCKS:.*]] = arith.divui %{{.*}}, %c64_i32
 // CHECK: nvvm.setmaxregister increase
-// CHECK: %[[STRIP:.*]] = arith.addi %{{.*}}, %{{.*}}
 // CHECK: %[[TILE:.*]] = arith.muli %{{.*}}, %c192_i32
 // CHECK-NEXT: %[[BUT_THREE:.*]] = arith.subi %[[BLOCKS]], %c3_i32
 // CHECK-NEXT: %[[LAST:.*]] = arith.maxsi %[[BUT_THREE]], %c0_i32

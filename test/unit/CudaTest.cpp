@@ -212,7 +212,7 @@ TEST_F(CudaRunTest, backwardInChunks) {
 TEST_F(CudaRunTest, launchParametersFollowTheManifest) {
   problem.softcap = 30;
   ASSERT_NO_FATAL_FAILURE(makePlan());
-  bool seen = false;
+  bool seen = false, finished = false;
   fakeDriver().onLaunch = [&](const FakeLaunch &launch) {
     if (launch.entry == "select_tokens_i64") {
       EXPECT_EQ(*static_cast<const void **>(launch.parameters[0]), forward.labels);
@@ -222,6 +222,7 @@ TEST_F(CudaRunTest, launchParametersFollowTheManifest) {
       EXPECT_EQ(launch.config.blockDimX, 1024u);
     }
     if (launch.entry == "finish_loss") {
+      finished = true;
       EXPECT_EQ(launch.config.gridDimX, 8u);
       EXPECT_EQ(launch.cluster, 8u);
     }
@@ -255,7 +256,7 @@ TEST_F(CudaRunTest, launchParametersFollowTheManifest) {
     EXPECT_EQ(launch.cluster, 1u);
   };
   ASSERT_EQ(cce_forward(plan, &forward, nullptr), CCE_OK) << cce_last_error();
-  EXPECT_TRUE(seen);
+  EXPECT_TRUE(seen && finished);
   EXPECT_EQ(fakeDriver().attributesSet[FunctionAttribute::MaxDynamicSharedSizeBytes] % (1 << 17),
             0);
 }
