@@ -3,8 +3,8 @@
 //===----------------------------------------------------------------------===//
 // cce.load_halves and cce.store_halves. Between a store and the next load, elements lie where it suits the threads that hold them.
 //
-// Sums of tokens (dE): a thread's upper halves of four groups of columns are a piece of 16 bytes of their row, those of its four neighbours
-// the next ones: two pieces in a panel of 64 columns, 64 bytes apart. Of the lower halves, 8 bits each, it has 16 bytes of the row in a panel.
+// Sums of tokens (dE): a thread's upper halves of four groups of columns are a piece of 16 bytes of their row, beside those of the three
+// other lanes that share it: two pieces in a panel of 64 columns, 64 bytes apart. Of the lower halves, 8 bits each, it has 16 bytes of the row in a panel.
 // Rows that are not whole, which a matrix of the caller's may have, keep each element in its own place.
 //
 // Sums of classes (dC): of a warp's strip of 16 rows and a panel of 64 columns the upper halves are 16 times 128 bytes, and the four pieces
@@ -24,7 +24,7 @@ static constexpr int halvesAhead = 2 * StagedStore::panelGroups;
 
 /// Upper halves are of 16 bits.
 static constexpr int64_t upperBytes = 2, pieceBytes = 16;
-/// Between the pieces of a panel that a row has of four neighbours.
+/// Between the two pieces that a lane has of a row of a panel, where the four lanes of the row lie side by side.
 static constexpr int64_t besideBytes = 4 * pieceBytes;
 static constexpr int64_t stripRows = StagedStore::rows, rowsOfPiece = 4, rowsOfHalf = 8;
 /// Of a strip's panel.
