@@ -121,6 +121,8 @@ private:
     Value isWhole;          ///< whether the tile's columns and the warp's rows all exist; null without strips
   };
   HalfPlaces halfPlaces();
+  /// Calls `body` with rows computed again, which it leaves as they were; returns the lane that they are of.
+  Value withRowsAfresh(llvm::function_ref<void()> body);
   Value rowOfHalves(Value matrix, Value row);
   /// The address of the piece that starts at this group.
   Value upperPiece(const HalfPlaces &places, int half, int group);

@@ -43,24 +43,31 @@ Value FragmentEvaluator::rowOfHalves(Value matrix, Value row) {
   return b.offset(arguments.pointer(matrix), inBytes(b, index, matrix));
 }
 
-FragmentEvaluator::HalfPlaces FragmentEvaluator::halfPlaces() {
-  HalfPlaces places;
+Value FragmentEvaluator::withRowsAfresh(llvm::function_ref<void()> body) {
   auto knownRows = rowValues;
   Value outside[2] = {rows[0], rows[1]};
   Value here = b.afresh(lane);
   findRows(here);
-  for (int half = 0; half < 2; ++half) {
-    auto [row, exists] = bufferRow(product.upperHalves, half);
-    if (!exists && product.hasStrips())
-      exists = b.lt(row, arguments.extent(product.mAxis));
-    places.exists[half] = exists;
-    if (product.hasStrips())
-      continue;
-    places.upper[half] = rowOfHalves(product.upperHalves, row);
-    places.lower[half] = rowOfHalves(product.lowerHalves, rows[half]);
-  }
+  body();
   llvm::copy(outside, rows);
   rowValues = knownRows;
+  return here;
+}
+
+FragmentEvaluator::HalfPlaces FragmentEvaluator::halfPlaces() {
+  HalfPlaces places;
+  Value here = withRowsAfresh([&] {
+    for (int half = 0; half < 2; ++half) {
+      auto [row, exists] = bufferRow(product.upperHalves, half);
+      if (!exists && product.hasStrips())
+        exists = b.lt(row, arguments.extent(product.mAxis));
+      places.exists[half] = exists;
+      if (product.hasStrips())
+        continue;
+      places.upper[half] = rowOfHalves(product.upperHalves, row);
+      places.lower[half] = rowOfHalves(product.lowerHalves, rows[half]);
+    }
+  });
   if (!product.hasStrips()) {
     places.piece = b.andi(here, 3);
     places.beside = b.c64(besideBytes);
@@ -256,13 +263,12 @@ void FragmentEvaluator::joinHalves(int panel) {
 
 /// The row of upper halves that are no pieces.
 std::pair<Value, Value> FragmentEvaluator::singleHalves(int half) {
-  auto knownRows = rowValues;
-  Value outside[2] = {rows[0], rows[1]};
-  findRows(b.afresh(lane));
-  auto [row, exists] = bufferRow(product.upperHalves, half);
-  Value start = rowOfHalves(product.upperHalves, row);
-  llvm::copy(outside, rows);
-  rowValues = knownRows;
+  Value start, exists;
+  withRowsAfresh([&] {
+    auto [row, isRow] = bufferRow(product.upperHalves, half);
+    start = rowOfHalves(product.upperHalves, row);
+    exists = isRow;
+  });
   return {b.offset(start, b.mul(b.sext64(column), b.c64(upperBytes))), exists};
 }
 
