@@ -145,7 +145,8 @@ def Cce_ReduceOp : Cce_Op<"reduce", [HasParent<"ParallelOp">, SingleBlock,
   let description = [{
     Runs its body for every tile of `axis`, in ascending order, with the state that the previous one
     yielded. With `part %s` of an axis made by the enclosing `cce.parallel`, only for the s-th of as
-    many equal parts as that axis is long, so that several may work at the same time.
+    many equal parts as that axis is long, so that several may work at the same time; the last of them
+    is shorter if `#cce.config` says so (`last_part`).
 
     C1. the axis is not one of the enclosing `cce.parallel`.   C2. the state is a tile that does not
     span the axis, and the body yields its type.

@@ -64,6 +64,14 @@ struct Ring {
 /// One tile's worth of work, the same for all roles.
 struct Item {
   Value m, nBegin, nEnd, kBlocks, part;
+  Value exists; ///< null if always
+};
+
+/// Where the items are that a shorter last part of a reduction makes.
+struct LastItems {
+  Value first;    ///< as many as all other parts make
+  Value clusters; ///< of the grid
+  Value free;     ///< clusters that the last round of those leaves without an item, or all
 };
 
 class ProductLowering {
@@ -92,6 +100,11 @@ private:
   void emitProducer();
   void emitConsumer();
 
+  Value countClusters() {
+    Value blocks = b.gridSize();
+    return product.cluster > 1 ? b.divu(blocks, b.c32(product.cluster)) : blocks;
+  }
+  LastItems lastItems();
   Value countItems();
   /// Runs `body` for every item of this block, with the ring.
   void forEachItem(llvm::function_ref<Ring(Item, Ring)> body);
@@ -156,9 +169,32 @@ private:
 // Items and the ring
 //===----------------------------------------------------------------------===//
 
+/// With a shorter last part the others come first, as they would without it. What their last round leaves free gets the tiles of rows
+/// of the last part, one after the other, as many as one of the other parts takes the time of: 64 tiles of tokens are 32 items for each
+/// of 66 clusters, 16 parts then are 7 rounds and 50 items, and the other 16 clusters take half a part of two items each. So all
+/// multiprocessors work with 17 states, where parts of the same length would have to be 33.
+LastItems ProductLowering::lastItems() {
+  Value clusters = countClusters(), first = b.mul(mTiles, b.sub(parts, b.c32(1)));
+  return {first, clusters, b.sub(clusters, b.remu(first, clusters))};
+}
+
 Item ProductLowering::decode(Value index) {
   // Parts of a reduction are spread like columns.
   Value columns = product.reduce ? parts : nTiles;
+  Item item;
+  Value isLast, ofLast;
+  if (product.lastPart > 1) {
+    LastItems last = lastItems();
+    isLast = b.ge(index, last.first);
+    // Item j + r * free is the r-th in the j-th free place.
+    Value rest = b.sub(index, last.first), place = b.remu(rest, last.clusters);
+    ofLast = b.add(b.mul(b.divu(rest, last.clusters), last.free), place);
+    Value inPlace = b.andi(b.lt(place, last.free), b.lt(ofLast, mTiles));
+    item.exists = b.select(isLast, inPlace, b.ctrue());
+    ofLast = b.select(inPlace, ofLast, b.c32(0));
+    index = b.select(isLast, b.c32(0), index);
+    columns = b.maxs(b.sub(columns, b.c32(1)), b.c32(1));
+  }
   Value grouped = b.select(b.cmp(arith::CmpIPredicate::sgt, columns, b.c32(fewColumns)),
                            b.c32(groupedRows / product.cluster),
                            b.c32(lowGroupedRows / product.cluster));
@@ -174,15 +210,27 @@ Item ProductLowering::decode(Value index) {
   Value height = b.mins(b.sub(mTiles, firstRow), grouped);
   Value within = b.remu(index, perGroup);
   Value column = b.divu(within, height);
-  Item item;
   item.m = b.add(firstRow, b.remu(within, height));
+  if (item.exists) {
+    item.m = b.select(isLast, ofLast, item.m);
+    column = b.select(isLast, b.sub(parts, b.c32(1)), column);
+  }
   // Blocks of a cluster take neighbours; a last one may be left without rows that exist.
   if (product.cluster > 1)
     item.m = b.add(b.mul(item.m, product.cluster), rank);
   if (product.reduce) {
     item.part = column;
-    item.nBegin = b.divu(b.mul(column, nTiles), parts);
-    item.nEnd = b.divu(b.mul(b.add(column, 1), nTiles), parts);
+    // In units of the last part.
+    Value units = parts, begin = column, end = b.add(column, 1);
+    if (item.exists) {
+      units = b.add(b.mul(b.sub(parts, b.c32(1)), product.lastPart), 1);
+      begin = b.mul(column, product.lastPart);
+      end = b.mins(b.add(begin, product.lastPart), units);
+    }
+    item.nBegin = b.divu(b.mul(begin, nTiles), units);
+    item.nEnd = b.divu(b.mul(end, nTiles), units);
+    if (item.exists)
+      item.nEnd = b.select(item.exists, item.nEnd, item.nBegin);
   } else {
     item.nBegin = column;
     item.nEnd = b.add(column, 1);
@@ -199,18 +247,23 @@ Item ProductLowering::decode(Value index) {
   return item;
 }
 
-Value ProductLowering::countItems() { return b.mul(mTiles, product.reduce ? parts : nTiles); }
+Value ProductLowering::countItems() {
+  if (product.lastPart == 1)
+    return b.mul(mTiles, product.reduce ? parts : nTiles);
+  LastItems last = lastItems();
+  // So many in each free place; behind all but the last of them come places that are taken.
+  Value most = b.divu(b.add(mTiles, b.sub(last.free, b.c32(1))), last.free);
+  return b.add(b.add(last.first, b.mul(b.sub(most, b.c32(1)), last.clusters)), last.free);
+}
 
 void ProductLowering::forEachItem(llvm::function_ref<Ring(Item, Ring)> body) {
   Value items = countItems();
   // A negative count of tokens: another path was taken, and nothing is to be written.
   if (isTokens(product.kAxis))
     items = b.select(b.ge(arguments.extent(product.kAxis), b.c32(0)), items, b.c32(0));
-  Value first = b.blockId(), step = b.gridSize();
-  if (product.cluster > 1) {
+  Value first = b.blockId(), step = countClusters();
+  if (product.cluster > 1)
     first = b.divu(first, b.c32(product.cluster));
-    step = b.divu(step, b.c32(product.cluster));
-  }
   b.loop(first, items, step, {b.c32(0), b.c32(0), b.c32(0)},
          [&](Value index, ValueRange state) -> SmallVector<Value> {
            Ring ring = body(decode(index), {state[0], state[1], state[2]});
@@ -643,9 +696,15 @@ void ProductLowering::emitConsumer() {
         });
     if (product.reduce) {
       lse.setState(ArrayRef<Value>(final).drop_front(3));
-      for (StoreOp store : product.stores)
-        if (failed(lse.store(store, item.part, lane)))
-          result = failure();
+      auto storeStates = [&] {
+        for (StoreOp store : product.stores)
+          if (failed(lse.store(store, item.part, lane)))
+            result = failure();
+      };
+      if (item.exists)
+        b.ifThen(item.exists, storeStates);
+      else
+        storeStates();
     }
     return Ring{final[0], final[1], final[2]};
   });

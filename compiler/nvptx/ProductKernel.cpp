@@ -81,6 +81,8 @@ static LogicalResult verifyConfig(KernelOp kernel, const ProductKernel &product)
   if (product.cluster != 1 && (product.cluster != 2 || product.tileN % 128 != 0))
     return kernel.emitOpError("expected cluster to be 1, or 2 with a tile_n of 128 or 256, on sm_90a, got ")
            << product.cluster << " with a tile_n of " << product.tileN;
+  if (product.lastPart != 1 && !product.partAxis)
+    return kernel.emitOpError("expected last_part to be 1 without parts of a reduction, on sm_90a, got ") << product.lastPart;
   int64_t bytes = product.stages * (product.tileM + product.tileN) * product.tileK * 2 + 1024;
   if (product.stagesStores())
     bytes += 8 * StagedStore::bytes;
@@ -187,6 +189,7 @@ FailureOr<ProductKernel> ProductKernel::match(KernelOp kernel) {
   product.tileK = config ? config.getTileK() : 64;
   product.stages = config ? config.getStages() : 4;
   product.cluster = config ? config.getCluster() : 1;
+  product.lastPart = config ? config.getLastPart() : 1;
   if (failed(verifyConfig(kernel, product)))
     return failure();
   if (product.listAxis && product.cluster != 1)

@@ -47,7 +47,8 @@ struct ProductKernel {
   Value upperHalves, lowerHalves; ///< of both; null without
   SmallVector<StoreOp> rowSums; ///< those of the first form that store a cce.accumulate of the tile
   int64_t tileM, tileN, tileK, stages;
-  int64_t cluster; ///< blocks that share the tiles of the second operand
+  int64_t cluster;  ///< blocks that share the tiles of the second operand
+  int64_t lastPart; ///< how often the last part of a reduction fits into one of the others
   Type elementType; ///< of both operands
 
   /// Bits of an element of the lower halves.
