@@ -93,7 +93,7 @@ int64_t chooseSplits(const LayoutInputs &inputs, int64_t tokenTiles, int64_t cla
   if (inputs.splits == 0 && inputs.multiprocessors > 0) {
     const bool isFew = inputs.filter && tokenTiles >= manyTokenTiles;
     return forwardSplits(tokenTiles, classTiles, hidden, inputs.multiprocessors,
-                         isFew ? mostSplitsBesideFilter : mostSplits);
+                         isFew ? mostSplitsBesideFilter : mostSplits, inputs.lastPart);
   }
   const int64_t splits = inputs.splits > 0 ? inputs.splits : fixedSplits;
   return std::clamp<int64_t>(splits, 1, std::min(classTiles, mostSplits));
@@ -539,6 +539,7 @@ Expected<Layout> Layout::choose(const Problem &problem, const LayoutInputs &inpu
   // At least one tile, so that buffers and tensor maps are never empty.
   layout.padded = roundUp(std::max<int64_t>(problem.tokens, 1), inputs.tokenGranule);
   layout.packedStride = roundUp(problem.hidden, 16 / element);
+  layout.lastPart = inputs.lastPart;
   layout.splits = chooseSplits(inputs, divideUp(layout.padded, inputs.forwardTokenTile),
                                divideUp(problem.vocab, inputs.forwardVocabTile), problem.hidden);
 

@@ -46,6 +46,7 @@ struct LayoutInputs {
   bool sumInHalves = false;
   /// Tiles of lse_forward.
   int64_t forwardTokenTile = 1;
+  int64_t lastPart = 1; ///< of the forward beside a filter, as the kernel has it (ProductCost.h)
   int64_t forwardVocabTile = 1;
   /// Tiles of the products of a chunk: logit_grad, grad_embedding, grad_classifier.
   ProductTile logitTile, embeddingTile, classifierTile;
@@ -192,6 +193,8 @@ struct FilterLayout {
 struct Layout {
   int64_t padded = 0;
   int64_t splits = 1;
+  /// How often the last split of the forward beside a filter fits into one of the others.
+  int64_t lastPart = 1;
   /// Elements between the rows of packed E and C.
   int64_t packedStride = 0;
   /// Elements between the rows of the f32 sums of dE, or of their lower halves of 8 bits.

@@ -138,12 +138,24 @@ KernelRequest Plan::requestFor(const std::string &kernel, int64_t tokens, bool i
   if (request.target == "sm_90a" && isEmbedding && !request.config.contains("tile_n"))
     if (embeddingTile(tokens, problem.hidden, backend->parallelism()) == 192)
       request.config["tile_n"] = 192;
+  if (kernel == "lse_forward_filter" && lastPartBesideFilter(inPairs) > 1)
+    request.config["last_part"] = lastPartBesideFilter(inPairs);
   if (request.target == "sm_90a" && inPairs)
     addCluster(request);
   // Parts of the sample that it goes over are tiles: narrow ones, so that there are more.
   if (kernel == "lse_forward_classes" && request.target == "sm_90a")
     request.config = {{"tile_n", classesASamplePart}};
   return request;
+}
+
+int64_t Plan::lastPartBesideFilter(bool inPairs) const {
+  const int64_t rows = inPairs ? pairOfTiles : tileTokens;
+  const int64_t tokenTiles = (problem.tokens + rows - 1) / rows * rows / tileTokens;
+  // Narrower tiles, or a number of splits that has been timed, know nothing of it.
+  if (tokenTiles < manyTokenTiles || !choices.compilerConfig("lse_forward").empty() || choices.splits() > 0)
+    return 1;
+  return lastPartOfForward(tokenTiles, (problem.vocab - 1) / savedTile + 1, problem.hidden, backend->parallelism(),
+                           mostSplitsBesideFilter);
 }
 
 Expected<KernelPtr> Plan::loadKernel(KernelRequest request) const {
@@ -288,6 +300,7 @@ Status Plan::build() {
   inputs.packC = packC;
   if (filter) {
     inputs.filter = true;
+    inputs.lastPart = lastPartBesideFilter(problem.tokens >= clusterTokens);
     inputs.filterSample = problem.filterTail == CCE_FILTER_TAIL_CORRECT;
     if (filterKernels.sampleGrad) {
       const Manifest &manifest = filterKernels.sampleGrad->manifest();

@@ -50,6 +50,8 @@ private:
   Status checkDeviceRules();
   Status loadAll(const std::vector<std::pair<KernelRequest, KernelPtr *>> &kernels);
   KernelRequest requestFor(const std::string &kernel) const;
+  /// How often the last split of the filter's forward fits into one of the others.
+  int64_t lastPartBesideFilter(bool inPairs) const;
   /// For so many tokens at a time, whose tiles come in pairs or not.
   KernelRequest requestFor(const std::string &kernel, int64_t tokens, bool inPairs) const;
   Expected<KernelPtr> loadKernel(KernelRequest request) const;

@@ -79,13 +79,26 @@ int64_t embeddingTile(int64_t tokens, int64_t hidden, int64_t multiprocessors) {
   return seconds(192) < seconds(256) ? 192 : 256;
 }
 
+/// Tiles of classes that the busiest multiprocessor goes through, and what its splits take beside. Items of a shorter last split take the
+/// places that the others' last round leaves free, one after the other (LowerProduct.cpp).
+static double tilesOfBusiest(int64_t tokenTiles, int64_t classTiles, int64_t splits, int64_t lastPart,
+                             int64_t multiprocessors) {
+  if (lastPart == 1) {
+    const int64_t rounds = divideUp(tokenTiles * splits, multiprocessors);
+    return double(divideUp(rounds * classTiles, splits)) + double(rounds) * tilesOfASplit;
+  }
+  const int64_t items = tokenTiles * (splits - 1), taken = items % multiprocessors;
+  const double ofLast = double(classTiles) / double((splits - 1) * lastPart + 1);
+  const double item = ofLast * double(lastPart) + tilesOfASplit;
+  const double inPlace = double(divideUp(tokenTiles, multiprocessors - taken)) * (ofLast + tilesOfASplit);
+  return double(items / multiprocessors) * item + std::max(taken > 0 ? item : 0, inPlace);
+}
+
 int64_t forwardSplits(int64_t tokenTiles, int64_t classTiles, int64_t hidden, int64_t multiprocessors,
-                      int64_t most) {
+                      int64_t most, int64_t lastPart) {
   most = std::min(classTiles, most);
-  // Tiles of classes that the busiest multiprocessor goes through.
   auto cost = [&](int64_t count) {
-    const int64_t rounds = divideUp(tokenTiles * count, multiprocessors);
-    return double(divideUp(rounds * classTiles, count)) + double(rounds) * tilesOfASplit;
+    return tilesOfBusiest(tokenTiles, classTiles, count, lastPart, multiprocessors);
   };
   const int64_t concurrent = hidden > wideHidden ? concurrentWideTiles : concurrentTokenTiles;
   const int64_t fewest = multiprocessors / std::min(tokenTiles, concurrent);
@@ -94,6 +107,18 @@ int64_t forwardSplits(int64_t tokenTiles, int64_t classTiles, int64_t hidden, in
     if (cost(more) < clearlyLess * cost(splits))
       splits = more;
   return splits;
+}
+
+int64_t lastPartOfForward(int64_t tokenTiles, int64_t classTiles, int64_t hidden, int64_t multiprocessors, int64_t most) {
+  auto cost = [&](int64_t lastPart) {
+    const int64_t splits = forwardSplits(tokenTiles, classTiles, hidden, multiprocessors, most, lastPart);
+    return tilesOfBusiest(tokenTiles, classTiles, splits, lastPart, multiprocessors);
+  };
+  return cost(2) < clearlyLess * cost(1) ? 2 : 1;
+}
+
+int64_t forwardItems(int64_t tokenTiles, int64_t splits, int64_t lastPart) {
+  return divideUp(tokenTiles * ((splits - 1) * lastPart + 1), lastPart);
 }
 
 } // namespace cce::rt

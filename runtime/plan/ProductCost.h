@@ -15,7 +15,7 @@ constexpr int64_t tileTokens = 128;
 constexpr int64_t mostSplits = 64;
 
 /// The same beside what a filter needs, from this many tiles of tokens on.
-constexpr int64_t mostSplitsBesideFilter = 12, manyTokenTiles = 16;
+constexpr int64_t mostSplitsBesideFilter = 18, manyTokenTiles = 16;
 
 /// Between two kernels that follow each other on a stream.
 constexpr double launchSeconds = 3e-6;
@@ -69,8 +69,16 @@ int64_t embeddingTile(int64_t tokens, int64_t hidden, int64_t multiprocessors);
 /// so many tiles of tokens are at work as are at a time, or more, if the rounds of (tile of tokens, split) then are
 /// fuller. 34 tiles and 4 splits would be a round of 132 and one of 4; 64 tiles and 4 splits are two of 128, but 33 splits
 /// are 16 of 132: on an H100 0.99 of the time.
+/// `lastPart`: how often the last split fits into one of the others, 1 if all are of the same length.
 int64_t forwardSplits(int64_t tokenTiles, int64_t classTiles, int64_t hidden, int64_t multiprocessors,
-                      int64_t most = mostSplits);
+                      int64_t most = mostSplits, int64_t lastPart = 1);
+
+/// How often the last split should fit into one of the others: 2 where so few splits make fuller rounds that way, as 17 do of 64
+/// tiles of tokens on 132 multiprocessors, else 1.
+int64_t lastPartOfForward(int64_t tokenTiles, int64_t classTiles, int64_t hidden, int64_t multiprocessors, int64_t most);
+
+/// So many (tile of tokens, split) a forward has, those of a shorter last split counted by their length.
+int64_t forwardItems(int64_t tokenTiles, int64_t splits, int64_t lastPart);
 
 } // namespace cce::rt
 

@@ -202,8 +202,10 @@ Status Plan::enqueueForward(const cce_forward_args &args, const SavedClasses &sa
     if (saved.layout)
       CCE_RETURN_IF_ERROR(forwardSaving(saved, tokens, eIn, cIn, biasIn, stream));
     else
-      CCE_RETURN_IF_ERROR(backend->launch(
-          lse, bindings, tilesOf(lse, "tokens", layout.padded) * layout.splits, stream));
+      CCE_RETURN_IF_ERROR(backend->launch(lse, bindings,
+                                          forwardItems(tilesOf(lse, "tokens", layout.padded), layout.splits,
+                                                       filtered ? layout.lastPart : 1),
+                                          stream));
     if (filtered)
       CCE_RETURN_IF_ERROR(finishFilter(workspace, static_cast<char *>(args.filter_state), eIn, cIn,
                                        biasIn, stream));

@@ -996,6 +996,25 @@ cce.kernel @config(%x: !cce.buffer<tokens x f32>)
 
 // -----
 
+// A part that fits into the others as often as not at all.
+cce.kernel @config_last_part(%x: !cce.buffer<tokens x f32>)
+    // expected-error@+1 {{expected 'last_part' to be at least 1, got 0}}
+    attributes {config = #cce.config<tile_m = 128, tile_n = 64, tile_k = 64, stages = 4, last_part = 0>} {
+  cce.parallel %i over tokens {
+  }
+}
+
+// -----
+
+cce.kernel @config_unknown(%x: !cce.buffer<tokens x f32>)
+    // expected-error@+1 {{expected 'cluster' or 'last_part'}}
+    attributes {config = #cce.config<tile_m = 128, tile_n = 64, tile_k = 64, stages = 4, colour = 3>} {
+  cce.parallel %i over tokens {
+  }
+}
+
+// -----
+
 // A cluster of no block.
 cce.kernel @config_cluster(%x: !cce.buffer<tokens x f32>)
     // expected-error@+1 {{expected 'cluster' to be at least 1, got 0}}

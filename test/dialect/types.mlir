@@ -44,6 +44,13 @@ cce.kernel @clustered(%a: !cce.buffer<tokens x f32>)
   cce.parallel %i over tokens {
   }
 }
+// CHECK-LABEL: cce.kernel @short_part
+// CHECK-SAME: attributes {config = #cce.config<tile_m = 128, tile_n = 256, tile_k = 64, stages = 4, last_part = 2>}
+cce.kernel @short_part(%a: !cce.buffer<tokens x f32>)
+    attributes {config = #cce.config<tile_m = 128, tile_n = 256, tile_k = 64, stages = 4, cluster = 1, last_part = 2>} {
+  cce.parallel %i over tokens {
+  }
+}
 // CHECK-LABEL: cce.kernel @alone
 // CHECK-SAME: attributes {config = #cce.config<tile_m = 128, tile_n = 256, tile_k = 64, stages = 4>}
 cce.kernel @alone(%a: !cce.buffer<tokens x f32>)

@@ -22,6 +22,18 @@ cce.kernel @tile_m(%a: !cce.buffer<tokens x hidden x bf16>, %b: !cce.buffer<voca
 
 // -----
 
+// A last part of what has no parts.
+// expected-error@below {{'cce.kernel' op expected last_part to be 1 without parts of a reduction, on sm_90a, got 2}}
+cce.kernel @last_part(%a: !cce.buffer<tokens x hidden x bf16>, %b: !cce.buffer<vocab x hidden x bf16>, %z: !cce.buffer<tokens x vocab x f32>)
+    attributes {config = #cce.config<tile_m = 128, tile_n = 64, tile_k = 64, stages = 2, last_part = 2>} {
+  cce.parallel %i, %v over tokens, vocab {
+    %t = cce.matmul %a[%i], %b[%v] : !cce.buffer<tokens x hidden x bf16>, !cce.buffer<vocab x hidden x bf16> -> !cce.tile<tokens x vocab x f32>
+    cce.store %t, %z[%i, %v] : !cce.tile<tokens x vocab x f32>, !cce.buffer<tokens x vocab x f32>
+  }
+}
+
+// -----
+
 // More columns than an instruction has.
 // expected-error@below {{'cce.kernel' op expected tile_n to be 64, 128, 192 or 256 on sm_90a, got 320}}
 cce.kernel @tile_n(%a: !cce.buffer<tokens x hidden x bf16>, %b: !cce.buffer<vocab x hidden x bf16>, %z: !cce.buffer<tokens x vocab x f32>)

@@ -603,6 +603,26 @@ protected:
   std::shared_ptr<const Plan> withChoices;
 };
 
+TEST_F(FilterTest, theLastSplitIsShorterWhereRoundsAreFullerSo) {
+  problem.tokens = 4096;
+  problem.hidden = 64;
+  problem.vocab = 256000;
+  change = [](const KernelRequest &request, KernelCode &code) {
+    if (request.kernel == "lse_forward_filter")
+      code.manifest.cluster = 2;
+  };
+  ASSERT_NO_FATAL_FAILURE(makePlan());
+  const Layout &layout = plan->plan->layoutOf();
+  EXPECT_EQ(layout.splits, 17);
+  EXPECT_EQ(layout.lastPart, 2);
+  EXPECT_EQ(requests.at("lse_forward_filter").config, KernelConfig({{"cluster", 2}, {"last_part", 2}}));
+  EXPECT_EQ(requests.at("lse_forward").config, KernelConfig({{"cluster", 2}}));
+  runForward();
+  const NamedLaunch &launched = launch("lse_forward_filter");
+  EXPECT_EQ(launched.integers.at("extent splits"), 17);
+  EXPECT_EQ(launched.blocks, 132u); // 4 rounds of 66 pairs; of 272 items 5 rounds would be the same for 55
+}
+
 TEST_F(FilterChoicesTest, comeFromTheExactKernels) {
   const KernelConfig config = {{"tile_m", 128}, {"tile_n", 256}, {"stages", 4}};
   KernelConfig withSplits = config;

@@ -56,6 +56,19 @@ TEST(ProductCost, splitsFillWhatTilesOfTokensLeave) {
   EXPECT_EQ(forwardSplits(64, 1000, 2304, 1), 1);
 }
 
+TEST(ProductCost, aShorterLastSplitMakesRoundsFull) {
+  // Gemma 2, 8192 tokens: 64 x 16 items are 7 rounds of 132 and 100, the other 32 take two of half the length each.
+  EXPECT_EQ(lastPartOfForward(64, 1000, 2304, h100, mostSplitsBesideFilter), 2);
+  EXPECT_EQ(forwardSplits(64, 1000, 2304, h100, mostSplitsBesideFilter, 2), 17);
+  EXPECT_EQ(forwardItems(64, 17, 2), 8 * h100);
+  EXPECT_EQ(forwardItems(64, 17, 1), 64 * 17);
+  EXPECT_EQ(lastPartOfForward(64, 501, 4096, h100, mostSplitsBesideFilter), 2); // Llama 3
+  EXPECT_EQ(lastPartOfForward(64, 126, 3072, h100, mostSplitsBesideFilter), 1); // Phi 3.5: too short
+  EXPECT_EQ(lastPartOfForward(64, 1000, 2304, h100, 12), 1);                    // too few
+  EXPECT_EQ(lastPartOfForward(66, 1000, 2304, h100, mostSplitsBesideFilter), 1); // full as they are
+  EXPECT_EQ(forwardItems(3, 1, 2), 2); // the only split is the last
+}
+
 TEST(ProductCost, oneMultiprocessorAndTheMemory) {
   // Shares of 700 TFLOP/s, and half of what moves 2.5 TB/s.
   EXPECT_NEAR(multiplySeconds(128, 256, 4096), 2 * 128.0 * 256 * 4096 * h100 / 700e12, 1e-6);

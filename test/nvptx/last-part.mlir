@@ -1,0 +1,75 @@
+// RUN: cce-opt %s --cce-to-nvvm --canonicalize --cse | FileCheck %s
+
+// The last part of a reduction is half as long as the others. Those come first, for all pairs of tiles of rows; places in the grid that
+// their last round leaves free take the last part's, one after the other.
+// CHECK-LABEL: llvm.func @reduces(
+// CHECK-SAME: %{{[a-z0-9]+}}: i32, %{{[a-z0-9]+}}: i32, %[[PARTS:[a-z0-9]+]]: i32,
+// CHECK: %[[PAIRS:.*]] = arith.divui %{{.*}}, %c256_i32
+// CHECK: %[[RANK:.*]] = nvvm.read.ptx.sreg.cluster.ctarank
+// CHECK: %[[TILES:.*]] = arith.divui %{{.*}}, %c128_i32
+// CHECK: nvvm.setmaxregister increase
+// CHECK: %[[BLOCKS:.*]] = nvvm.read.ptx.sreg.nctaid.x
+// CHECK-NEXT: %[[CLUSTERS:.*]] = arith.divui %[[BLOCKS]], %c2_i32
+// CHECK-NEXT: %[[OTHERS:.*]] = arith.subi %[[PARTS]], %c1_i32
+// CHECK-NEXT: %[[FIRST:.*]] = arith.muli %[[PAIRS]], %[[OTHERS]]
+// CHECK-NEXT: %[[TAKEN:.*]] = arith.remui %[[FIRST]], %[[CLUSTERS]]
+// CHECK-NEXT: %[[FREE:.*]] = arith.subi %[[CLUSTERS]], %[[TAKEN]]
+// Each free place takes so many, rounded up.
+// CHECK-NEXT: %[[LESS:.*]] = arith.subi %[[FREE]], %c1_i32
+// CHECK-NEXT: %[[UP:.*]] = arith.addi %[[PAIRS]], %[[LESS]]
+// CHECK-NEXT: %[[MOST:.*]] = arith.divui %[[UP]], %[[FREE]]
+// CHECK-NEXT: %[[BEFORE:.*]] = arith.subi %[[MOST]], %c1_i32
+// CHECK-NEXT: %[[ROUNDS:.*]] = arith.muli %[[BEFORE]], %[[CLUSTERS]]
+// CHECK-NEXT: %[[BUT_LAST:.*]] = arith.addi %[[FIRST]], %[[ROUNDS]]
+// CHECK-NEXT: %[[ITEMS:.*]] = arith.addi %[[BUT_LAST]], %[[FREE]]
+// CHECK: scf.for %[[INDEX:.*]] = %{{.*}} to %[[ITEMS]] step %[[CLUSTERS]]
+// CHECK-NEXT: %[[IS_LAST:.*]] = arith.cmpi sge, %[[INDEX]], %[[FIRST]]
+// CHECK-NEXT: %[[REST:.*]] = arith.subi %[[INDEX]], %[[FIRST]]
+// CHECK-NEXT: %[[PLACE:.*]] = arith.remui %[[REST]], %[[CLUSTERS]]
+// CHECK-NEXT: %[[ROUND:.*]] = arith.divui %[[REST]], %[[CLUSTERS]]
+// CHECK-NEXT: %[[IN_ROUNDS:.*]] = arith.muli %[[ROUND]], %[[FREE]]
+// CHECK-NEXT: %[[OF_LAST:.*]] = arith.addi %[[IN_ROUNDS]], %[[PLACE]]
+// CHECK-NEXT: %[[IS_FREE:.*]] = arith.cmpi slt, %[[PLACE]], %[[FREE]]
+// CHECK-NEXT: %[[IS_ROW:.*]] = arith.cmpi slt, %[[OF_LAST]], %[[PAIRS]]
+// CHECK-NEXT: %[[BOTH:.*]] = arith.andi %[[IS_FREE]], %[[IS_ROW]]
+// CHECK-NEXT: %[[EXISTS:.*]] = arith.select %[[IS_LAST]], %[[BOTH]], %true
+// CHECK-NEXT: %[[LAST_ROW:.*]] = arith.select %[[BOTH]], %[[OF_LAST]], %c0_i32
+// CHECK-NEXT: %[[OTHER:.*]] = arith.select %[[IS_LAST]], %c0_i32, %[[INDEX]]
+// The others as if there were no last one.
+// CHECK-NEXT: %[[COLUMNS:.*]] = arith.maxsi %[[OTHERS]], %c1_i32
+// CHECK: %[[GROUPED:.*]] = arith.select %{{.*}}, %c8_i32, %c16_i32
+// CHECK-NEXT: %[[PER_GROUP:.*]] = arith.muli %[[COLUMNS]], %[[GROUPED]]
+// CHECK-NEXT: arith.divui %[[OTHER]], %[[PER_GROUP]]
+// CHECK: %[[COLUMN:.*]] = arith.divui
+// CHECK: %[[ROW:.*]] = arith.addi
+// CHECK-NEXT: %[[PAIR:.*]] = arith.select %[[IS_LAST]], %[[LAST_ROW]], %[[ROW]]
+// CHECK-NEXT: %[[PART:.*]] = arith.select %[[IS_LAST]], %[[OTHERS]], %[[COLUMN]]
+// CHECK-NEXT: %[[TWICE:.*]] = arith.muli %[[PAIR]], %c2_i32
+// CHECK-NEXT: arith.addi %[[TWICE]], %[[RANK]]
+// Tiles in units of the last part, of which the others have two each.
+// CHECK-NEXT: %[[DOUBLED:.*]] = arith.muli %[[OTHERS]], %c2_i32
+// CHECK-NEXT: %[[UNITS:.*]] = arith.addi %[[DOUBLED]], %c1_i32
+// CHECK-NEXT: %[[BEGIN:.*]] = arith.muli %[[PART]], %c2_i32
+// CHECK-NEXT: %[[NEXT:.*]] = arith.addi %[[BEGIN]], %c2_i32
+// CHECK-NEXT: %[[END:.*]] = arith.minsi %[[NEXT]], %[[UNITS]]
+// CHECK-NEXT: %[[BEGIN_TILES:.*]] = arith.muli %[[BEGIN]], %[[TILES]]
+// CHECK-NEXT: %[[FROM:.*]] = arith.divui %[[BEGIN_TILES]], %[[UNITS]]
+// CHECK-NEXT: %[[END_TILES:.*]] = arith.muli %[[END]], %[[TILES]]
+// CHECK-NEXT: %[[UNTIL:.*]] = arith.divui %[[END_TILES]], %[[UNITS]]
+// A place that is taken, or one too many, has no tiles, and stores no state.
+// CHECK-NEXT: %[[TO:.*]] = arith.select %[[EXISTS]], %[[UNTIL]], %[[FROM]]
+// CHECK: scf.for %{{.*}} = %[[FROM]] to %[[TO]] step %c1_i32
+// CHECK: scf.if %[[EXISTS]] {
+// CHECK: nvvm.shfl.sync
+cce.kernel @reduces(%e: !cce.buffer<tokens x hidden x bf16>, %c: !cce.buffer<vocab x hidden x bf16>, %partial: !cce.buffer<splits x tokens x !cce.lse>)
+    attributes {config = #cce.config<tile_m = 128, tile_n = 128, tile_k = 64, stages = 2, cluster = 2, last_part = 2>} {
+  cce.parallel %s, %i over splits, tokens {
+    %empty = cce.lse_init : !cce.tile<tokens x !cce.lse>
+    %lse = cce.reduce %v over vocab part %s from %state = %empty : !cce.tile<tokens x !cce.lse> {
+      %z = cce.matmul %e[%i], %c[%v] : !cce.buffer<tokens x hidden x bf16>, !cce.buffer<vocab x hidden x bf16> -> !cce.tile<tokens x vocab x f32>
+      %next = cce.lse_update %state, %z : !cce.tile<tokens x !cce.lse>, !cce.tile<tokens x vocab x f32>
+      cce.yield %next : !cce.tile<tokens x !cce.lse>
+    }
+    cce.store %lse, %partial[%s, %i] : !cce.tile<tokens x !cce.lse>, !cce.buffer<splits x tokens x !cce.lse>
+  }
+}
