@@ -95,7 +95,7 @@ def reference(e, c, labels, bias=None, softcap=None, ignore_index=-100, reductio
         db += p.sum(0)
     if marks is not None and tail == "correct" and q.sum() > 0:
         weight, direction = mass * (g + h), q / q.sum()
-        some = slice(None, None, min(max(v // 32768, 1), 4))  # as runtime/plan/FilteredRun.cpp
+        some = slice(None, None, min(max(v // 16384, 1), 8))  # as runtime/plan/FilteredRun.cpp
         mean_class, row = q[some] @ cd[some] / q[some].sum(), weight @ ed
         de += weight[:, None] * mean_class
         dc += direction[:, None] * row

@@ -29,8 +29,8 @@ constexpr float leastHeadMass = 0.35f;
 constexpr int64_t shortRow = 1024;
 int64_t heavyQuarters(int64_t hidden) { return hidden < shortRow ? 2 : 3; }
 
-/// The mean direction of what is left out is taken over about so many classes, spread evenly.
-constexpr int64_t enoughClasses = 32768;
+/// The mean direction of what is left out is taken over about so many classes, spread evenly, no further apart than this.
+constexpr int64_t enoughClasses = 16384, mostApart = 8;
 
 /// Items of the kernels without a matrix product.
 constexpr int64_t tokensAnItem = 256;
@@ -335,7 +335,7 @@ Status Plan::sampleTail(const BackwardCall &call, const BufferBinding &c, void *
       .vector("direction", vector(slices.direction), CCE_F32, problem.vocab);
   CCE_RETURN_IF_ERROR(backend->launch(*filterKernels.tailDirection, direction,
                                       divideUp(problem.vocab, directionClassesAnItem), stream));
-  const int64_t every = std::clamp<int64_t>(problem.vocab / enoughClasses, 1, 4);
+  const int64_t every = std::clamp<int64_t>(problem.vocab / enoughClasses, 1, mostApart);
   return weightedRows(workspace, at<float>(workspace, slices.direction), problem.vocab, every,
                       nullptr, c, /*normalise=*/true, at<float>(workspace, slices.meanClass),
                       at<float>(workspace, slices.directionTotal), stream);
