@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //===----------------------------------------------------------------------===//
 #include "compiler/nvptx/EmitPtx.h"
+#include "compiler/nvptx/Passes.h"
 
 #include "mlir/Conversion/ConvertToLLVM/ToLLVMPass.h"
 #include "mlir/Conversion/NVVMToLLVM/NVVMToLLVM.h"
@@ -24,6 +25,7 @@ using namespace mlir::cce;
 
 void mlir::cce::buildNvvmToLlvmPipeline(OpPassManager &manager) {
   OpPassManager &module = manager.nest<gpu::GPUModuleOp>();
+  module.addPass(createOverlapLaunchesPass());
   module.addPass(createCanonicalizerPass());
   module.addPass(createCSEPass());
   module.addPass(createSCFToControlFlowPass());

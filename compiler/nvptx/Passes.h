@@ -4,6 +4,7 @@
 #ifndef CCE_COMPILER_NVPTX_PASSES_H
 #define CCE_COMPILER_NVPTX_PASSES_H
 
+#include "mlir/Dialect/GPU/IR/GPUDialect.h"
 #include "mlir/Pass/Pass.h"
 
 namespace mlir::cce {

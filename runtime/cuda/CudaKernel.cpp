@@ -194,17 +194,26 @@ Status CudaKernel::launch(const Bindings &bindings, int64_t tiles, StreamHandle 
   }
   grid = clusters * kernel.cluster;
 
-  LaunchAttribute attribute = {};
-  attribute.id = launchAttributeClusterDimension;
-  attribute.value.clusterDim = {unsigned(kernel.cluster), 1, 1};
+  std::array<LaunchAttribute, 2> attributes = {};
+  unsigned attributeCount = 0;
+  if (kernel.cluster > 1) {
+    LaunchAttribute &cluster = attributes[attributeCount++];
+    cluster.id = launchAttributeClusterDimension;
+    cluster.value.clusterDim = {unsigned(kernel.cluster), 1, 1};
+  }
+  if (kernel.overlaps) {
+    LaunchAttribute &overlap = attributes[attributeCount++];
+    overlap.id = launchAttributeProgrammaticStreamSerialization;
+    overlap.value.programmaticStreamSerializationAllowed = 1;
+  }
   LaunchConfig config = {};
   config.gridDimX = unsigned(grid);
   config.gridDimY = config.gridDimZ = config.blockDimY = config.blockDimZ = 1;
   config.blockDimX = unsigned(kernel.threads);
   config.sharedMemBytes = unsigned(kernel.sharedBytes);
   config.stream = stream;
-  config.attributes = kernel.cluster > 1 ? &attribute : nullptr;
-  config.numAttributes = kernel.cluster > 1 ? 1 : 0;
+  config.attributes = attributeCount > 0 ? attributes.data() : nullptr;
+  config.numAttributes = attributeCount;
   Status status = driver.check(driver.launchKernelEx(&config, function, parameters.data(), nullptr),
                                "launchKernelEx");
   if (status.ok())

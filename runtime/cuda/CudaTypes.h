@@ -77,6 +77,7 @@ constexpr int jitInputPtx = 1;       // CU_JIT_INPUT_PTX
 constexpr unsigned eventDefault = 0; // CU_EVENT_DEFAULT
 
 constexpr int launchAttributeClusterDimension = 4; // CU_LAUNCH_ATTRIBUTE_CLUSTER_DIMENSION
+constexpr int launchAttributeProgrammaticStreamSerialization = 6; // CU_LAUNCH_ATTRIBUTE_PROGRAMMATIC_STREAM_SERIALIZATION
 
 struct LaunchAttribute { // CUlaunchAttribute
   int id;
@@ -86,6 +87,7 @@ struct LaunchAttribute { // CUlaunchAttribute
     struct {
       unsigned x, y, z;
     } clusterDim;
+    int programmaticStreamSerializationAllowed;
   } value;
 };
 static_assert(sizeof(LaunchAttribute) == 72);

@@ -189,6 +189,8 @@ Expected<Manifest> Manifest::parse(std::string_view text) {
     manifest.cluster = reader.integer("cluster", 1, 16);
   if (json.contains("blocks"))
     manifest.blocks = reader.integer("blocks", 0, largest);
+  if (json.contains("overlaps"))
+    manifest.overlaps = reader.integer("overlaps", 0, 1) != 0;
   if (json.contains("shared_bytes"))
     manifest.sharedBytes = reader.integer("shared_bytes", 0, largest);
   if (json.contains("scratch_bytes"))
@@ -223,6 +225,8 @@ std::string Manifest::print() const {
   json["cluster"] = cluster;
   if (blocks != 0)
     json["blocks"] = blocks;
+  if (overlaps)
+    json["overlaps"] = 1;
   json["shared_bytes"] = sharedBytes;
   json["tiles"] = Json::object();
   for (const auto &[axis, size] : tiles)

@@ -63,6 +63,8 @@ struct Manifest {
   int64_t cluster = 1;
   /// Blocks that the kernel must be launched with; 0: any number, the runtime chooses.
   int64_t blocks = 0;
+  /// Whether the kernel itself waits for the one ahead of it in the stream, so that it may be launched before that has finished.
+  bool overlaps = false;
   /// Dynamic shared memory of a block.
   int64_t sharedBytes = 0;
   /// CPU: private memory of a thread for the argument `scratch`.

@@ -278,6 +278,22 @@ TEST_F(CudaRunTest, clustersAndFullGrids) {
   EXPECT_EQ(fakeDriver().attributesSet[FunctionAttribute::NonPortableClusterSizeAllowed], 1);
 }
 
+TEST_F(CudaRunTest, kernelsThatWaitThemselvesMayBeLaunchedEarly) {
+  compiler->adjust = [](const KernelRequest &request, KernelCode &code) {
+    code.manifest.overlaps = request.kernel != "finish_loss";
+    code.manifest.cluster = request.kernel == "lse_forward" ? 2 : 1;
+  };
+  ASSERT_NO_FATAL_FAILURE(makePlan());
+  ASSERT_EQ(cce_forward(plan, &forward, nullptr), CCE_OK) << cce_last_error();
+  ASSERT_EQ(fakeDriver().launches.size(), 3u);
+  const FakeLaunch &select = fakeDriver().launches[0], &lse = fakeDriver().launches[1], &finish = fakeDriver().launches[2];
+  EXPECT_TRUE(select.overlaps);
+  EXPECT_EQ(select.cluster, 1u);
+  EXPECT_TRUE(lse.overlaps);
+  EXPECT_EQ(lse.cluster, 2u);
+  EXPECT_FALSE(finish.overlaps);
+}
+
 TEST_F(CudaRunTest, manyTokensComeInPairsOfTiles) {
   auto clusterOf = [&](const char *kernel) -> int64_t {
     for (const KernelRequest &request : compiler->requests)

@@ -144,8 +144,15 @@ Result launchKernelEx(const LaunchConfig *config, FunctionHandle function, void 
   launch.entry = *reinterpret_cast<std::string *>(function);
   launch.config = *config;
   launch.stream = config->stream;
-  if (config->numAttributes == 1 && config->attributes->id == launchAttributeClusterDimension)
-    launch.cluster = config->attributes->value.clusterDim.x;
+  for (unsigned i = 0; i < config->numAttributes; ++i) {
+    const LaunchAttribute &attribute = config->attributes[i];
+    if (attribute.id == launchAttributeClusterDimension)
+      launch.cluster = attribute.value.clusterDim.x;
+    else if (attribute.id == launchAttributeProgrammaticStreamSerialization)
+      launch.overlaps = attribute.value.programmaticStreamSerializationAllowed != 0;
+    else
+      return errorInvalidValue;
+  }
   launch.parameters.assign(parameters, parameters + maxArguments);
   if (state.onLaunch)
     state.onLaunch(launch);

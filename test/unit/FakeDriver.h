@@ -23,6 +23,7 @@ struct FakeLaunch {
   std::string entry;
   cuda::LaunchConfig config;
   unsigned cluster = 1;
+  bool overlaps = false;
   cuda::StreamHandle stream = nullptr;
   std::vector<void *> parameters; // only valid during the launch
 };

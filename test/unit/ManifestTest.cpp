@@ -13,7 +13,7 @@ namespace {
 
 // The example of docs/architecture.md, word for word.
 constexpr const char *example = R"json(
-{"kernel": "lse_forward", "target": "sm_90a", "entry": "lse_forward", "threads": 384, "cluster": 1, "shared_bytes": 197760,
+{"kernel": "lse_forward", "target": "sm_90a", "entry": "lse_forward", "threads": 384, "cluster": 1, "overlaps": 1, "shared_bytes": 197760,
  "tiles": {"tokens": 128, "vocab": 256},
  "arguments": [
   {"kind": "tensor_map", "buffer": "e", "box": [128, 64], "swizzle": 128},
@@ -35,6 +35,7 @@ TEST(Manifest, readsTheDocumentedExample) {
   EXPECT_EQ(manifest->threads, 384);
   EXPECT_EQ(manifest->cluster, 1);
   EXPECT_EQ(manifest->blocks, 0);
+  EXPECT_TRUE(manifest->overlaps);
   EXPECT_EQ(manifest->sharedBytes, 197760);
   EXPECT_EQ(manifest->tile("vocab", 1), 256);
   EXPECT_EQ(manifest->tile("hidden", 7), 7);
@@ -57,6 +58,10 @@ TEST(Manifest, printsWhatItReads) {
   auto again = Manifest::parse(manifest->print());
   ASSERT_TRUE(again.ok()) << again.status().toString();
   EXPECT_EQ(*again, *manifest);
+  // One that says nothing of it does not wait by itself.
+  manifest->overlaps = false;
+  EXPECT_EQ(manifest->print().find("overlaps"), std::string::npos);
+  EXPECT_FALSE(Manifest::parse(manifest->print())->overlaps);
 }
 
 TEST(Manifest, namesThePlaceOfAMistake) {
@@ -78,6 +83,8 @@ TEST(Manifest, namesThePlaceOfAMistake) {
   EXPECT_EQ(broken("\"threads\": 384, ", ""), "manifest: threads: missing");
   EXPECT_EQ(broken("\"threads\": 384", "\"threads\": 18446744073709551615"),
             "manifest: threads: expected an integer in [0, 1024], got 18446744073709551615");
+  EXPECT_EQ(broken("\"overlaps\": 1", "\"overlaps\": 2"),
+            "manifest: overlaps: expected an integer in [0, 1], got 2");
   EXPECT_EQ(broken("\"vocab\": 256", "\"vocab\": 0"),
             "manifest: tiles.vocab: expected an integer in [1, 2147483647], got 0");
   EXPECT_EQ(broken("\"pointer\"", "\"pointr\""),
