@@ -220,15 +220,17 @@ Item ProductLowering::decode(Value index) {
     item.m = b.add(b.mul(item.m, product.cluster), rank);
   if (product.reduce) {
     item.part = column;
-    // In units of the last part.
-    Value units = parts, begin = column, end = b.add(column, 1);
+    // In units of the last part, which is the one to be a tile shorter: a place may take several of it.
+    Value units = parts, begin = column, end = b.add(column, 1), roundsUp = b.c32(0);
     if (item.exists) {
-      units = b.add(b.mul(b.sub(parts, b.c32(1)), product.lastPart), 1);
+      roundsUp = b.mul(b.sub(parts, b.c32(1)), product.lastPart);
+      units = b.add(roundsUp, 1);
       begin = b.mul(column, product.lastPart);
       end = b.mins(b.add(begin, product.lastPart), units);
     }
-    item.nBegin = b.divu(b.mul(begin, nTiles), units);
-    item.nEnd = b.divu(b.mul(end, nTiles), units);
+    Value beginTiles = b.add(b.mul(begin, nTiles), roundsUp), endTiles = b.add(b.mul(end, nTiles), roundsUp);
+    item.nBegin = b.divu(beginTiles, units);
+    item.nEnd = b.divu(endTiles, units);
     if (item.exists)
       item.nEnd = b.select(item.exists, item.nEnd, item.nBegin);
   } else {

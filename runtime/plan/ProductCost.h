@@ -15,7 +15,7 @@ constexpr int64_t tileTokens = 128;
 constexpr int64_t mostSplits = 64;
 
 /// The same beside what a filter needs, from this many tiles of tokens on.
-constexpr int64_t mostSplitsBesideFilter = 18, manyTokenTiles = 16;
+constexpr int64_t mostSplitsBesideFilter = 12, manyTokenTiles = 16;
 
 /// Between two kernels that follow each other on a stream.
 constexpr double launchSeconds = 3e-6;
@@ -73,8 +73,8 @@ int64_t embeddingTile(int64_t tokens, int64_t hidden, int64_t multiprocessors);
 int64_t forwardSplits(int64_t tokenTiles, int64_t classTiles, int64_t hidden, int64_t multiprocessors,
                       int64_t most = mostSplits, int64_t lastPart = 1);
 
-/// How often the last split should fit into one of the others: 2 where so few splits make fuller rounds that way, as 17 do of 64
-/// tiles of tokens on 132 multiprocessors, else 1.
+/// How often the last split should fit into one of the others: 2 or 4 where so few splits make fuller rounds that way, else 1. Eight splits and
+/// a quarter of 64 tiles of tokens are four rounds of 132 multiprocessors.
 int64_t lastPartOfForward(int64_t tokenTiles, int64_t classTiles, int64_t hidden, int64_t multiprocessors, int64_t most);
 
 /// So many (tile of tokens, split) a forward has, those of a shorter last split counted by their length.

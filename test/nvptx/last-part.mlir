@@ -53,9 +53,11 @@
 // CHECK-NEXT: %[[NEXT:.*]] = arith.addi %[[BEGIN]], %c2_i32
 // CHECK-NEXT: %[[END:.*]] = arith.minsi %[[NEXT]], %[[UNITS]]
 // CHECK-NEXT: %[[BEGIN_TILES:.*]] = arith.muli %[[BEGIN]], %[[TILES]]
-// CHECK-NEXT: %[[FROM:.*]] = arith.divui %[[BEGIN_TILES]], %[[UNITS]]
+// CHECK-NEXT: %[[BEGIN_UP:.*]] = arith.addi %[[BEGIN_TILES]], %[[DOUBLED]]
 // CHECK-NEXT: %[[END_TILES:.*]] = arith.muli %[[END]], %[[TILES]]
-// CHECK-NEXT: %[[UNTIL:.*]] = arith.divui %[[END_TILES]], %[[UNITS]]
+// CHECK-NEXT: %[[END_UP:.*]] = arith.addi %[[END_TILES]], %[[DOUBLED]]
+// CHECK-NEXT: %[[FROM:.*]] = arith.divui %[[BEGIN_UP]], %[[UNITS]]
+// CHECK-NEXT: %[[UNTIL:.*]] = arith.divui %[[END_UP]], %[[UNITS]]
 // A place that is taken, or one too many, has no tiles, and stores no state.
 // CHECK-NEXT: %[[TO:.*]] = arith.select %[[EXISTS]], %[[UNTIL]], %[[FROM]]
 // CHECK: scf.for %{{.*}} = %[[FROM]] to %[[TO]] step %c1_i32

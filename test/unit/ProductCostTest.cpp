@@ -57,15 +57,16 @@ TEST(ProductCost, splitsFillWhatTilesOfTokensLeave) {
 }
 
 TEST(ProductCost, aShorterLastSplitMakesRoundsFull) {
-  // Gemma 2, 8192 tokens: 64 x 16 items are 7 rounds of 132 and 100, the other 32 take two of half the length each.
-  EXPECT_EQ(lastPartOfForward(64, 1000, 2304, h100, mostSplitsBesideFilter), 2);
-  EXPECT_EQ(forwardSplits(64, 1000, 2304, h100, mostSplitsBesideFilter, 2), 17);
-  EXPECT_EQ(forwardItems(64, 17, 2), 8 * h100);
-  EXPECT_EQ(forwardItems(64, 17, 1), 64 * 17);
-  EXPECT_EQ(lastPartOfForward(64, 501, 4096, h100, mostSplitsBesideFilter), 2); // Llama 3
-  EXPECT_EQ(lastPartOfForward(64, 126, 3072, h100, mostSplitsBesideFilter), 1); // Phi 3.5: too short
-  EXPECT_EQ(lastPartOfForward(64, 1000, 2304, h100, 12), 1);                    // too few
-  EXPECT_EQ(lastPartOfForward(66, 1000, 2304, h100, mostSplitsBesideFilter), 1); // full as they are
+  // Gemma 2, 8192 tokens: 64 x 8 items are 3 rounds of 132 and 116, the other 16 take four of a quarter of the length each.
+  EXPECT_EQ(lastPartOfForward(64, 1000, 2304, h100, mostSplits), 4);
+  EXPECT_EQ(lastPartOfForward(64, 1000, 2304, h100, mostSplitsBesideFilter), 4);
+  EXPECT_EQ(forwardSplits(64, 1000, 2304, h100, mostSplits, 4), 9);
+  EXPECT_EQ(forwardItems(64, 9, 4), 4 * h100);
+  EXPECT_EQ(forwardItems(64, 9, 1), 64 * 9);
+  EXPECT_EQ(lastPartOfForward(64, 501, 4096, h100, mostSplits), 4); // Llama 3
+  EXPECT_EQ(lastPartOfForward(64, 126, 3072, h100, mostSplits), 1); // Phi 3.5: too short
+  EXPECT_EQ(lastPartOfForward(64, 1000, 2304, h100, 8), 1);         // too few
+  EXPECT_EQ(lastPartOfForward(66, 1000, 2304, h100, mostSplits), 1); // full as they are
   EXPECT_EQ(forwardItems(3, 1, 2), 2); // the only split is the last
 }
 
