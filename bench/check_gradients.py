@@ -23,8 +23,8 @@ bits of a plan that saves none.
 In one call: what one_call_checks.py says.
 
 With a filter: no entry of epsilon or more and no label may be missing among the classes that the forward has marked; gradients obey the
-bounds above against float64 gradients that leave out what is not marked (and have the same correction, within the rounding of its
-sample), so nothing else is left out; the mass left out is that of the float64 probabilities; and on trained-like data the gradients are
+bounds above against float64 gradients that leave out what is not marked (and have the same correction, by the tally that the forward has left,
+which has to be that of small probabilities), so nothing else is left out; the mass left out is that of the float64 probabilities; and on trained-like data the gradients are
 within 2.5e-2 of the exact ones.
 """
 import argparse
@@ -95,20 +95,40 @@ def same_without(library, context, plan, e, c, labels, dloss, dlse, options):
     return all(torch.equal(a.view(torch.uint8), b.view(torch.uint8)) for a, b in pairs)
 
 
-def marks_of(plan):
-    """The bits that the forward has left in the filter's state: groups of 128 tokens x classes."""
+def marks_and_tally(plan, tail):
+    """What the forward has left in the filter's state: bits, groups of 128 tokens x classes, and what each class has below epsilon, in units of
+    epsilon / 2^22; None if there is no correction."""
     (n, _), v = plan.e.shape, plan.c.shape[0]
     words = (v + 255) // 256 * 8
     up = lambda x, granule: (x + granule - 1) // granule * granule
     for granule in (128, 256, 512):  # of the tokens, with clusters
         groups = up(max(n, 1), granule) // 128
-        if up(4 * groups * words, 256) + up(512 * groups, 256) + 256 == plan.state_bytes:
+        of_tally = 128 * words if tail == "correct" else 0
+        if up(4 * groups * words, 256) + up(of_tally, 256) + up(512 * groups, 256) + 256 == plan.state_bytes:
             break
     else:
         raise RuntimeError(f"a state of {plan.state_bytes} bytes does not fit {n} tokens and {v} classes")
     bits = plan.filter_state[:4 * groups * words].view(torch.int32).view(groups, words)
     shifts = torch.arange(32, dtype=torch.int32, device=bits.device)
-    return ((bits[:, :, None] >> shifts) & 1).bool().view(groups, -1)[:, :v]
+    marks = ((bits[:, :, None] >> shifts) & 1).bool().view(groups, -1)[:, :v]
+    if not of_tally:
+        return marks, None
+    start = up(4 * groups * words, 256)
+    return marks, (plan.filter_state[start:start + 4 * v].view(torch.int32).long() & 0xffffffff).double()
+
+
+def tally_problems(tally, ref, eps, averages):
+    """Where a tally is not what small probabilities add up to, which it takes with estimates of the log-sum-exps."""
+    unit, rows = eps / 2.0**22, ref["in_sample"]
+    share = tally * unit
+    off = ((share < ref["small_least"] - rows * unit) | (share > ref["small_most"] + rows * unit)).sum().item()
+    problems = [f"the tally of {off} classes is off"] if off else []
+    total, want = share.sum(), ref["small_sum"].sum()
+    ratio = (total / want).item() if want > 0 else 1.0
+    apart = ((share - ratio * ref["small_sum"]).abs().sum() / total).item() if total > 0 else 0.0
+    if averages and want > 1e-3 and not (0.98 <= ratio <= 4 and apart <= 0.3):
+        problems.append(f"the tally is {ratio:.3f} of the small probabilities, and {apart:.3f} of it elsewhere")
+    return problems, ratio, apart
 
 
 def check_filtered(library, context, name, e, c, labels, failures, results, path=None, dloss=None, dlse=None, poison=True, noise=True,
@@ -139,14 +159,19 @@ def check_filtered(library, context, name, e, c, labels, failures, results, path
     dense = kept == 1
     if path and path != ("dense" if dense else "filtered"):
         problems.append(f"not on the {path} path")
-    marks = marks_of(plan) if filtered_plan else None
+    marks, tally = marks_and_tally(plan, tail) if filtered_plan else (None, None)
     if not dense:
         part = listed(marks, e.shape[1])[0].double().mean().item()
         if abs(kept - part) > 1e-6:
             problems.append(f"{part:.5f} listed, said {kept:.5f}")
-    ref = reference(e, c, labels, noise=noise, marks=marks, eps=eps, tail=tail, **known)
+    ref = reference(e, c, labels, noise=noise, marks=marks, tally=tally, eps=eps, **known)
     if ref["missed"]:
         problems.append("an entry of epsilon or more, or a label, is not marked")
+    averages = min(ref["count"].item(), c.shape[0]) >= 100 and c.shape[1] >= 64
+    row = dict(de=0.0, dc=0.0, de_row=0.0, dc_row=0.0, de_element=0.0, dc_element=0.0)
+    if tally is not None and not dense:
+        off, row["tally_ratio"], row["tally_apart"] = tally_problems(tally, ref, eps, averages)
+        problems += off
     allowed = torch.zeros_like(ref["mass"]) if dense else ref["mass"]
     mass_error = ((plan.dropped_mass.double() - allowed).abs() / ref["scale"]).max().item() if len(allowed) else 0
     if not mass_error <= (0 if dense else 4e-6):
@@ -162,8 +187,6 @@ def check_filtered(library, context, name, e, c, labels, failures, results, path
     loss_error, lse_error = worst(plan.loss, ref["loss"], loss_scale), worst(plan.lse, ref["lse"], ref["scale"])
     if not (loss_error <= 2e-6 and lse_error <= 2e-6):
         problems.append(f"loss {loss_error:.1e} lse {lse_error:.1e}")
-    averages = min(ref["count"].item(), c.shape[0]) >= 100 and c.shape[1] >= 64
-    row = dict(de=0.0, dc=0.0, de_row=0.0, dc_row=0.0, de_element=0.0, dc_element=0.0)
     for key in want:
         if key == "dbias":
             # A label's probability is close to one here, so f32 evaluates p - onehot to this much of it.

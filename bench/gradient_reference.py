@@ -3,6 +3,7 @@
 import torch
 
 UNIT = {torch.bfloat16: 2.0**-8, torch.float16: 2.0**-11, torch.float32: 2.0**-24}
+TALLY_FACTORS = (0.9, 16.0)  # of an estimated probability over the true one
 BOUNDS = {torch.bfloat16: 3e-3, torch.float16: 4e-4, torch.float32: 2e-6}
 
 
@@ -12,11 +13,18 @@ def listed(marks, hidden):
     return marks | heavy, heavy
 
 
+def tallied(count, device):
+    """Which of so many tokens have a limit below which their probabilities are added up for each class (kernels-src/nvptx/filter_threshold.mlir),
+    and of how many groups of tokens each tile of 256 classes takes one (cce.tally)."""
+    block, apart = torch.arange(count, device=device) // 8, min(max(count // 8 // 16, 1), 16)
+    return block % apart == block // apart % apart, max(count // 128 // 16, 1)
+
+
 def reference(e, c, labels, bias=None, softcap=None, ignore_index=-100, reduction="mean", dloss=None, dlse=None, shift=0,
-              sequence=0, rows=512, noise=True, marks=None, eps=0, tail="correct", saved=0):
+              sequence=0, rows=512, noise=True, marks=None, tally=None, eps=0, saved=0):
     """Loss (per token), lse and gradients in float64, in blocks of rows; all on the exactly rounded inputs. With `noise` also, for every
     element of the gradients, what rounding G (_u) and evaluating it in f32 (_f) may cost. With `marks` (groups of 128 tokens x classes)
-    what is not listed is left out and stood for by its mean direction or, with another tail, by nothing. With `saved` classes whose logits are saved, also what
+    what is not listed is left out and stood for by its mean direction, which the classes' `tally` of small entries gives, or, without, by nothing. With `saved` classes whose logits are saved, also what
     that may cost (_s)."""
     n, v = e.shape[0], c.shape[0]
     t = sequence or n
@@ -46,10 +54,11 @@ def reference(e, c, labels, bias=None, softcap=None, ignore_index=-100, reductio
         lists, heavy = listed(marks, e.shape[1])
         group = ((valid.cumsum(0) - 1) // 128).clamp_min(0)
         taken = valid.nonzero()[:, 0]
-        m, size = len(taken), min(len(taken), 128)
         in_sample = torch.zeros_like(valid)
-        in_sample[taken[torch.arange(size, device=e.device) * m // max(size, 1)]] = True
-        q = torch.zeros_like(cd[:, 0])
+        with_limit, every = tallied(len(taken), e.device)
+        in_sample[taken[with_limit]] = True
+        strip = torch.arange(v, device=e.device) // 256
+        small_sum, small_least, small_most = (torch.zeros_like(cd[:, 0]) for _ in range(3))
     for i in range(0, n, rows):
         s = slice(i, i + rows)
         x = ed[s] @ cd.T
@@ -73,10 +82,16 @@ def reference(e, c, labels, bias=None, softcap=None, ignore_index=-100, reductio
             missed = missed or bool((significant & ~marks[group[s]] & here).any())
             left = torch.where(kept | ~here, 0, prob)
             mass[s] = left.sum(1)
-            q += (left * slope)[in_sample[s]].sum(0)
+            # Their log-sum-exps are estimates then, mostly a little low.
+            takes_part = (group[s][in_sample[s]][:, None] + strip) % every == 0
+            sampled = torch.where(takes_part, prob[in_sample[s]], 0)
+            small_sum += torch.where(sampled < eps, sampled, 0).sum(0)
+            small_least += torch.where(sampled * TALLY_FACTORS[1] < eps, sampled * TALLY_FACTORS[0], 0).sum(0)
+            small_most += torch.where(sampled * TALLY_FACTORS[0] < eps, (sampled * TALLY_FACTORS[1]).clamp_max(eps), 0).sum(0)
             p, parts = torch.where(kept, p, 0), torch.where(kept, parts, 0)
             if noise:  # of what is listed for other tokens, dC leaves these out too; G has the slope of the cap in it
-                small = ((p.abs() < (1.01 * eps / 4 if softcap else eps) * (g[s] + h[s]).abs()[:, None]) & ~heavy).scatter_(1, yi, False)
+                least = 1.01 * eps / 4 if softcap else 1.01 * eps / 3 if e.shape[1] < 1024 else eps
+                small = ((p.abs() < least * (g[s] + h[s]).abs()[:, None]) & ~heavy).scatter_(1, yi, False)
                 dc_f += torch.where(small, p.abs(), 0).T @ ea[s]
         if noise:
             # f32 evaluates p to about 2e-6 (1 + |x|) of the parts that it is the difference of.
@@ -93,15 +108,17 @@ def reference(e, c, labels, bias=None, softcap=None, ignore_index=-100, reductio
         de[s] = p @ cd
         dc += p.T @ ed[s]
         db += p.sum(0)
-    if marks is not None and tail == "correct" and q.sum() > 0:
+    in_use = -(-int(count) // 128)
+    q = torch.where(heavy, 0, tally * (in_use - lists.sum(0))) if tally is not None else torch.zeros_like(cd[:, 0])
+    if marks is not None and q.sum() > 0:
         weight, direction = mass * (g + h), q / q.sum()
         some = slice(None, None, min(max(v // 16384, 1), 8))  # as runtime/plan/FilteredRun.cpp
         mean_class, row = q[some] @ cd[some] / q[some].sum(), weight @ ed
         de += weight[:, None] * mean_class
         dc += direction[:, None] * row
         if noise:
-            # The sample is rounded to the dtype, fp16 with subnormals; the mass is one minus a sum in f32.
-            off = 2 * (q * UNIT[e.dtype] + (size * 2.0**-25 if e.dtype == torch.float16 else 0)) / q.sum()
+            # What the tally has got is added up in f32; the mass is one minus a sum in f32.
+            off = 4e-6 * direction
             weight_off = torch.where(valid, 4e-6 * scale * (g + h).abs(), 0)
             reach = weight.abs() + weight_off
             de_f += reach[:, None] * (off @ ca) + weight_off[:, None] * mean_class.abs()
@@ -109,6 +126,8 @@ def reference(e, c, labels, bias=None, softcap=None, ignore_index=-100, reductio
     total = loss.sum() / count if reduction == "mean" else loss.sum()
     result = dict(loss=loss if reduction == "none" else total[None], lse=lse, de=de, dc=dc, dbias=db, scale=scale, valid=valid, count=count,
                   upstream=g + h, mass=mass, missed=missed)
+    if marks is not None:
+        result |= dict(small_sum=small_sum, small_least=small_least, small_most=small_most, in_sample=int(in_sample.sum()))
     return result | dict(de_u=de_u, de_f=de_f, de_s=de_s, dc_u=dc_u, dc_f=dc_f, dc_s=dc_s) if noise else result
 
 

@@ -136,6 +136,27 @@ LogicalResult MarkOp::verify() {
 }
 
 //===----------------------------------------------------------------------===//
+// TallyOp
+//===----------------------------------------------------------------------===//
+
+LogicalResult TallyOp::verify() {
+  // tally_c1
+  TileType value = getValue().getType(), limit = getLimit().getType();
+  if (value.getRank() != 2 || !value.getElementType().isF32())
+    return emitOpError("expected a value of rank 2 and f32, got ") << value;
+  if (limit != TileType::get(getContext(), value.getAxes()[0], value.getElementType()))
+    return emitOpError("expected a limit of f32 over '") << value.getAxes()[0].getValue() << "', got " << limit;
+  // tally_c2
+  BufferType target = getTarget().getType();
+  if (target != BufferType::get(getContext(), value.getAxes()[1], IntegerType::get(getContext(), 32)))
+    return emitOpError("expected a target of i32 over '") << value.getAxes()[1].getValue() << "', got " << target;
+  // tally_c3
+  if (int64_t tiles = getTiles(); tiles < 1)
+    return emitOpError("expected tiles to be positive, got ") << tiles;
+  return success();
+}
+
+//===----------------------------------------------------------------------===//
 // PickOp
 //===----------------------------------------------------------------------===//
 

@@ -276,6 +276,41 @@ def Cce_MarkOp : Cce_Op<"mark"> {
   let hasVerifier = 1;
 }
 
+def Cce_TallyOp : Cce_Op<"tally"> {
+  let summary = "adds up for every class what lies below a limit";
+  let description = [{
+    target[b] += sum over rows a with value[a, b] < limit[a] of round(2^22 exp(value[a, b] - limit[a])): how
+    much of a softmax's tail each class has, in units of which the limit has 2^22. Sums of integers do not depend on
+    their order, so tiles of any rows can add at the same time. Rows to be left out have a limit of -inf. Every class
+    takes part of the rows alone, all kernels' tiles being as busy with it: with T tiles of the first axis, the i-th of them and the
+    j-th of the other take part if i + j is a multiple of T / `tiles`, rounded down, or if that is 0. So twice `tiles` of
+    them add to a sum at most, for which there is room if they have 1023 rows with a limit.
+
+    C1. the value is a tile of f32 of rank 2, the limit one of f32 over its first axis.
+    C2. the target is i32 over the value's last axis.   C3. `tiles` is positive.
+
+    Example:
+    ```mlir
+    cce.kernel @tail(%z: !cce.buffer<tokens x vocab x f32>, %limit: !cce.buffer<tokens x f32>,
+                     %sums: !cce.buffer<vocab x i32>) {
+      cce.parallel %i, %v over tokens, vocab {
+        %x = cce.load %z[%i, %v] : !cce.buffer<tokens x vocab x f32>
+        %t = cce.load %limit[%i] : !cce.buffer<tokens x f32>
+        cce.tally %x, %t, %sums tiles 16 : !cce.tile<tokens x vocab x f32>, !cce.tile<tokens x f32>, !cce.buffer<vocab x i32>
+      }
+    }
+    ```
+  }];
+  let arguments = (ins Cce_Tile:$value, Cce_Tile:$limit, Arg<Cce_Buffer, "", [MemRead, MemWrite]>:$target,
+                       I64Attr:$tiles);
+  let assemblyFormat = "$value `,` $limit `,` $target `tiles` $tiles attr-dict `:` type($value) `,` type($limit) `,` type($target)";
+  let hasVerifier = 1;
+  let extraClassDeclaration = [{
+    /// Binary digits of a sum's unit below the limit.
+    static constexpr int64_t digits = 22;
+  }];
+}
+
 def Cce_PickOp : Cce_Op<"pick"> {
   let summary = "keeps of every row the entry that its label names";
   let description = [{

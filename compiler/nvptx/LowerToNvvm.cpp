@@ -42,6 +42,8 @@ static LogicalResult lowerKernel(PtxBuilder &builder, KernelOp kernel) {
       return op->emitOpError("expected a mark of a product, on sm_90a");
     if (isa<SaveOp>(op) && (!hasProduct || !op->getParentOfType<ReduceOp>()))
       return op->emitOpError("expected a save of a product that a reduction takes in, on sm_90a");
+    if (isa<TallyOp>(op) && (!hasProduct || !op->getParentOfType<ReduceOp>()))
+      return op->emitOpError("expected to tally a product that a reduction takes in, on sm_90a");
     if (isa<PickOp>(op) && (!hasProduct || !op->getParentOfType<ReduceOp>()))
       return op->emitOpError("expected to pick from a product that a reduction takes in, on sm_90a");
     if (auto gather = dyn_cast<GatherOp>(op);

@@ -4,6 +4,7 @@
 #include "compiler/nvptx/OnlineLse.h"
 #include "compiler/nvptx/Marks.h"
 #include "compiler/nvptx/Picks.h"
+#include "compiler/nvptx/Tallies.h"
 #include <limits>
 #include <numbers>
 
@@ -52,6 +53,12 @@ LogicalResult OnlineLse::update(Value logits, Value tileColumn) {
     if (op.getValue() != logits)
       return op.emitOpError("expected to mark what the log-sum-exp is taken of on sm_90a");
     if (failed(markGroup(b, fragment, arguments, product, op, values, tileColumn)))
+      return failure();
+  }
+  for (TallyOp op : product.tallies) {
+    if (op.getValue() != logits)
+      return op.emitOpError("expected to tally what the log-sum-exp is taken of on sm_90a");
+    if (failed(tallyBelow(b, fragment, arguments, product, op, values, tileColumn)))
       return failure();
   }
   for (PickOp op : product.picks) {

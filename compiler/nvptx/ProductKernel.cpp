@@ -152,6 +152,7 @@ FailureOr<ProductKernel> ProductKernel::match(KernelOp kernel) {
     (store.getValue().getDefiningOp<AccumulateOp>() ? product.rowSums : product.stores)
         .push_back(store);
   llvm::append_range(product.marks, inner->getOps<MarkOp>());
+  llvm::append_range(product.tallies, inner->getOps<TallyOp>());
   llvm::append_range(product.picks, inner->getOps<PickOp>());
   llvm::append_range(product.saves, inner->getOps<SaveOp>());
   if (product.reduce)
@@ -165,8 +166,8 @@ FailureOr<ProductKernel> ProductKernel::match(KernelOp kernel) {
       return product.reduce.emitOpError(
           "expected a reduction of products to end in a cce.lse_update of its state on sm_90a");
     // Then there is no tile whose logits are all there at once.
-    if (product.update.getReference() && (!product.marks.empty() || !product.saves.empty()))
-      return product.update.emitOpError("expected neither cce.mark nor cce.save beside a reference on sm_90a");
+    if (product.update.getReference() && (!product.marks.empty() || !product.tallies.empty() || !product.saves.empty()))
+      return product.update.emitOpError("expected none of cce.mark, cce.tally and cce.save beside a reference on sm_90a");
     if (getAxis(product.reduce.getCoord()) != product.nAxis)
       return product.reduce.emitOpError("expected a reduction over the axis of the second operand, '")
              << product.nAxis.getValue() << "', on sm_90a";

@@ -26,7 +26,7 @@ struct ProductOperand {
 
 /// A kernel of the form
 ///   parallel m, n { matmul; element-wise; store or mark }        or
-///   parallel [part,] m { reduce n [part] { matmul; element-wise; store, mark, pick or save; lse_update }; store }
+///   parallel [part,] m { reduce n [part] { matmul; element-wise; store, mark, tally, pick or save; lse_update }; store }
 struct ProductKernel {
   KernelOp kernel;
   ParallelOp parallel;
@@ -39,6 +39,7 @@ struct ProductKernel {
   LseUpdateOp update;  ///< of the second form
   SmallVector<MarkOp> marks;
   SmallVector<PickOp> picks; ///< of the second form
+  SmallVector<TallyOp> tallies; ///< likewise
   SmallVector<SaveOp> saves; ///< likewise
   SmallVector<StoreOp> tileStores; ///< likewise, within the reduction
   SmallVector<StoreOp> stores;

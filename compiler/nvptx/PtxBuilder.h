@@ -117,6 +117,10 @@ public:
     LLVM::AtomicRMWOp::create(*this, LLVM::AtomicBinOp::_or, address, bits,
                               LLVM::AtomicOrdering::monotonic, "device");
   }
+  void atomicAdd(Value address, Value term) {
+    LLVM::AtomicRMWOp::create(*this, LLVM::AtomicBinOp::add, address, term, LLVM::AtomicOrdering::monotonic,
+                              "device");
+  }
   Value vector(ArrayRef<Value> elements);
   Value extract(Value vector, int64_t index) {
     return LLVM::ExtractElementOp::create(*this, vector, c32(index));

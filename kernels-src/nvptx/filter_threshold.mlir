@@ -7,13 +7,17 @@
 //   error:     the standard error of the estimate's logarithm, from what the parts of the sample say.
 //   threshold: log epsilon and the larger of the bound, less 1e-3 for its rounding, and the estimate, less 0.05 and 1.2 of its error.
 // Where the estimate is too large all the same, missed_tokens finds it out; its list begins here, empty.
+// About `tallied_blocks` blocks of eight tokens, spread evenly, or one a group if these are more, have their threshold as the limit below which
+// lse_forward_filter adds up what each class has; the others have none. Of every so many blocks it is the first, the second and so on in turn, so that it
+// is not always the same warp's.
 gpu.module @kernels {
-  llvm.func @filter_threshold(%partial: !llvm.ptr<1>, %head_splits: i32, %sample_splits: i32, %padded: i32, %labels: !llvm.ptr<1>, %often: !llvm.ptr<1>, %every: i32, %sample_weight: !llvm.ptr<1>, %label_logit: !llvm.ptr<1>, %count: !llvm.ptr<1>, %log_epsilon: f32, %threshold: !llvm.ptr<1>, %bound: !llvm.ptr<1>, %missed_rows: !llvm.ptr<1>, %missed_threshold: !llvm.ptr<1>, %missed_capacity: i32, %missed_count: !llvm.ptr<1>)
+  llvm.func @filter_threshold(%partial: !llvm.ptr<1>, %head_splits: i32, %sample_partial: !llvm.ptr<1>, %sample_splits: i32, %padded: i32, %labels: !llvm.ptr<1>, %often: !llvm.ptr<1>, %every: i32, %sample_weight: !llvm.ptr<1>, %label_logit: !llvm.ptr<1>, %count: !llvm.ptr<1>, %log_epsilon: f32, %threshold: !llvm.ptr<1>, %bound: !llvm.ptr<1>, %missed_rows: !llvm.ptr<1>, %missed_threshold: !llvm.ptr<1>, %missed_capacity: i32, %missed_count: !llvm.ptr<1>, %tallied_blocks: i32, %limit: !llvm.ptr<1>)
       attributes {nvvm.kernel, nvvm.reqntid = array<i32: 256, 1, 1>, cce.manifest = {
       kernel = "filter_threshold", target = "sm_90a", entry = "filter_threshold", threads = 256 : i64, cluster = 1 : i64,
       shared_bytes = 0 : i64, tiles = {}, arguments = [
          {kind = "pointer", buffer = "partial"},
          {kind = "scalar", buffer = "head_splits", type = "i32"},
+         {kind = "pointer", buffer = "sample_partial"},
          {kind = "scalar", buffer = "sample_splits", type = "i32"},
          {kind = "scalar", buffer = "padded", type = "i32"},
          {kind = "pointer", buffer = "labels"},
@@ -28,10 +32,14 @@ gpu.module @kernels {
          {kind = "pointer", buffer = "missed_rows"},
          {kind = "pointer", buffer = "missed_threshold"},
          {kind = "scalar", buffer = "missed_capacity", type = "i32"},
-         {kind = "pointer", buffer = "missed_count"}]}} {
+         {kind = "pointer", buffer = "missed_count"},
+         {kind = "scalar", buffer = "tallied_blocks", type = "i32"},
+         {kind = "pointer", buffer = "limit"}]}} {
     %c0 = arith.constant 0 : i32
     %c1 = arith.constant 1 : i32
+    %c3 = arith.constant 3 : i32
     %c5 = arith.constant 5 : i32
+    %c16 = arith.constant 16 : i32
     %c31 = arith.constant 31 : i32
     %c256 = arith.constant 256 : i32
     %no_row = arith.constant -1 : i32
@@ -51,14 +59,19 @@ gpu.module @kernels {
     %step = arith.muli %blocks, %c256 : i32
     %n = llvm.load %count : !llvm.ptr<1> -> i32
     %weight = llvm.load %sample_weight : !llvm.ptr<1> -> f32
-    %all_splits = arith.addi %head_splits, %sample_splits : i32
     %middle = arith.shrui %every, %c1 : i32
+    %blocks_of_tokens = arith.shrui %n, %c3 : i32
+    %tallies = arith.cmpi sgt, %tallied_blocks, %c0 : i32
+    %at_least_one = arith.maxsi %tallied_blocks, %c1 : i32
+    %blocks_apart = arith.divui %blocks_of_tokens, %at_least_one : i32
+    %not_beyond_a_group = arith.minui %blocks_apart, %c16 : i32
+    %apart = arith.maxui %not_beyond_a_group, %c1 : i32
     scf.for %i = %start to %padded step %step : i32 {
       %i64 = arith.extui %i : i32 to i64
       %inside = arith.cmpi slt, %i, %n : i32
       %values:2 = scf.if %inside -> (f32, f32) {
         %head = llvm.call @merge(%partial, %padded, %i, %c0, %head_splits) : (!llvm.ptr<1>, i32, i32, i32, i32) -> !llvm.struct<(f32, f32)>
-        %sample_and_error = llvm.call @estimate(%partial, %padded, %i, %head_splits, %all_splits, %weight) : (!llvm.ptr<1>, i32, i32, i32, i32, f32) -> !llvm.struct<(struct<(f32, f32)>, f32)>
+        %sample_and_error = llvm.call @estimate(%sample_partial, %padded, %i, %c0, %sample_splits, %weight) : (!llvm.ptr<1>, i32, i32, i32, i32, f32) -> !llvm.struct<(struct<(f32, f32)>, f32)>
         %sample = llvm.extractvalue %sample_and_error[0] : !llvm.struct<(struct<(f32, f32)>, f32)>
         %sample_error = llvm.extractvalue %sample_and_error[1] : !llvm.struct<(struct<(f32, f32)>, f32)>
         %pl = llvm.getelementptr %labels[%i64] : (!llvm.ptr<1>, i64) -> !llvm.ptr<1>, i32
@@ -109,6 +122,16 @@ gpu.module @kernels {
       %pb = llvm.getelementptr %bound[%i64] : (!llvm.ptr<1>, i64) -> !llvm.ptr<1>, f32
       llvm.store %values#0, %pt : f32, !llvm.ptr<1>
       llvm.store %values#1, %pb : f32, !llvm.ptr<1>
+      %block_of_tokens = arith.shrui %i, %c3 : i32
+      %turn = arith.divui %block_of_tokens, %apart : i32
+      %in_turn = arith.remui %turn, %apart : i32
+      %of_turn = arith.remui %block_of_tokens, %apart : i32
+      %has_turn = arith.cmpi eq, %of_turn, %in_turn : i32
+      %may_tally = arith.andi %has_turn, %tallies : i1
+      %has_limit = arith.andi %may_tally, %inside : i1
+      %its_limit = arith.select %has_limit, %values#0, %empty : f32
+      %pl = llvm.getelementptr %limit[%i64] : (!llvm.ptr<1>, i64) -> !llvm.ptr<1>, f32
+      llvm.store %its_limit, %pl : f32, !llvm.ptr<1>
       %has_room = arith.cmpi slt, %i, %missed_capacity : i32
       scf.if %has_room {
         %pr = llvm.getelementptr %missed_rows[%i64] : (!llvm.ptr<1>, i64) -> !llvm.ptr<1>, i32

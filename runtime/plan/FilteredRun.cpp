@@ -32,10 +32,13 @@ int64_t heavyQuarters(int64_t hidden) { return hidden < shortRow ? 2 : 3; }
 /// The mean direction of what is left out is taken over about so many classes, spread evenly, no further apart than this.
 constexpr int64_t enoughClasses = 16384, mostApart = 8;
 
+/// Blocks of eight tokens whose small entries say how the tail is spread over the classes: as many as lse_forward_filter takes tiles of tokens for each
+/// class, of which every one has a block then.
+constexpr int64_t talliedBlocks = 16;
+
 /// Items of the kernels without a matrix product.
 constexpr int64_t tokensAnItem = 256;
 constexpr int64_t wordsAnItem = 8;
-constexpr int64_t directionClassesAnItem = 512;
 constexpr int64_t sumColumnsAnItem = 2048;
 constexpr int64_t partColumnsAnItem = 64;
 constexpr int64_t gradClassesAnItem = 32;
@@ -44,9 +47,11 @@ constexpr int64_t gradColumnsAnItem = 512;
 /// What an entry of G, divided by its token's weight, must reach in a class that is listed for another
 /// token of the group. G is rounded to 16 bits; and where the logit function bends it also holds
 /// the slope, while epsilon is about p - onehot alone, so there is room for a slope of a quarter.
+/// Models with short rows know less of their tokens: so many entries are a little below epsilon that dC would lack too much.
 float entryLimit(const Problem &problem) {
   const bool bends = problem.transform != "identity" && problem.transform != "bias";
-  return problem.filterEps * (bends ? 0.25f : 1 - 1.0f / 128);
+  const float share = problem.hidden < shortRow ? 1.0f / 3 : 1 - 1.0f / 128;
+  return problem.filterEps * (bends ? 0.25f : share);
 }
 
 BufferBinding words(void *base, int64_t count) { return {base, CCE_I32, 1, {count, 0}, {1, 0}}; }
@@ -63,12 +68,15 @@ Status Plan::beginFilter(char *workspace, char *state, const BufferBinding &e,
   auto *seen = at<int32_t>(workspace, slices.seen);
   // Of three tokens or more.
   auto *often = seen + 2 * filter.words;
-  auto *partial = at<char>(workspace, layout.forward.partial);
+  auto *headStates = at<void>(workspace, slices.headStates);
+  // They may lie where the tally is begun afterwards.
+  auto *sampleStates = filter.sampleStatesInTally ? at<void>(state, filter.tally) : at<void>(workspace, slices.sampleStates);
   auto *needed = at<void>(state, filter.needed);
   auto *threshold = at<void>(workspace, slices.threshold);
   auto *missedRows = at<void>(workspace, slices.missedRows);
   auto *missedThreshold = at<void>(workspace, slices.missedThreshold);
   auto *missedCount = at<void>(state, filter.missedCount);
+  auto *limit = at<void>(workspace, slices.limit);
   // The bound of a token's probabilities begins with its label's: before the forward that finds it.
   const Kernel &indexedMatmul = *filterKernels.indexedMatmul;
   CCE_RETURN_IF_ERROR(backend->launch(indexedMatmul, bindings,
@@ -100,9 +108,7 @@ Status Plan::beginFilter(char *workspace, char *state, const BufferBinding &e,
       .scalarBuffer("sample_weight", at<void>(workspace, slices.sampleWeight), CCE_F32);
   CCE_RETURN_IF_ERROR(backend->launch(*filterKernels.headClasses, lists, 1, stream));
 
-  // The sample's states are behind those of the head.
-  auto lse = [&](const Slice &classes, const Slice &classCount, int64_t capacity, int64_t first,
-                 int64_t splits) {
+  auto lse = [&](const Slice &classes, const Slice &classCount, int64_t capacity, void *states, int64_t splits) {
     const Kernel &kernel = *filterKernels.lseForwardClasses;
     Bindings list = common(allTokens(workspace, count), e);
     bindClasses(list, c, bias, 0, problem.vocab);
@@ -110,19 +116,17 @@ Status Plan::beginFilter(char *workspace, char *state, const BufferBinding &e,
         .vector("classes", at<void>(workspace, classes), CCE_I32, capacity)
         .extent("classes", capacity)
         .extentPointer("classes", at<void>(workspace, classCount))
-        .matrix("partial", partial + 8 * first * layout.padded, CCE_I64, splits, layout.padded,
-                layout.padded);
+        .matrix("partial", states, CCE_I64, splits, layout.padded, layout.padded);
     return backend->launch(kernel, list, tilesOf(kernel, "tokens", layout.padded) * splits, stream);
   };
+  CCE_RETURN_IF_ERROR(lse(slices.headClasses, slices.headCount, filter.headCapacity, headStates, filter.headSplits));
   CCE_RETURN_IF_ERROR(
-      lse(slices.headClasses, slices.headCount, filter.headCapacity, 0, filter.headSplits));
-  CCE_RETURN_IF_ERROR(lse(slices.sampleClasses, slices.sampleCount, filter.sampleCapacity,
-                          filter.headSplits, filter.sampleSplits));
+      lse(slices.sampleClasses, slices.sampleCount, filter.sampleCapacity, sampleStates, filter.sampleSplits));
 
-  const int64_t states = filter.headSplits + filter.sampleSplits;
   Bindings merge;
-  merge.matrix("partial", partial, CCE_I64, states, layout.padded, layout.padded)
+  merge.matrix("partial", headStates, CCE_I64, filter.headSplits, layout.padded, layout.padded)
       .scalar("head_splits", filter.headSplits)
+      .matrix("sample_partial", sampleStates, CCE_I64, filter.sampleSplits, layout.padded, layout.padded)
       .scalar("sample_splits", filter.sampleSplits)
       .scalar("padded", layout.padded)
       .vector("labels", labels, CCE_I32, layout.padded)
@@ -138,12 +142,18 @@ Status Plan::beginFilter(char *workspace, char *state, const BufferBinding &e,
       .vector("missed_rows", missedRows, CCE_I32, filter.missedCapacity)
       .vector("missed_threshold", missedThreshold, CCE_F32, filter.missedCapacity)
       .scalar("missed_capacity", filter.missedCapacity)
-      .vector("missed_count", missedCount, CCE_I32, 2);
+      .vector("missed_count", missedCount, CCE_I32, 2)
+      .scalar("tallied_blocks", problem.filterTail == CCE_FILTER_TAIL_CORRECT ? talliedBlocks : 0)
+      .vector("limit", limit, CCE_F32, layout.padded);
   CCE_RETURN_IF_ERROR(backend->launch(*filterKernels.threshold, merge,
                                       divideUp(layout.padded, tokensAnItem), stream));
+  if (filter.tally.bytes > 0)
+    CCE_RETURN_IF_ERROR(backend->zero(words(at<void>(state, filter.tally), 32 * filter.words), stream));
 
   bindings.vector("threshold", threshold, CCE_F32, layout.padded)
-      .matrix("needed", needed, CCE_I32, filter.groups, filter.words, filter.words);
+      .matrix("needed", needed, CCE_I32, filter.groups, filter.words, filter.words)
+      .vector("limit", limit, CCE_F32, layout.padded)
+      .vector("tally", at<void>(state, filter.tally), CCE_I32, 32 * filter.words);
   return {};
 }
 
@@ -193,6 +203,7 @@ Status Plan::choosePath(const BackwardCall &call, void *stream) const {
   char *workspace = call.workspace;
   // Only read here, but bindings know one kind of pointer.
   auto *state = static_cast<char *>(const_cast<void *>(call.args.filter_state));
+  const bool correct = problem.filterTail == CCE_FILTER_TAIL_CORRECT;
   Bindings usage;
   usage
       .matrix("needed", at<void>(state, filter.needed), CCE_I32, filter.groups, filter.words,
@@ -200,7 +211,11 @@ Status Plan::choosePath(const BackwardCall &call, void *stream) const {
       .scalar("groups", filter.groups)
       .scalar("words", filter.words)
       .scalar("least", std::max<int64_t>(2, divideUp(filter.groups * heavyQuarters(problem.hidden), 4)))
-      .vector("heavy", at<void>(workspace, slices.heavy), CCE_I32, filter.words);
+      .vector("heavy", at<void>(workspace, slices.heavy), CCE_I32, filter.words)
+      .vector("tally", at<void>(state, filter.tally), CCE_I32, 32 * filter.words)
+      .scalarBuffer("count", at<void>(workspace, layout.count), CCE_I32)
+      .scalar("vocab", correct ? problem.vocab : 0)
+      .vector("direction", at<void>(workspace, slices.direction), CCE_F32, problem.vocab);
   CCE_RETURN_IF_ERROR(backend->launch(*filterKernels.heavyClasses, usage,
                                       filter.words / wordsAnItem, stream));
 
@@ -275,70 +290,6 @@ Status Plan::weightedRows(char *workspace, const float *weights, int64_t n, int6
       .scalarBuffer("total", total, CCE_F32);
   return backend->launch(*filterKernels.sumParts, sum, divideUp(columns, partColumnsAnItem),
                          stream);
-}
-
-Status Plan::sampleTail(const BackwardCall &call, const BufferBinding &c, void *stream) const {
-  const FilterLayout &filter = layout.filter;
-  const auto &slices = filter.backward;
-  char *workspace = call.workspace;
-  const int64_t tokens = filter.sampleTokens;
-  auto vector = [&](const Slice &slice) { return at<void>(workspace, slice); };
-  auto *count = at<int32_t>(workspace, slices.sampleCount);
-
-  // sample_tokens fills one group; behind it, where larger tiles of logit_grad look too, the first
-  // row of E with weights of 0 stands.
-  if (tokens > filterGroup) {
-    // They follow one another: one launch for all.
-    const int64_t begin = slices.sampleRows.offset;
-    const int64_t end = slices.sampleLabelWeight.offset + slices.sampleLabelWeight.bytes;
-    CCE_RETURN_IF_ERROR(
-        backend->zero(words(vector(slices.sampleRows), (end - begin) / 4), stream));
-  }
-  Bindings sample;
-  sample.vector("rows", at<void>(workspace, layout.rows), CCE_I32, layout.padded)
-      .vector("lse", at<void>(workspace, layout.backward.lse), CCE_F32, layout.padded)
-      .scalarBuffer("count_filtered", at<void>(workspace, filter.countFiltered), CCE_I32)
-      .vector("sample_rows", vector(slices.sampleRows), CCE_I32, tokens)
-      .vector("sample_labels", vector(slices.sampleLabels), CCE_I32, tokens)
-      .vector("sample_lse", vector(slices.sampleLse), CCE_F32, tokens)
-      .vector("sample_prob_weight", vector(slices.sampleProbWeight), CCE_F32, tokens)
-      .vector("sample_label_weight", vector(slices.sampleLabelWeight), CCE_F32, tokens)
-      .vector("sample_group", vector(slices.sampleGroup), CCE_I32, tokens)
-      .scalarBuffer("sample_count", count, CCE_I32);
-  CCE_RETURN_IF_ERROR(backend->launch(*filterKernels.sampleTokens, sample, 1, stream));
-
-  Bindings gradient = common(
-      {vector(slices.sampleRows), vector(slices.sampleLabels), count, tokens}, call.e);
-  bindClasses(gradient, c, call.bias, 0, problem.vocab);
-  gradient.vector("lse", vector(slices.sampleLse), CCE_F32, tokens)
-      .vector("prob_weight", vector(slices.sampleProbWeight), CCE_F32, tokens)
-      .vector("label_weight", vector(slices.sampleLabelWeight), CCE_F32, tokens)
-      .matrix("g", vector(slices.g), problem.dtype, tokens, problem.vocab, filter.sampleStride);
-  CCE_RETURN_IF_ERROR(backend->launch(*filterKernels.sampleGrad, gradient,
-                                      tilesOf(*filterKernels.sampleGrad, "tokens", tokens) *
-                                          tilesOf(*filterKernels.sampleGrad, "vocab", problem.vocab),
-                                      stream));
-
-  auto *state = static_cast<char *>(const_cast<void *>(call.args.filter_state));
-  Bindings direction;
-  direction
-      .matrix("g_sample", vector(slices.g), problem.dtype, tokens, problem.vocab,
-              filter.sampleStride)
-      .scalar("stride", filter.sampleStride)
-      .matrix("needed", at<void>(state, filter.needed), CCE_I32, filter.groups, filter.words,
-              filter.words)
-      .vector("heavy", vector(slices.heavy), CCE_I32, filter.words)
-      .scalar("words", filter.words)
-      .vector("sample_group", vector(slices.sampleGroup), CCE_I32, tokens)
-      .scalarBuffer("sample_count", count, CCE_I32)
-      .scalar("vocab", problem.vocab)
-      .vector("direction", vector(slices.direction), CCE_F32, problem.vocab);
-  CCE_RETURN_IF_ERROR(backend->launch(*filterKernels.tailDirection, direction,
-                                      divideUp(problem.vocab, directionClassesAnItem), stream));
-  const int64_t every = std::clamp<int64_t>(problem.vocab / enoughClasses, 1, mostApart);
-  return weightedRows(workspace, at<float>(workspace, slices.direction), problem.vocab, every,
-                      nullptr, c, /*normalise=*/true, at<float>(workspace, slices.meanClass),
-                      at<float>(workspace, slices.directionTotal), stream);
 }
 
 Status Plan::gradClasses(const BackwardCall &call, void *stream) const {
@@ -422,7 +373,10 @@ Status Plan::backwardFiltered(const BackwardCall &call, void *stream) const {
 
   CCE_RETURN_IF_ERROR(choosePath(call, stream));
   if (correct && anyGradient)
-    CCE_RETURN_IF_ERROR(sampleTail(call, c, stream));
+    CCE_RETURN_IF_ERROR(weightedRows(workspace, at<float>(workspace, slices.direction), problem.vocab,
+                                     std::clamp<int64_t>(problem.vocab / enoughClasses, 1, mostApart), nullptr, c,
+                                     /*normalise=*/true, at<float>(workspace, slices.meanClass),
+                                     at<float>(workspace, slices.directionTotal), stream));
   else if (args.de)
     CCE_RETURN_IF_ERROR(backend->zero(words(meanClass, problem.hidden), stream));
 

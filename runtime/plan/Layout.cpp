@@ -329,7 +329,7 @@ int64_t placeFiltered(Layout &layout, const Problem &problem, const LayoutInputs
                       int64_t start, int64_t slots) {
   const int64_t element = dtypeSize(problem.dtype);
   FilterLayout &filter = layout.filter;
-  const int64_t parts = filter.parts, sample = inputs.filterSample ? filter.sampleTokens : 0;
+  const int64_t parts = filter.parts;
   // Kernels read whole tiles of it, without looking where it ends.
   const int64_t hidden = roundUp(problem.hidden, std::max<int64_t>(inputs.hiddenGranule, 256));
   Allocator allocator(start);
@@ -344,11 +344,7 @@ int64_t placeFiltered(Layout &layout, const Problem &problem, const LayoutInputs
   slices.entries = allocator.take({filterGroup / 8, filter.groups, slots});
   slices.kept = allocator.take({4, slots / slotGranule, layout.padded});
   slices.mass = allocator.take({4, layout.padded});
-  for (Slice *slice : {&slices.sampleRows, &slices.sampleLabels, &slices.sampleLse,
-                       &slices.sampleProbWeight, &slices.sampleLabelWeight, &slices.sampleGroup})
-    *slice = allocator.take({4, sample});
-  slices.sampleCount = allocator.take({4});
-  slices.direction = allocator.take({4, roundUp(problem.vocab, 512)});
+  slices.direction = allocator.take({4, inputs.correctsTail ? problem.vocab : 0});
   slices.meanClass = allocator.take({4, hidden});
   slices.directionTotal = allocator.take({4});
   slices.massRow = allocator.take({4, hidden});
@@ -356,11 +352,11 @@ int64_t placeFiltered(Layout &layout, const Problem &problem, const LayoutInputs
   slices.partial = allocator.take({4, parts, problem.hidden});
   slices.weightSums = allocator.take({4, parts});
   slices.allSums = allocator.take({4, parts});
-  // First for the sample, then for the tokens.
-  slices.g = allocator.takeEither({element, layout.padded, slots},
-                                  {element, sample, filter.sampleStride});
+  slices.g = allocator.take({element, layout.padded, slots});
   return allocator.end;
 }
+
+int64_t sampleStateBytes(const Layout &layout) { return 8 * layout.filter.sampleSplits * layout.padded; }
 
 /// Decides whether and how there is a filtered backward, with as many slots as fit the limit;
 /// returns where the slices begin that its two paths do not share.
@@ -379,9 +375,7 @@ int64_t chooseFilter(Layout &layout, const Problem &problem, const LayoutInputs 
   filter.sampleSplits =
       divideUp(filter.sampleCapacity, std::max(classesASamplePart, inputs.headClassTile));
   filter.missedCapacity = roundUp(divideUp(layout.padded, missedShare), inputs.tokenGranule);
-  filter.sampleTokens = inputs.sampleTokens;
-  filter.sampleStride = roundUp(problem.vocab, 64);
-  filter.parts = inputs.filterSample ? partsPerMultiprocessor * inputs.multiprocessors : 0;
+  filter.parts = inputs.correctsTail ? partsPerMultiprocessor * inputs.multiprocessors : 0;
 
   Allocator small(tokensEnd);
   filter.countDense = small.take({4});
@@ -406,6 +400,10 @@ int64_t chooseFilter(Layout &layout, const Problem &problem, const LayoutInputs 
   filter.bytes = bytes(good);
   Allocator state;
   filter.needed = state.take({4, filter.groups, filter.words});
+  // Where a little more room for the tally saves the workspace that for the sample's states.
+  const int64_t tally = inputs.correctsTail ? 4 * 32 * filter.words : 0;
+  filter.sampleStatesInTally = sampleStateBytes(layout) <= tally + tally / 8;
+  filter.tally = state.take({std::max(tally, filter.sampleStatesInTally ? sampleStateBytes(layout) : 0)});
   filter.bound = state.take({4, layout.padded});
   filter.missedCount = state.take({4, 2});
   filter.stateBytes = state.end;
@@ -573,25 +571,31 @@ Expected<Layout> Layout::choose(const Problem &problem, const LayoutInputs &inpu
 
   Allocator forward(shared.end);
   layout.forward.labelLogit = forward.take({4, layout.padded});
-  // First for the head and the sample, then for all classes; or for the saved ones and the others.
-  const int64_t states =
-      std::max({layout.splits, filtered ? filter.headSplits + filter.sampleSplits : 1,
-                saved.splits + saved.otherSplits});
-  layout.forward.partial = forward.take({8, states, layout.padded});
-  layout.forward.packedC =
-      forward.take({inputs.packC ? element : 0, problem.vocab, layout.packedStride});
   if (filtered) {
     auto &slices = filter.forward;
-    slices.seen = forward.take({4, 3, filter.words});
-    slices.headClasses = forward.take({4, filter.headCapacity});
-    slices.headCount = forward.take({4});
-    slices.sampleClasses = forward.take({4, filter.sampleCapacity});
-    slices.sampleCount = forward.take({4});
-    slices.sampleWeight = forward.take({4});
     slices.threshold = forward.take({4, layout.padded});
+    slices.limit = forward.take({4, layout.padded});
     for (Slice *slice : {&slices.missedRows, &slices.missedThreshold, &slices.missedGroup})
       *slice = forward.take({4, filter.missedCapacity});
   }
+  layout.forward.packedC =
+      forward.take({inputs.packC ? element : 0, problem.vocab, layout.packedStride});
+  // What estimates the thresholds lies where the states of the forward come then, which may be those of saved classes and of the others.
+  Allocator estimate(forward.end);
+  if (filtered) {
+    auto &slices = filter.forward;
+    slices.seen = estimate.take({4, 3, filter.words});
+    slices.headClasses = estimate.take({4, filter.headCapacity});
+    slices.headCount = estimate.take({4});
+    slices.headStates = estimate.take({8, filter.headSplits, layout.padded});
+    slices.sampleClasses = estimate.take({4, filter.sampleCapacity});
+    slices.sampleCount = estimate.take({4});
+    slices.sampleWeight = estimate.take({4});
+    slices.sampleStates = estimate.take({filter.sampleStatesInTally ? 0 : sampleStateBytes(layout)});
+  }
+  const int64_t states = std::max(layout.splits, saved.splits + saved.otherSplits);
+  layout.forward.partial = forward.take({8, states, layout.padded});
+  forward.end = std::max(forward.end, estimate.end);
   layout.forwardBytes = forward.end;
 
   // A forward is done with its part of the workspace when it writes the log-sum-exp, and a backward has not begun with

@@ -46,7 +46,7 @@ struct LayoutInputs {
   bool sumInHalves = false;
   /// Tiles of lse_forward.
   int64_t forwardTokenTile = 1;
-  int64_t lastPart = 1; ///< of the forward beside a filter, as the kernel has it (ProductCost.h)
+  int64_t lastPart = 1; ///< of the forward over all tokens, as the kernel has it (ProductCost.h)
   int64_t forwardVocabTile = 1;
   /// Tiles of the products of a chunk: logit_grad, grad_embedding, grad_classifier.
   ProductTile logitTile, embeddingTile, classifierTile;
@@ -59,11 +59,9 @@ struct LayoutInputs {
   /// E or C do not meet the rules of the device and are copied to padded rows.
   bool packE = false;
   bool packC = false;
-  /// Whether there shall be a filtered backward, and whether it samples what it leaves out.
+  /// Whether there shall be a filtered backward, and whether it corrects what it leaves out.
   bool filter = false;
-  bool filterSample = false;
-  /// Tokens of the sample, whole tiles.
-  int64_t sampleTokens = filterGroup;
+  bool correctsTail = false;
   /// Tiles of lse_forward_classes.
   int64_t headClassTile = 1;
   /// Whether the forward may save logits.
@@ -162,30 +160,28 @@ struct FilterLayout {
   int64_t sampleSplits = 1;
   /// Room for tokens whose estimate was too high.
   int64_t missedCapacity = 0;
-  /// Tokens of the sample that the backward takes, with their padding, and elements between its rows of g.
-  int64_t sampleTokens = 0;
-  int64_t sampleStride = 0;
   /// Parts of a weighted sum of rows that work at the same time.
   int64_t parts = 0;
 
+  /// The sample's states are there before the tally is.
+  bool sampleStatesInTally = false;
+
   /// Of the caller's memory between forward and backward.
-  Slice needed, bound, missedCount;
+  Slice needed, tally, bound, missedCount;
   int64_t stateBytes = 0;
   /// Of the workspace of the backward that the filtered path needs.
   int64_t bytes = 0;
   struct {
     /// Three bitmaps over the vocabulary: the label of a token, of two, of three or more.
     Slice seen;
-    Slice headClasses, headCount, sampleClasses, sampleCount, sampleWeight;
-    Slice threshold, missedRows, missedThreshold, missedGroup;
+    Slice headClasses, headCount, headStates, sampleClasses, sampleCount, sampleWeight, sampleStates;
+    Slice threshold, limit, missedRows, missedThreshold, missedGroup;
   } forward;
   /// How many tokens there are for each path: n for the one that was chosen, -1 for the other.
   Slice countDense, countFiltered;
   /// The filtered path's own. The exact path uses the same memory behind it.
   struct {
     Slice heavy, heavyList, heavyCount, counts, lists, ranks, entries, kept, mass, g;
-    Slice sampleRows, sampleLabels, sampleLse, sampleProbWeight, sampleLabelWeight, sampleGroup,
-        sampleCount;
     Slice direction, meanClass, directionTotal, massRow, massTotal, partial, weightSums, allSums;
   } backward;
 };
@@ -193,7 +189,7 @@ struct FilterLayout {
 struct Layout {
   int64_t padded = 0;
   int64_t splits = 1;
-  /// How often the last split of the forward beside a filter fits into one of the others.
+  /// How often the last split of the forward over all tokens fits into one of the others.
   int64_t lastPart = 1;
   /// Elements between the rows of packed E and C.
   int64_t packedStride = 0;

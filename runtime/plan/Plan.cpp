@@ -138,8 +138,9 @@ KernelRequest Plan::requestFor(const std::string &kernel, int64_t tokens, bool i
   if (request.target == "sm_90a" && isEmbedding && !request.config.contains("tile_n"))
     if (embeddingTile(tokens, problem.hidden, backend->parallelism()) == 192)
       request.config["tile_n"] = 192;
-  if (kernel == "lse_forward_filter" && lastPartBesideFilter(inPairs) > 1)
-    request.config["last_part"] = lastPartBesideFilter(inPairs);
+  if (kernel == "lse_forward" || kernel == "lse_forward_filter")
+    if (const int64_t lastPart = lastPartOfForward(inPairs); lastPart > 1)
+      request.config["last_part"] = lastPart;
   if (request.target == "sm_90a" && inPairs)
     addCluster(request);
   // Parts of the sample that it goes over are tiles: narrow ones, so that there are more.
@@ -148,14 +149,14 @@ KernelRequest Plan::requestFor(const std::string &kernel, int64_t tokens, bool i
   return request;
 }
 
-int64_t Plan::lastPartBesideFilter(bool inPairs) const {
+int64_t Plan::lastPartOfForward(bool inPairs) const {
   const int64_t rows = inPairs ? pairOfTiles : tileTokens;
   const int64_t tokenTiles = (problem.tokens + rows - 1) / rows * rows / tileTokens;
   // Narrower tiles, or a number of splits that has been timed, know nothing of it.
-  if (tokenTiles < manyTokenTiles || !choices.compilerConfig("lse_forward").empty() || choices.splits() > 0)
+  if (backend->device() != CCE_DEVICE_CUDA || tokenTiles < manyTokenTiles || !choices.compilerConfig("lse_forward").empty() || choices.splits() > 0)
     return 1;
-  return lastPartOfForward(tokenTiles, (problem.vocab - 1) / savedTile + 1, problem.hidden, backend->parallelism(),
-                           mostSplitsBesideFilter);
+  return rt::lastPartOfForward(tokenTiles, (problem.vocab - 1) / savedTile + 1, problem.hidden, backend->parallelism(),
+                               wantsFilter() ? mostSplitsBesideFilter : mostSplits);
 }
 
 Expected<KernelPtr> Plan::loadKernel(KernelRequest request) const {
@@ -209,7 +210,7 @@ Status Plan::build() {
   }
   if (packE || packC)
     kernels.emplace_back("pack_rows", &packRows);
-  const bool filter = whyNoFilter().empty() && problem.filterEps > 0;
+  const bool filter = wantsFilter();
   if (filter) {
     const std::string type = dtypeName(problem.dtype);
     auto &k = filterKernels;
@@ -231,10 +232,7 @@ Status Plan::build() {
                                    {"mark_entries_" + type, &k.markEntries},
                                    {"grad_classes_" + type, &k.gradClasses}});
     if (problem.filterTail == CCE_FILTER_TAIL_CORRECT)
-      kernels.insert(kernels.end(), {{"sample_tokens", &k.sampleTokens},
-                                     {"tail_direction_" + type, &k.tailDirection},
-                                     {"weighted_rows_" + type, &k.weightedRows},
-                                     {"sum_parts", &k.sumParts}});
+      kernels.insert(kernels.end(), {{"weighted_rows_" + type, &k.weightedRows}, {"sum_parts", &k.sumParts}});
   }
   const bool saves = problem.savedLogitsLimit > 0 && whyNothingSaved().empty();
   if (saves) {
@@ -246,13 +244,6 @@ Status Plan::build() {
   for (const auto &[name, kernel] : kernels)
     requests.emplace_back(requestFor(name), kernel);
   CCE_RETURN_IF_ERROR(loadAll(requests));
-  if (filter && problem.filterTail == CCE_FILTER_TAIL_CORRECT) {
-    // The sample is one tile of tokens.
-    KernelRequest request = requestFor("logit_grad");
-    if (request.config.contains("cluster"))
-      request.config["cluster"] = 1;
-    CCE_ASSIGN_OR_RETURN(filterKernels.sampleGrad, backend->loadKernel(request));
-  }
 
   // A transform of the user's may ask for a bias that the problem has not got.
   const bool ownTransform = problem.transform.find("cce.transform") != std::string::npos;
@@ -298,16 +289,10 @@ Status Plan::build() {
   inputs.cachedChunkBytes = onGpu ? 0 : int64_t(4) << 20;
   inputs.packE = packE;
   inputs.packC = packC;
+  inputs.lastPart = lastPartOfForward(problem.tokens >= clusterTokens);
   if (filter) {
     inputs.filter = true;
-    inputs.lastPart = lastPartBesideFilter(problem.tokens >= clusterTokens);
-    inputs.filterSample = problem.filterTail == CCE_FILTER_TAIL_CORRECT;
-    if (filterKernels.sampleGrad) {
-      const Manifest &manifest = filterKernels.sampleGrad->manifest();
-      inputs.sampleTokens =
-          std::max(filterGroup,
-                   manifest.tile("tokens", 1) * std::max<int64_t>(manifest.cluster, 1));
-    }
+    inputs.correctsTail = problem.filterTail == CCE_FILTER_TAIL_CORRECT;
     inputs.headClassTile = filterKernels.lseForwardClasses->manifest().tile("classes", 1);
   }
   inputs.saves = saves;

@@ -50,8 +50,8 @@ private:
   Status checkDeviceRules();
   Status loadAll(const std::vector<std::pair<KernelRequest, KernelPtr *>> &kernels);
   KernelRequest requestFor(const std::string &kernel) const;
-  /// How often the last split of the filter's forward fits into one of the others.
-  int64_t lastPartBesideFilter(bool inPairs) const;
+  /// How often the last split of the forward over all tokens fits into one of the others.
+  int64_t lastPartOfForward(bool inPairs) const;
   /// For so many tokens at a time, whose tiles come in pairs or not.
   KernelRequest requestFor(const std::string &kernel, int64_t tokens, bool inPairs) const;
   Expected<KernelPtr> loadKernel(KernelRequest request) const;
@@ -59,6 +59,7 @@ private:
   Status loadSavingKernels();
   /// Why there is no filtered path; empty if there is, or if the layout has yet to decide.
   std::string whyNoFilter() const;
+  bool wantsFilter() const { return problem.filterEps > 0 && whyNoFilter().empty(); }
   /// Why no logits are saved, likewise.
   std::string whyNothingSaved() const;
   /// Why loss and gradients in one call are a forward and a backward, likewise; and why logits do not stay in dC between them. First what
@@ -159,7 +160,6 @@ private:
   /// Chooses the path, and runs the filtered one if it is that.
   Status backwardFiltered(const BackwardCall &call, void *stream) const;
   Status choosePath(const BackwardCall &call, void *stream) const;
-  Status sampleTail(const BackwardCall &call, const BufferBinding &c, void *stream) const;
   Status weightedRows(char *workspace, const float *weights, int64_t n, int64_t every,
                       const int32_t *rows, const BufferBinding &matrix, bool normalise,
                       float *result, float *total, void *stream) const;
@@ -191,7 +191,7 @@ private:
     KernelPtr indexedMatmul, countLabels, headClasses, lseForwardClasses, threshold, lseForward,
         missedTokens, markMissed;
     KernelPtr heavyClasses, listClasses, choosePath, markEntries;
-    KernelPtr sampleTokens, sampleGrad, tailDirection, weightedRows, sumParts;
+    KernelPtr weightedRows, sumParts;
     KernelPtr logitGrad, droppedMass, gradEmbedding, gradClassifier, gradClasses;
   } filterKernels;
 };

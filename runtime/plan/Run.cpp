@@ -203,8 +203,7 @@ Status Plan::enqueueForward(const cce_forward_args &args, const SavedClasses &sa
       CCE_RETURN_IF_ERROR(forwardSaving(saved, tokens, eIn, cIn, biasIn, stream));
     else
       CCE_RETURN_IF_ERROR(backend->launch(lse, bindings,
-                                          forwardItems(tilesOf(lse, "tokens", layout.padded), layout.splits,
-                                                       filtered ? layout.lastPart : 1),
+                                          forwardItems(tilesOf(lse, "tokens", layout.padded), layout.splits, layout.lastPart),
                                           stream));
     if (filtered)
       CCE_RETURN_IF_ERROR(finishFilter(workspace, static_cast<char *>(args.filter_state), eIn, cIn,

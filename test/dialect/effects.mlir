@@ -7,13 +7,14 @@
 // CHECK: %[[ROWS:.*]] = cce.rows %[[VIEW]]
 // CHECK-NOT: cce.rows
 // CHECK-COUNT-2: cce.mark
+// CHECK-COUNT-2: cce.tally
 // CHECK-COUNT-2: cce.pick
 // CHECK-COUNT-2: cce.save
 // CHECK-NOT: cce.rows
 // CHECK: cce.store %[[ROWS]]
 // CHECK-NEXT: cce.store %[[ROWS]]
 cce.kernel @effects(%z: !cce.buffer<positions x vocab x f32>, %rows: !cce.buffer<tokens x i32>, %threshold: !cce.buffer<tokens x f32>,
-                    %bits: !cce.buffer<groups x vocab x i1>, %codes: !cce.buffer<tokens x vocab x i16>,
+                    %bits: !cce.buffer<groups x vocab x i1>, %sums: !cce.buffer<vocab x i32>, %codes: !cce.buffer<tokens x vocab x i16>,
                     %maxima: !cce.buffer<tiles x tokens x f32>, %labels: !cce.buffer<tokens x i32>, %label_logit: !cce.buffer<tokens x f32>,
                     %one: !cce.buffer<tokens x i32>, %other: !cce.buffer<tokens x i32>) {
   %view = cce.gather %z[%rows] : !cce.buffer<positions x vocab x f32>, !cce.buffer<tokens x i32>
@@ -24,6 +25,8 @@ cce.kernel @effects(%z: !cce.buffer<positions x vocab x f32>, %rows: !cce.buffer
     %t = cce.load %threshold[%i] : !cce.buffer<tokens x f32>
     cce.mark %x, %t, %bits : !cce.tile<tokens x vocab x f32>, !cce.tile<tokens x f32>, !cce.buffer<groups x vocab x i1>
     cce.mark %x, %t, %bits : !cce.tile<tokens x vocab x f32>, !cce.tile<tokens x f32>, !cce.buffer<groups x vocab x i1>
+    cce.tally %x, %t, %sums tiles 1 : !cce.tile<tokens x vocab x f32>, !cce.tile<tokens x f32>, !cce.buffer<vocab x i32>
+    cce.tally %x, %t, %sums tiles 1 : !cce.tile<tokens x vocab x f32>, !cce.tile<tokens x f32>, !cce.buffer<vocab x i32>
     %y = cce.load %labels[%i] : !cce.buffer<tokens x i32>
     cce.pick %x, %y, %label_logit : !cce.tile<tokens x vocab x f32>, !cce.tile<tokens x i32>, !cce.buffer<tokens x f32>
     cce.pick %x, %y, %label_logit : !cce.tile<tokens x vocab x f32>, !cce.tile<tokens x i32>, !cce.buffer<tokens x f32>

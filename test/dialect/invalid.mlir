@@ -268,6 +268,77 @@ cce.kernel @rows_c2_axis(%x: !cce.buffer<positions x f32>, %rows: !cce.buffer<to
 
 // -----
 
+cce.kernel @tally_c1(%x: !cce.buffer<tokens x f32>, %sums: !cce.buffer<tokens x i32>) {
+  cce.parallel %i over tokens {
+    %t = cce.load %x[%i] : !cce.buffer<tokens x f32>
+    // A value without classes.
+    // expected-error@+1 {{'cce.tally' op expected a value of rank 2 and f32, got '!cce.tile<tokens x f32>'}}
+    cce.tally %t, %t, %sums tiles 16 : !cce.tile<tokens x f32>, !cce.tile<tokens x f32>, !cce.buffer<tokens x i32>
+  }
+}
+
+// -----
+
+cce.kernel @tally_c1_element(%x: !cce.buffer<tokens x vocab x i32>, %t: !cce.buffer<tokens x i32>, %sums: !cce.buffer<vocab x i32>) {
+  cce.parallel %i, %v over tokens, vocab {
+    %z = cce.load %x[%i, %v] : !cce.buffer<tokens x vocab x i32>
+    %most = cce.load %t[%i] : !cce.buffer<tokens x i32>
+    // Values that are integers.
+    // expected-error@+1 {{'cce.tally' op expected a value of rank 2 and f32, got '!cce.tile<tokens x vocab x i32>'}}
+    cce.tally %z, %most, %sums tiles 16 : !cce.tile<tokens x vocab x i32>, !cce.tile<tokens x i32>, !cce.buffer<vocab x i32>
+  }
+}
+
+// -----
+
+cce.kernel @tally_c1_limit(%x: !cce.buffer<tokens x vocab x f32>, %t: !cce.buffer<vocab x f32>, %sums: !cce.buffer<vocab x i32>) {
+  cce.parallel %i, %v over tokens, vocab {
+    %z = cce.load %x[%i, %v] : !cce.buffer<tokens x vocab x f32>
+    %most = cce.load %t[%v] : !cce.buffer<vocab x f32>
+    // A limit for each class instead of each token.
+    // expected-error@+1 {{'cce.tally' op expected a limit of f32 over 'tokens', got '!cce.tile<vocab x f32>'}}
+    cce.tally %z, %most, %sums tiles 16 : !cce.tile<tokens x vocab x f32>, !cce.tile<vocab x f32>, !cce.buffer<vocab x i32>
+  }
+}
+
+// -----
+
+cce.kernel @tally_c2(%x: !cce.buffer<tokens x vocab x f32>, %t: !cce.buffer<tokens x f32>, %sums: !cce.buffer<vocab x f32>) {
+  cce.parallel %i, %v over tokens, vocab {
+    %z = cce.load %x[%i, %v] : !cce.buffer<tokens x vocab x f32>
+    %most = cce.load %t[%i] : !cce.buffer<tokens x f32>
+    // Sums that would depend on their order.
+    // expected-error@+1 {{'cce.tally' op expected a target of i32 over 'vocab', got '!cce.buffer<vocab x f32>'}}
+    cce.tally %z, %most, %sums tiles 16 : !cce.tile<tokens x vocab x f32>, !cce.tile<tokens x f32>, !cce.buffer<vocab x f32>
+  }
+}
+
+// -----
+
+cce.kernel @tally_c2_axis(%x: !cce.buffer<tokens x vocab x f32>, %t: !cce.buffer<tokens x f32>, %sums: !cce.buffer<tokens x i32>) {
+  cce.parallel %i, %v over tokens, vocab {
+    %z = cce.load %x[%i, %v] : !cce.buffer<tokens x vocab x f32>
+    %most = cce.load %t[%i] : !cce.buffer<tokens x f32>
+    // Sums of each token.
+    // expected-error@+1 {{'cce.tally' op expected a target of i32 over 'vocab', got '!cce.buffer<tokens x i32>'}}
+    cce.tally %z, %most, %sums tiles 16 : !cce.tile<tokens x vocab x f32>, !cce.tile<tokens x f32>, !cce.buffer<tokens x i32>
+  }
+}
+
+// -----
+
+cce.kernel @tally_c3(%x: !cce.buffer<tokens x vocab x f32>, %t: !cce.buffer<tokens x f32>, %sums: !cce.buffer<vocab x i32>) {
+  cce.parallel %i, %v over tokens, vocab {
+    %z = cce.load %x[%i, %v] : !cce.buffer<tokens x vocab x f32>
+    %most = cce.load %t[%i] : !cce.buffer<tokens x f32>
+    // Of no tile.
+    // expected-error@+1 {{'cce.tally' op expected tiles to be positive, got 0}}
+    cce.tally %z, %most, %sums tiles 0 : !cce.tile<tokens x vocab x f32>, !cce.tile<tokens x f32>, !cce.buffer<vocab x i32>
+  }
+}
+
+// -----
+
 cce.kernel @mark_c1(%x: !cce.buffer<tokens x f32>, %bits: !cce.buffer<groups x tokens x i1>) {
   cce.parallel %i over tokens {
     %t = cce.load %x[%i] : !cce.buffer<tokens x f32>

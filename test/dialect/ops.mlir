@@ -118,6 +118,19 @@ cce.kernel @mark_by(%z: !cce.buffer<tokens x vocab x f32>, %threshold: !cce.buff
   }
 }
 
+// What lies below the limits is added up for each class; the op has no result.
+// CHECK-LABEL: cce.kernel @tally(
+// CHECK: %[[Z:.*]] = cce.load %z[%[[I:.*]], %[[V:.*]]] : <tokens x vocab x f32>
+// CHECK: %[[T:.*]] = cce.load %limit[%[[I]]] : <tokens x f32>
+// CHECK: cce.tally %[[Z]], %[[T]], %sums tiles 16 : <tokens x vocab x f32>, <tokens x f32>, <vocab x i32>
+cce.kernel @tally(%z: !cce.buffer<tokens x vocab x f32>, %limit: !cce.buffer<tokens x f32>, %sums: !cce.buffer<vocab x i32>) {
+  cce.parallel %i, %v over tokens, vocab {
+    %x = cce.load %z[%i, %v] : !cce.buffer<tokens x vocab x f32>
+    %t = cce.load %limit[%i] : !cce.buffer<tokens x f32>
+    cce.tally %x, %t, %sums tiles 16 : !cce.tile<tokens x vocab x f32>, !cce.tile<tokens x f32>, !cce.buffer<vocab x i32>
+  }
+}
+
 // The logit of each token's label is kept; the op has no result.
 // CHECK-LABEL: cce.kernel @pick(
 // CHECK: %[[Z:.*]] = cce.load %z[%[[I:.*]], %[[V:.*]]] : <tokens x vocab x f32>

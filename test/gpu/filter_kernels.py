@@ -12,9 +12,9 @@ import math
 from kernel_tests import (BF16, DEVICE, F16, F32, F64, I32, INF, NAN, TAIL, UNTOUCHED, Tests, arange, close, full, i32, main, rand, randint, randn,
                           room, same, suffix, torch, untouched, up)
 
-TYPED = ("tail_direction", "weighted_rows", "mark_entries", "grad_classes")
+TYPED = ("weighted_rows", "mark_entries", "grad_classes")
 KERNELS = ["count_labels", "head_classes", "filter_threshold", "missed_tokens", "heavy_classes", "list_classes", "choose_path",
-           "sample_tokens", "sum_parts", "dropped_mass"] + [
+           "sum_parts", "dropped_mass"] + [
     f"{name}_{dtype}" for name in TYPED for dtype in ("bf16", "f16")]
 
 MANY = 1 << 40
@@ -92,7 +92,7 @@ class FilterTests(Tests):
         maxima, sums = torch.where(none, -INF, maxima), torch.where(none, 0.0, sums)
         return maxima.to(F64), sums.to(F64), torch.stack([maxima, sums], -1).contiguous()
 
-    def filter_threshold(self, n, head_splits, sample_splits, kind, grid, every=7):
+    def filter_threshold(self, n, head_splits, sample_splits, kind, grid, every=7, tallied=16):
         padded, vocab, missed_capacity = max(up(n, 128), 128), 5000, max(up(n // 8, 128), 128)
         log_epsilon = math.log(2.0**-12)
         empty = {"no head": 1.0, "nothing": 1.0, "some empty": 0.5}.get(kind, 0.0)
@@ -108,10 +108,11 @@ class FilterTests(Tests):
         weight = {"no sample": 0.0, "all sampled": 1.0}.get(kind, 37.5)
         threshold, bound = room(padded), room(padded)
         missed_rows, missed_threshold, missed_count = room(missed_capacity, I32), room(missed_capacity), room(2, I32)
+        limit = room(padded)
         self.launch("filter_threshold", grid, 256, [
-            torch.cat([head, sample]), ("i32", head_splits), ("i32", sample_splits), ("i32", padded), labels, pack_bits(often), ("i32", every),
+            head, ("i32", head_splits), sample, ("i32", sample_splits), ("i32", padded), labels, pack_bits(often), ("i32", every),
             full(1, weight), logit, i32([n]), ("f32", log_epsilon), threshold, bound, missed_rows, missed_threshold, ("i32", missed_capacity),
-            missed_count])
+            missed_count, ("i32", tallied), limit])
         z, label = logit[:n].to(F64), labels[:n].long()
         in_head, in_sample = often[label], label % every == every // 2
         total = lambda m, t: (t * 2.0**m)[:, :n].sum(0)
@@ -133,13 +134,17 @@ class FilterTests(Tests):
         want, want_bound = full(padded, INF, F64), full(padded, -INF, F64)
         want[:n] = (torch.maximum(certain - 1e-3, guess) + log_epsilon).clamp_min(lowest)
         want_bound[:n] = certain
+        # Blocks of eight tokens: the first of the first so many, the second of the next, and so on.
+        block, apart = arange(padded) // 8, min(max(n // 8 // max(tallied, 1), 1), 16)
+        has_limit = (block % apart == block // apart % apart) & (arange(padded) < n) & (tallied > 0)
         self.report(f"filter_threshold n {n} splits {head_splits} + {sample_splits} {kind} grid {grid}", [
             close("threshold", threshold[:padded], want, 3e-6 * (10 + want.abs())), untouched("threshold", threshold, padded),
             close("bound", bound[:padded], want_bound, 3e-6 * (10 + want_bound.abs())), untouched("bound", bound, padded),
             same("missed_rows", missed_rows[:min(missed_capacity, padded)], -1), untouched("missed_rows", missed_rows, missed_capacity),
             same("missed_threshold", missed_threshold[:min(missed_capacity, padded)], INF),
             untouched("missed_threshold", missed_threshold, missed_capacity),
-            same("missed_count", missed_count[:2], 0), untouched("missed_count", missed_count, 2)])
+            same("missed_count", missed_count[:2], 0), untouched("missed_count", missed_count, 2),
+            same("limit", limit[:padded], torch.where(has_limit, threshold[:padded], -INF)), untouched("limit", limit, padded)])
 
     def missed_tokens(self, n, splits, part, capacity, grid):
         padded, log_epsilon = max(up(n, 128), 128), math.log(2.0**-12)
@@ -170,13 +175,21 @@ class FilterTests(Tests):
 
     # ------------------------------------------------------------------------------------------------ lists
 
-    def heavy_classes(self, blocks, vocab, least, grid):
+    def heavy_classes(self, blocks, vocab, least, grid, unused=0, corrects=True):
+        """unused: groups without tokens, behind the others."""
         needed = rand(blocks, vocab) < rand(vocab)  # some classes in nearly all blocks, some in hardly any
+        needed[blocks - unused:] = False
         words = words_of(vocab)
-        heavy = room(words, I32)
-        self.launch("heavy_classes", grid, 256, [pack_bits(needed), ("i32", blocks), ("i32", words), ("i32", least), heavy])
-        self.report(f"heavy_classes blocks {blocks} V {vocab} least {least} grid {grid}", [
-            same("heavy", heavy[:words], pack_bits(needed.sum(0) >= least)), untouched("heavy", heavy, words)])
+        heavy, tally, direction = room(words, I32), randint(0, 1 << 32, words * 32), room(vocab)
+        self.launch("heavy_classes", grid, 256, [pack_bits(needed), ("i32", blocks), ("i32", words), ("i32", least), heavy, tally.to(I32),
+                                                 i32([(blocks - unused) * 128 - 127]), ("i32", vocab if corrects else 0), direction])
+        users = needed.sum(0)
+        is_heavy = users >= least
+        want = torch.where(is_heavy, 0, tally[:vocab].to(F64) * (blocks - unused - users))
+        self.report(f"heavy_classes blocks {blocks} V {vocab} least {least} grid {grid} unused {unused} corrects {corrects}", [
+            same("heavy", heavy[:words], pack_bits(is_heavy)), untouched("heavy", heavy, words),
+            untouched("direction", direction, vocab if corrects else 0)] + (
+                [close("direction", direction[:vocab], want, 3e-7 * want)] if corrects else []))
 
     def list_classes(self, blocks, vocab, slots, density, grid, heavy_density=0.0):
         words = words_of(vocab)
@@ -233,42 +246,6 @@ class FilterTests(Tests):
             untouched("count_filtered", count_filtered, 1), untouched("kept", kept, 1)])
 
     # ------------------------------------------------------------------------------------------------ the tail
-
-    def sample_tokens(self, n):
-        padded, m = max(up(n, 128), 128), max(n, 0)
-        rows, lse = full(padded, -1, I32), full(padded, 0)
-        rows[:m], lse[:m] = (arange(m) * 2 + 1).to(I32), randn(m) * 2 + 10
-        types = dict(rows=I32, labels=I32, lse=F32, prob_weight=F32, label_weight=F32, block=I32)
-        results = {name: room(128, dtype) for name, dtype in types.items()}
-        count = room(1, I32)
-        self.launch("sample_tokens", 1, 128, [rows, lse, i32([n]), *results.values(), count])
-        taken = min(m, 128)
-        tokens = arange(taken) * n // max(taken, 1)
-        wants = dict(rows=full(128, -1, I32), labels=full(128, -1), lse=full(128, 0), prob_weight=full(128, 2.0**14), label_weight=full(128, 0),
-                     block=full(128, -1))
-        for name, values in dict(rows=rows[tokens], lse=lse[tokens], block=tokens // 128).items():
-            wants[name][:taken] = values
-        self.report(f"sample_tokens n {n}", [same(name, results[name][:128], wants[name]) for name in types] +
-                    [untouched(name, results[name], 128) for name in types] +
-                    [same("count", count[:1], taken if n >= 0 else -1), untouched("count", count, 1)])
-
-    def tail_direction(self, dtype, vocab, count, blocks, grid=None, padding=2):
-        words, extent, stride = words_of(vocab), up(vocab, 512), vocab + vocab % 2 + padding
-        needed, heavy = rand(blocks, vocab) < 0.3, rand(vocab) < 0.1
-        taken = max(count, 0)
-        g, block_of = full((128, stride), NAN, dtype), full(128, -1, I32)
-        g[:taken, :vocab] = rand(taken, vocab).to(dtype)
-        block_of[:taken] = randint(0, blocks, taken).to(I32)
-        direction = room(extent)
-        self.launch(f"tail_direction_{suffix(dtype)}", grid or extent // 512, 256,
-                    [g, ("i64", stride), pack_bits(needed), pack_bits(heavy), ("i32", words), block_of, i32([count]), ("i32", vocab), direction])
-        name = f"tail_direction {suffix(dtype)} V {vocab} count {count} grid {grid}"
-        if count < 0:
-            return self.report(name, [untouched("nothing", direction, 0)])
-        want = full(extent, 0, F64)
-        left_out = ~needed[block_of[:taken].long()] & ~heavy
-        want[:vocab] = torch.where(left_out, g[:taken, :vocab].to(F64), 0).sum(0)
-        self.report(name, [close("direction", direction[:extent], want, 2e-6 * want.abs() + 1e-30), untouched("direction", direction, extent)])
 
     def weighted_rows(self, dtype, rows, columns, parts, n=None, every=1, by_rows=False, gate=None, grid=None, extra=0, odd=False):
         n = rows if n is None else n
@@ -496,12 +473,18 @@ def run_tests(tests):
                  (300, 4, 4, "no sample", 2), (200, 3, 3, "nothing", 1), (500, 2, 16, "alike", 2),
                  (500, 2, 1, "alike", 2), (500, 2, 4, "all sampled", 2), (70000, 4, 4, "plain", 20)]:
         tests.filter_threshold(*case)
+    for n in (7, 9, 1000, 2049, 8192):
+        tests.filter_threshold(n, 2, 3, "plain", 5)
+    tests.filter_threshold(1000, 2, 3, "plain", 5, tallied=0)
+    tests.filter_threshold(5000, 2, 3, "plain", 5, tallied=100)
     for case in [(1, 1, 1.0, 128, 1), (1, 1, 0.0, 128, 1), (1000, 8, 0.02, 128, 4), (8192, 16, 0.1, 1024, 32), (8192, 16, 0.5, 1024, 7),
                  (300, 3, 1.0, 300, 2), (0, 2, 0.5, 128, 1)]:
         tests.missed_tokens(*case)
 
     for case in [(1, 5, 1, 1), (2, 33, 2, 1), (64, 50257, 32, 7), (3, 600001, 2, 132), (300, 8192, 75, 4), (9, 257, 10, 2)]:
         tests.heavy_classes(*case)
+    tests.heavy_classes(9, 1000, 5, 3, unused=4)
+    tests.heavy_classes(64, 50257, 32, 7, corrects=False)
     for case in [(1, 5, 256, 1.0, 1), (1, 50257, 256, 0.0, 1), (3, 50257, 8192, 0.01, 2), (3, 50257, 256, 0.01, 3), (2, 262145, 1024, 0.002, 1),
                  (2, 50257, 50432, 1.0, 1), (7, 33, 256, 0.5, 3), (7, 32, 256, 0.5, 7), (4, 8192, 256, 0.03, 4), (4, 65536, 256, "ends", 4),
                  (7, 33, 256, 0.5, 3, 0.5), (5, 50257, 1024, 0.005, 2, 0.004), (3, 50257, 256, 0.001, 4, 0.02), (4, 65536, 256, "ends", 4, 1e-3),
@@ -524,13 +507,6 @@ def run_tests(tests):
     for name, case in cases.items():
         tests.choose_path(name, *case)
 
-    for n in (-1, 0, 1, 2, 127, 128, 129, 1000, 8192, 65537) + (() if quick else (20000000,)):
-        tests.sample_tokens(n)
-    for dtype in (BF16, F16):
-        for case in [(50257, 128, 9), (50257, 5, 64, 7), (1000, 0, 3), (1000, -1, 3), (33, 128, 1), (1, 8, 2), (512, 9, 3, 1), (513, 127, 3)] + (
-                [] if quick else [(256000, 128, 64)]):
-            tests.tail_direction(dtype, *case)
-        tests.tail_direction(dtype, 777, 128, 5, padding=0)
     for dtype in (BF16, F16):
         tests.weighted_rows(dtype, 1000, 72, 3)
         tests.weighted_rows(dtype, 1000, 70, 3, every=3)
@@ -614,20 +590,19 @@ def run_times(tests):
     show("head_classes", 1, 1024, [seen, ("i32", words), ("i32", vocab), room(n, I32), ("i32", n), one, ("i32", 250), room(1024, I32),
                                    ("i32", 1024), two, real])
     states = full((8, n, 2), 1)
-    show("filter_threshold", n // 256, 256, [states, ("i32", 4), ("i32", 4), ("i32", n), labels, seen, ("i32", 250), real, x, count, ("f32", -8.0),
-                                             y, room(n), room(n // 8, I32), room(n // 8), ("i32", n // 8), room(2, I32)])
+    show("filter_threshold", n // 256, 256, [states, ("i32", 4), states, ("i32", 4), ("i32", n), labels, seen, ("i32", 250), real, x, count, ("f32", -8.0),
+                                             y, room(n), room(n // 8, I32), room(n // 8), ("i32", n // 8), room(2, I32), ("i32", 16),
+                                             room(n)])
     show("missed_tokens", n // 256, 256, [states, ("i32", 8), ("i32", n), labels, count, ("f32", -8.0), full(n, -INF), room(n // 8, I32),
                                           room(n // 8), room(n // 8, I32), ("i32", n // 8), room(2, I32)])
     heavy = full(words, 0, I32)
-    show("heavy_classes", words // 8, 256, [needed, ("i32", blocks), ("i32", words), ("i32", blocks // 4), heavy])
+    show("heavy_classes", words // 8, 256, [needed, ("i32", blocks), ("i32", words), ("i32", blocks // 4), heavy, room(words * 32, I32), count,
+                                            ("i32", vocab), room(vocab)])
     counts = room(blocks, I32)
     show("list_classes", blocks + 1, 1024, [needed, heavy, ("i32", blocks), ("i32", words), ("i32", slots), room(blocks * slots, I32), counts,
                                             room(blocks * words, I32), room(slots, I32), one])
     show("choose_path", 1, 1024, [counts, ("i32", blocks), ("i32", slots), ("i64", MANY), x, y, count, ("i32", vocab), ("f32", 0.5),
                                   room(2, I32), ("i32", n // 8), one, two, real])
-    g = rand(128, vocab).to(BF16)
-    show("tail_direction_bf16", -(-vocab // 512), 256, [g, ("i64", vocab), needed, heavy, ("i32", words), (arange(128) // 2).to(I32), i32([128]),
-                                                        ("i32", vocab), room(up(vocab, 512))], 2 * g.numel())
     matrix, weights = randn(vocab, hidden, dtype=BF16), rand(vocab)
     parts = 4 * processors
     partial, sums, all_sums = full((parts, hidden), 0), full(parts, 0), full(parts, 0)

@@ -522,7 +522,7 @@ cce.kernel @save_beside_a_reference(%e: !cce.buffer<tokens x hidden x bf16>, %c:
       cce.save %z, %codes, %maxima : !cce.tile<tokens x vocab x f32>, !cce.buffer<tokens x vocab x i16>, !cce.buffer<tiles x tokens x f32>
       %r = cce.load %reference[%i] : !cce.buffer<tokens x f32>
       // Codes are below the maximum of a whole tile, and here there is a panel of it at a time.
-      // expected-error@below {{'cce.lse_update' op expected neither cce.mark nor cce.save beside a reference on sm_90a}}
+      // expected-error@below {{'cce.lse_update' op expected none of cce.mark, cce.tally and cce.save beside a reference on sm_90a}}
       %more = cce.lse_update %some, %z at %r : !cce.tile<tokens x !cce.lse>, !cce.tile<tokens x vocab x f32>, !cce.tile<tokens x f32>
       cce.yield %more : !cce.tile<tokens x !cce.lse>
     }

@@ -311,21 +311,17 @@ const std::map<std::string, std::string> optionalArguments = {
     {"count_labels", "labels count vocab:i32 words:i32 seen needed"},
     {"head_classes", "often words:i32 vocab:i32 classes capacity:i32 head_count every:i32 sample "
                      "sample_capacity:i32 sample_count sample_weight"},
-    {"filter_threshold", "partial head_splits:i32 sample_splits:i32 padded:i32 labels often every:i32 "
+    {"filter_threshold", "partial head_splits:i32 sample_partial sample_splits:i32 padded:i32 labels often every:i32 "
                          "sample_weight label_logit count log_epsilon:f32 threshold bound missed_rows "
-                         "missed_threshold missed_capacity:i32 missed_count"},
+                         "missed_threshold missed_capacity:i32 missed_count tallied_blocks:i32 limit"},
     {"missed_tokens", "partial splits:i32 padded:i32 rows count log_epsilon:f32 threshold missed_rows "
                       "missed_threshold missed_group missed_capacity:i32 missed_count"},
-    {"heavy_classes", "needed groups:i32 words:i32 least:i32 heavy"},
+    {"heavy_classes", "needed groups:i32 words:i32 least:i32 heavy tally count vocab:i32 direction"},
     {"list_classes", "needed heavy groups:i32 words:i32 slots:i32 lists counts ranks heavy_list "
                      "heavy_count"},
     {"choose_path", "counts groups:i32 slots:i32 limit:i64 bound lse count vocab:i32 "
                     "least_head_mass:f32 missed_count missed_capacity:i32 count_dense count_filtered "
                     "kept_or_null"},
-    {"sample_tokens", "rows lse count_filtered sample_rows sample_labels sample_lse "
-                      "sample_prob_weight sample_label_weight sample_group sample_count"},
-    {"tail_direction", "g_sample stride:i64 needed heavy words:i32 sample_group sample_count vocab:i32 "
-                       "direction"},
     {"weighted_rows", "weights n:i32 every:i32 gate_or_null rows_or_null matrix stride:i64 "
                       "columns:i32 parts:i32 partial weight_sums all_sums"},
     {"sum_parts", "partial weight_sums all_sums parts:i32 columns:i32 normalise:i32 gate_or_null result total"},
@@ -339,7 +335,7 @@ const std::map<std::string, std::string> optionalArguments = {
     {"lse_forward_classes", "e:map rows c:map classes classes:extent classes:count bias param:f32 "
                             "hidden:extent tokens:count splits:extent partial partial:stride"},
     {"lse_forward_filter", "e:map rows c:map bias param:f32 hidden:extent vocab:extent "
-                           "tokens:count splits:extent threshold needed needed:stride partial partial:stride"},
+                           "tokens:count splits:extent threshold needed needed:stride limit tally partial partial:stride"},
     {"mark_missed", "e:map rows c:map bias param:f32 hidden:extent vocab:extent tokens:count threshold "
                     "group needed needed:stride"},
     {"logit_grad_listed", "e:map rows c:map bias param:f32 hidden:extent tokens:count lists "

@@ -52,10 +52,8 @@ using Names = std::vector<std::string>;
 /// What a backward consists of.
 const Names tokenKernels = {"select_tokens_i64", "token_weights"};
 const Names choosing = {"heavy_classes", "list_classes", "choose_path"};
-const Names sampling = {"sample_tokens", "logit_grad", "tail_direction_bf16", "weighted_rows_bf16",
-                        "sum_parts"};
 const Names listing = {"logit_grad_listed", "dropped_mass"};
-const Names tokenSums = {"weighted_rows_bf16", "sum_parts"};
+const Names weightedSums = {"weighted_rows_bf16", "sum_parts"}; // of rows of C for dE, and of E for dC
 
 Names join(std::initializer_list<Names> parts) {
   Names all;
@@ -99,7 +97,7 @@ TEST_F(FilterTest, requestsNameTypesAndTransforms) {
   EXPECT_EQ(requests.at("grad_embedding_listed").transform, "");
   EXPECT_EQ(requests.at("grad_classifier_heavy").dtype, CCE_F16);
   for (const char *kernel : {"count_labels", "head_classes", "filter_threshold", "missed_tokens",
-                             "heavy_classes", "list_classes", "choose_path", "sample_tokens", "tail_direction_f16",
+                             "heavy_classes", "list_classes", "choose_path",
                              "weighted_rows_f16", "sum_parts", "dropped_mass",
                              "mark_entries_f16", "grad_classes_f16"}) {
     ASSERT_TRUE(requests.count(kernel)) << kernel;
@@ -131,6 +129,10 @@ TEST_F(FilterTest, forwardWritesTheState) {
   const NamedLaunch &lse = launch("lse_forward_filter");
   EXPECT_EQ(lse.pointers.at("threshold"), inWorkspace(slices.threshold));
   EXPECT_EQ(lse.pointers.at("needed"), inState(filter().needed));
+  EXPECT_EQ(lse.pointers.at("limit"), inWorkspace(slices.limit));
+  EXPECT_EQ(lse.pointers.at("tally"), inState(filter().tally));
+  const auto *tally = static_cast<const uint32_t *>(inState(filter().tally));
+  EXPECT_TRUE(std::all_of(tally, tally + 4 * 256, [](uint32_t sum) { return sum == 0; }));
   EXPECT_EQ(lse.integers.at("stride needed"), 32);
   EXPECT_EQ(lse.integers.at("extent splits"), 4);
   EXPECT_EQ(lse.blocks, 12u);
@@ -179,14 +181,12 @@ TEST_F(FilterTest, forwardEstimatesFromTheHeadAndASample) {
   EXPECT_EQ(sample.integers.at("extent classes"), 1024);
   EXPECT_EQ(sample.integers.at("extent splits"), 8);
   EXPECT_EQ(sample.blocks, 24u);
-  // Its states are behind those of the head.
-  auto *partial = static_cast<char *>(inWorkspace(layout.forward.partial));
-  EXPECT_EQ(head.pointers.at("partial"), partial);
-  EXPECT_EQ(sample.pointers.at("partial"), partial + 8 * 2 * 384);
-  EXPECT_GE(layout.forward.partial.bytes, 8 * 12 * 384);
+  EXPECT_EQ(head.pointers.at("partial"), inWorkspace(slices.headStates));
+  EXPECT_EQ(sample.pointers.at("partial"), inWorkspace(slices.sampleStates));
 
   const NamedLaunch &threshold = launch("filter_threshold");
-  EXPECT_EQ(threshold.pointers.at("partial"), partial);
+  EXPECT_EQ(threshold.pointers.at("partial"), head.pointers.at("partial"));
+  EXPECT_EQ(threshold.pointers.at("sample_partial"), sample.pointers.at("partial"));
   EXPECT_EQ(threshold.integers.at("head_splits"), 2);
   EXPECT_EQ(threshold.integers.at("sample_splits"), 8);
   EXPECT_EQ(threshold.integers.at("padded"), 384);
@@ -198,6 +198,8 @@ TEST_F(FilterTest, forwardEstimatesFromTheHeadAndASample) {
   EXPECT_FLOAT_EQ(threshold.floats.at("log_epsilon"), std::log(0x1p-12f));
   EXPECT_EQ(threshold.pointers.at("threshold"), inWorkspace(slices.threshold));
   EXPECT_EQ(threshold.pointers.at("bound"), inState(filter().bound));
+  EXPECT_EQ(threshold.integers.at("tallied_blocks"), 16);
+  EXPECT_EQ(threshold.pointers.at("limit"), inWorkspace(slices.limit));
   EXPECT_EQ(threshold.blocks, 2u);
 }
 
@@ -259,8 +261,8 @@ TEST_F(FilterTest, backwardRunsBothPathsOneOfThemOnNothing) {
   backward.dropped_mass = dropped;
   backward.kept_fraction = kept;
   EXPECT_EQ(runBackward(),
-            join({tokenKernels, choosing, sampling, listing,
-                  {"grad_embedding_listed", "grad_classifier_heavy"}, tokenSums,
+            join({tokenKernels, choosing, weightedSums, listing,
+                  {"grad_embedding_listed", "grad_classifier_heavy"}, weightedSums,
                   {"mark_entries_bf16", "grad_classes_bf16", "logit_grad", "grad_embedding_halves",
                    "grad_classifier"}}));
   void *dense = inWorkspace(filter().countDense), *filtered = inWorkspace(filter().countFiltered);
@@ -270,6 +272,9 @@ TEST_F(FilterTest, backwardRunsBothPathsOneOfThemOnNothing) {
   const NamedLaunch &heavy = launch("heavy_classes");
   EXPECT_EQ(heavy.pointers.at("needed"), inState(filter().needed));
   EXPECT_EQ(heavy.integers.at("least"), 2); // of 3 groups
+  EXPECT_EQ(heavy.pointers.at("tally"), inState(filter().tally));
+  EXPECT_EQ(heavy.pointers.at("count"), forward.workspace);
+  EXPECT_EQ(heavy.integers.at("vocab"), 1000);
   EXPECT_EQ(heavy.blocks, 4u);
   const NamedLaunch &lists = launch("list_classes");
   EXPECT_EQ(lists.pointers.at("needed"), inState(filter().needed));
@@ -287,15 +292,9 @@ TEST_F(FilterTest, backwardRunsBothPathsOneOfThemOnNothing) {
   EXPECT_EQ(choice.integers.at("limit"), 3 * 1000 * 4 / 10);
   EXPECT_FLOAT_EQ(choice.floats.at("least_head_mass"), 0.35f);
 
-  // The sample stands in for all tokens.
-  const auto &slices = filter().backward;
-  const NamedLaunch &direction = launch("tail_direction_bf16");
-  EXPECT_EQ(direction.integers.at("stride"), 1024);
-  EXPECT_EQ(direction.pointers.at("g_sample"), inWorkspace(slices.g));
-  EXPECT_EQ(direction.blocks, 2u);
   const NamedLaunch &overClasses = launch("weighted_rows_bf16");
   EXPECT_EQ(overClasses.pointers.at("matrix"), forward.c);
-  EXPECT_EQ(overClasses.pointers.at("weights"), direction.pointers.at("direction"));
+  EXPECT_EQ(overClasses.pointers.at("weights"), heavy.pointers.at("direction"));
   EXPECT_EQ(overClasses.pointers.at("rows_or_null"), nullptr);
   EXPECT_EQ(overClasses.integers.at("n"), 1000);
   EXPECT_EQ(overClasses.integers.at("every"), 1);
@@ -339,11 +338,11 @@ TEST_F(FilterTest, backwardRunsBothPathsOneOfThemOnNothing) {
   EXPECT_EQ(ofHeavy.maps.at("g").stride, uint64_t(2 * slots));
   EXPECT_EQ(ofHeavy.blocks, 2u); // 512 classes at most, 64 columns
   const NamedLaunch &entries = launch("mark_entries_bf16");
-  EXPECT_EQ(entries.floats.at("limit"), 0x1p-12f * (1 - 1.0f / 128));
+  EXPECT_EQ(entries.floats.at("limit"), 0x1p-12f / 3);
   const NamedLaunch &classes = launch("grad_classes_bf16");
   EXPECT_EQ(classes.pointers.at("entries"), entries.pointers.at("entries"));
   EXPECT_EQ(classes.pointers.at("heavy"), heavy.pointers.at("heavy"));
-  EXPECT_EQ(classes.pointers.at("direction"), direction.pointers.at("direction"));
+  EXPECT_EQ(classes.pointers.at("direction"), heavy.pointers.at("direction"));
   EXPECT_EQ(classes.pointers.at("total"), launch("sum_parts").pointers.at("total"));
   EXPECT_EQ(classes.pointers.at("tail"), launch("sum_parts", 1).pointers.at("result"));
   EXPECT_EQ(classes.pointers.at("dc"), backward.dc);
@@ -372,10 +371,8 @@ TEST_F(FilterTest, exactKernelsGetTheDenseCount) {
   ASSERT_NO_FATAL_FAILURE(makePlan());
   runBackward();
   void *dense = inWorkspace(filter().countDense);
-  EXPECT_EQ(launch("logit_grad", 0).pointers.at("count of tokens"),
-            inWorkspace(filter().backward.sampleCount));
-  EXPECT_EQ(launch("logit_grad", 1).pointers.at("count of tokens"), dense);
-  EXPECT_EQ(launch("logit_grad", 0).integers.at("extent vocab"), 1000);
+  EXPECT_EQ(launch("logit_grad").pointers.at("count of tokens"), dense);
+  EXPECT_EQ(launch("logit_grad").integers.at("extent vocab"), 1000);
   // Without a state they run on all tokens, as if there were no filter.
   backward.filter_state = nullptr;
   EXPECT_EQ(runBackward(), exactBackward);
@@ -405,13 +402,13 @@ TEST_F(FilterTest, onlyWhatIsWanted) {
   ASSERT_NO_FATAL_FAILURE(makePlan());
   void *de = backward.de;
   backward.de = nullptr;
-  EXPECT_EQ(runBackward(), join({tokenKernels, choosing, sampling, listing,
-                                 {"grad_classifier_heavy"}, tokenSums,
+  EXPECT_EQ(runBackward(), join({tokenKernels, choosing, weightedSums, listing,
+                                 {"grad_classifier_heavy"}, weightedSums,
                                  {"mark_entries_bf16", "grad_classes_bf16", "logit_grad",
                                   "grad_classifier"}}));
   backward.de = de;
   backward.dc = nullptr;
-  EXPECT_EQ(runBackward(), join({tokenKernels, choosing, sampling, listing,
+  EXPECT_EQ(runBackward(), join({tokenKernels, choosing, weightedSums, listing,
                                  {"grad_embedding_listed", "logit_grad", "grad_embedding_halves"}}));
   backward.de = nullptr;
   EXPECT_THAT(runBackward(), IsEmpty());
@@ -508,31 +505,8 @@ TEST_F(FilterTest, chunksOfTheExactPathStay) {
   EXPECT_LE(cce_plan_backward_workspace(plan), problem.workspace_limit);
   runBackward();
   const std::vector<std::string> all = names();
-  EXPECT_EQ(std::count(all.begin(), all.end(), "logit_grad"), 1 + layout.all.count);
+  EXPECT_EQ(std::count(all.begin(), all.end(), "logit_grad"), layout.all.count);
   EXPECT_EQ(std::count(all.begin(), all.end(), "grad_embedding_halves_partial"), layout.all.count - 1);
-}
-
-TEST_F(FilterTest, largerTilesReadAPaddedSample) {
-  change = [](const KernelRequest &request, KernelCode &code) {
-    if (request.kernel == "logit_grad")
-      code.manifest.cluster = 2;
-  };
-  ASSERT_NO_FATAL_FAILURE(makePlan());
-  EXPECT_EQ(filter().sampleTokens, 256);
-  EXPECT_EQ(filter().groups, 4);
-  const auto &slices = filter().backward;
-  const Slice padded[] = {slices.sampleRows, slices.sampleLabels, slices.sampleLse,
-                          slices.sampleProbWeight, slices.sampleLabelWeight};
-  for (const Slice &slice : padded)
-    std::memset(inWorkspace(slice), 1, size_t(slice.bytes));
-  auto *behind = static_cast<int32_t *>(inWorkspace(slices.sampleGroup));
-  behind[0] = 123456;
-  runBackward();
-  for (const Slice &slice : padded)
-    for (int token : {128, 255})
-      EXPECT_EQ(static_cast<int32_t *>(inWorkspace(slice))[token], 0) << slice.offset;
-  EXPECT_EQ(behind[0], 123456);
-  EXPECT_GE(filter().backward.g.bytes, 2 * 256 * 1024);
 }
 
 TEST_F(FilterTest, argumentsAreChecked) {
@@ -613,13 +587,13 @@ TEST_F(FilterTest, theLastSplitIsShorterWhereRoundsAreFullerSo) {
   };
   ASSERT_NO_FATAL_FAILURE(makePlan());
   const Layout &layout = plan->plan->layoutOf();
-  EXPECT_EQ(layout.splits, 17);
-  EXPECT_EQ(layout.lastPart, 2);
-  EXPECT_EQ(requests.at("lse_forward_filter").config, KernelConfig({{"cluster", 2}, {"last_part", 2}}));
-  EXPECT_EQ(requests.at("lse_forward").config, KernelConfig({{"cluster", 2}}));
+  EXPECT_EQ(layout.splits, 9);
+  EXPECT_EQ(layout.lastPart, 4);
+  for (const char *kernel : {"lse_forward", "lse_forward_filter"})
+    EXPECT_EQ(requests.at(kernel).config, KernelConfig({{"cluster", 2}, {"last_part", 4}})) << kernel;
   runForward();
   const NamedLaunch &launched = launch("lse_forward_filter");
-  EXPECT_EQ(launched.integers.at("extent splits"), 17);
+  EXPECT_EQ(launched.integers.at("extent splits"), 9);
   EXPECT_EQ(launched.blocks, 132u); // 4 rounds of 66 pairs; of 272 items 5 rounds would be the same for 55
 }
 

@@ -323,16 +323,14 @@ class FilterLayoutTest : public LayoutTest {
 protected:
   FilterLayoutTest() {
     inputs.hiddenGranule = 256;
-    inputs.filter = inputs.filterSample = true;
+    inputs.filter = inputs.correctsTail = true;
     inputs.headClassTile = 128;
   }
   std::vector<Slice> slicesOf(const FilterLayout &filter) {
     const auto &f = filter.backward;
     return {f.heavy,            f.heavyList,         f.heavyCount,     f.counts,
             f.lists,            f.ranks,             f.entries,        f.kept,
-            f.mass,             f.sampleRows,        f.sampleLabels,   f.sampleLse,
-            f.sampleProbWeight, f.sampleLabelWeight, f.sampleGroup,    f.sampleCount,
-            f.direction,        f.meanClass,         f.directionTotal, f.massRow,
+            f.mass,             f.direction,        f.meanClass,         f.directionTotal, f.massRow,
             f.massTotal,        f.partial,           f.weightSums,     f.allSums,
             f.g};
   }
@@ -347,11 +345,12 @@ TEST_F(FilterLayoutTest, isOnlyThereWhenAskedFor) {
   EXPECT_EQ(exact.filter.countDense.bytes, 0);
   // A filter leaves few splits to the forward.
   EXPECT_EQ(exact.forwardBytes - exact.forward.partial.bytes, 8192 * 12 + 512);
-  EXPECT_LT(exact.forwardBytes - exact.forward.partial.bytes, forwardBytes - 8 * 18 * 8192);
+  EXPECT_LT(exact.forwardBytes - exact.forward.partial.bytes, forwardBytes - 8 * 4 * 8192);
   EXPECT_LE(exact.backwardBytes, backwardBytes);
 }
 
 TEST_F(FilterLayoutTest, theForwardStaysSmall) {
+  inputs.lastPart = 4;
   const Layout layout = choose();
   const FilterLayout &filter = layout.filter;
   EXPECT_EQ(filter.groups, 64);
@@ -361,17 +360,20 @@ TEST_F(FilterLayoutTest, theForwardStaysSmall) {
   EXPECT_EQ(filter.bound.bytes, 4 * 8192);
   EXPECT_EQ(filter.forward.seen.bytes, 3 * 8000 * 4);
   EXPECT_EQ(filter.forward.threshold.bytes, 4 * 8192);
+  // The sample's 16 states a token, in a tally of 256000 classes.
+  EXPECT_TRUE(filter.sampleStatesInTally);
+  EXPECT_EQ(filter.tally.bytes, 8 * 16 * 8192);
   EXPECT_LE(filter.stateBytes + layout.forwardBytes, 4000000);
 }
 
 // It outlives the plan's own memory, so callers allocate it before they know what the limit will be.
 TEST_F(FilterLayoutTest, theStateIsThatOfTheProblem) {
-  constexpr int64_t bits = 4 * 64 * 8000, bounds = 4 * 8192, missed = 256;
-  EXPECT_EQ(choose().filter.stateBytes, bits + bounds + missed);
+  constexpr int64_t bits = 4 * 64 * 8000, tally = 8 * 16 * 8192, bounds = 4 * 8192, missed = 256;
+  EXPECT_EQ(choose().filter.stateBytes, bits + tally + bounds + missed);
   problem.workspaceLimit = size_t(1) << 30;
-  inputs.filterSample = false;
   inputs.multiprocessors = 16;
-  inputs.headClassTile = 256;
+  EXPECT_EQ(choose().filter.stateBytes, bits + tally + bounds + missed);
+  inputs.correctsTail = false;
   EXPECT_EQ(choose().filter.stateBytes, bits + bounds + missed);
 }
 
@@ -412,10 +414,22 @@ TEST_F(FilterLayoutTest, sampleOfAnyVocabulary) {
   EXPECT_EQ(choose().filter.sampleSplits, 8);
 }
 
-TEST_F(FilterLayoutTest, statesOfHeadAndSampleAndOfTheVocabularyShareTheirMemory) {
+TEST_F(FilterLayoutTest, theForwardsStatesTakeTheMemoryOfTheEstimates) {
   Layout layout = choose();
   EXPECT_EQ(layout.splits, 4);
-  EXPECT_EQ(layout.forward.partial.bytes, 8 * (2 + 16) * 8192);
+  EXPECT_EQ(layout.forward.partial.bytes, 8 * 4 * 8192);
+  EXPECT_EQ(layout.forward.partial.offset, layout.filter.forward.seen.offset);
+  EXPECT_EQ(layout.filter.forward.headStates.bytes, 8 * 2 * 8192);
+  EXPECT_EQ(layout.filter.forward.sampleStates.bytes, 0); // in the tally
+  // A tally of few classes has no room for the states of many tokens.
+  problem.vocab = 159999;
+  problem.tokens = 32768;
+  problem.workspaceLimit = size_t(1) << 30;
+  layout = choose();
+  EXPECT_FALSE(layout.filter.sampleStatesInTally);
+  EXPECT_EQ(layout.filter.forward.sampleStates.bytes, 8 * 8 * 32768);
+  EXPECT_EQ(layout.filter.tally.bytes, 4 * 160000);
+  problem.vocab = 256000;
   problem.tokens = 1;
   layout = choose();
   EXPECT_EQ(layout.splits, 64);
@@ -446,7 +460,6 @@ TEST_F(FilterLayoutTest, slotsFillTheLimit) {
     EXPECT_GE(filter.slots, last);
     last = filter.slots;
     EXPECT_GE(filter.backward.g.bytes, 2 * layout.padded * filter.slots);
-    EXPECT_GE(filter.backward.g.bytes, 2 * 128 * filter.sampleStride);
     EXPECT_EQ(filter.backward.lists.bytes, 4 * 64 * filter.slots);
     EXPECT_EQ(filter.backward.kept.bytes, 4 * filter.slots / 256 * layout.padded);
     EXPECT_EQ(filter.backward.ranks.bytes, filter.needed.bytes);
@@ -459,29 +472,18 @@ TEST_F(FilterLayoutTest, slotsFillTheLimit) {
   EXPECT_GT(choose().filter.slots, 14000);
 }
 
-TEST_F(FilterLayoutTest, theSampleMayNeedMoreThanTheTokens) {
-  problem.tokens = 128;
-  const Layout layout = choose();
-  EXPECT_EQ(layout.filter.slots, 128000);
-  EXPECT_EQ(layout.filter.backward.g.bytes, 2 * 128 * 256000);
-  inputs.filterSample = false;
-  const Layout dropping = choose();
-  EXPECT_EQ(dropping.filter.backward.g.bytes, 2 * 128 * 128000);
-  EXPECT_EQ(dropping.filter.backward.sampleRows.bytes, 0);
-  EXPECT_EQ(dropping.filter.parts, 0);
-}
-
 TEST_F(FilterLayoutTest, noRoomIsNoError) {
-  // The sample alone is 128 x 256000 elements.
-  problem.workspaceLimit = size_t(64) << 20;
-  problem.tokens = 1024;
+  // Enough for the exact path alone.
+  problem.workspaceLimit = size_t(13) << 20;
+  problem.hidden = 64;
+  problem.vocab = 1000000; // 8 MB of ranks
   const Layout layout = choose();
   EXPECT_EQ(layout.filter.slots, 0);
   EXPECT_EQ(layout.filter.stateBytes, 0);
   EXPECT_EQ(layout.filter.forward.seen.bytes, 0);
-  EXPECT_THAT(layout.filter.whyNot, testing::StartsWith("it needs a workspace of at least 7"));
+  EXPECT_THAT(layout.filter.whyNot, "it needs a workspace of at least 17023232 bytes");
   EXPECT_LE(size_t(layout.backwardBytes), problem.workspaceLimit);
-  inputs.filterSample = false;
+  inputs.correctsTail = false;
   EXPECT_GT(choose().filter.slots, 0);
 }
 
@@ -498,16 +500,23 @@ TEST_F(FilterLayoutTest, slicesDoNotOverlap) {
   problem.biasDtype = CCE_F16;
   problem.hidden = 37;
   for (int64_t granule : {128, 256}) {
-    inputs.tokenGranule = inputs.sampleTokens = granule;
+    inputs.tokenGranule = granule;
     const Layout layout = choose();
     const FilterLayout &filter = layout.filter;
-    expectApart({layout.count, layout.error, layout.rows, layout.labels, layout.bias,
-           layout.forward.labelLogit, layout.forward.partial, filter.forward.seen,
-           filter.forward.headClasses, filter.forward.headCount, filter.forward.sampleClasses,
-           filter.forward.sampleCount, filter.forward.sampleWeight, filter.forward.threshold,
-           filter.forward.missedRows, filter.forward.missedThreshold, filter.forward.missedGroup},
-          layout.forwardBytes);
-    expectApart({filter.needed, filter.bound, filter.missedCount}, filter.stateBytes);
+    const auto &f = filter.forward;
+    const std::vector<Slice> always = {layout.count, layout.error, layout.rows, layout.labels, layout.bias, layout.forward.labelLogit,
+                                       f.threshold, f.limit, f.missedRows, f.missedThreshold, f.missedGroup};
+    // The states of the forward come after what the thresholds are estimated from.
+    std::vector<Slice> estimating = always, later = always;
+    estimating.insert(estimating.end(), {f.seen, f.headClasses, f.headCount, f.headStates, f.sampleClasses, f.sampleCount,
+                                         f.sampleWeight});
+    EXPECT_EQ(f.sampleStates.bytes > 0, !filter.sampleStatesInTally);
+    if (f.sampleStates.bytes > 0)
+      estimating.push_back(f.sampleStates);
+    later.push_back(layout.forward.partial);
+    expectApart(estimating, layout.forwardBytes);
+    expectApart(later, layout.forwardBytes);
+    expectApart({filter.needed, filter.tally, filter.bound, filter.missedCount}, filter.stateBytes);
     // What both paths of the backward read, and what each of them has for itself.
     const auto &b = layout.backward;
     const std::vector<Slice> shared = {layout.count,  layout.error, layout.rows,
@@ -520,7 +529,6 @@ TEST_F(FilterLayoutTest, slicesDoNotOverlap) {
     filtered.insert(filtered.end(), own.begin(), own.end());
     expectApart(exact, layout.backwardBytes);
     expectApart(filtered, layout.backwardBytes);
-    EXPECT_EQ(filter.sampleTokens, granule);
     // Tiles of 256 columns read it to their end.
     EXPECT_GE(filter.backward.meanClass.bytes, 4 * 256);
   }
