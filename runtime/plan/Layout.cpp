@@ -89,11 +89,12 @@ bool convertsBias(const Problem &problem) {
 }
 
 /// Of a forward over all tokens, for which the tuner may have set them.
-int64_t chooseSplits(const LayoutInputs &inputs, int64_t tokenTiles, int64_t classTiles, int64_t hidden) {
+int64_t chooseSplits(const LayoutInputs &inputs, int64_t tokenTiles, int64_t classTiles, int64_t hidden,
+                     int64_t lastPart) {
   if (inputs.splits == 0 && inputs.multiprocessors > 0) {
     const bool isFew = inputs.filter && tokenTiles >= manyTokenTiles;
     return forwardSplits(tokenTiles, classTiles, hidden, inputs.multiprocessors,
-                         isFew ? mostSplitsBesideFilter : mostSplits, inputs.lastPart);
+                         isFew ? mostSplitsBesideFilter : mostSplits, lastPart);
   }
   const int64_t splits = inputs.splits > 0 ? inputs.splits : fixedSplits;
   return std::clamp<int64_t>(splits, 1, std::min(classTiles, mostSplits));
@@ -220,7 +221,8 @@ void placeOthers(SavedLayout &saved, const Layout &layout, const Problem &proble
                  const LayoutInputs &inputs, int64_t tokensEnd) {
   const int64_t others = problem.vocab - saved.classes;
   const int64_t tokenTiles = divideUp(layout.padded, inputs.forwardTokenTile);
-  saved.splits = chooseSplits(inputs, tokenTiles, divideUp(saved.classes, savedTile), problem.hidden);
+  // The kernel that saves has parts of the same length.
+  saved.splits = chooseSplits(inputs, tokenTiles, divideUp(saved.classes, savedTile), problem.hidden, /*lastPart=*/1);
   saved.otherSplits = 0;
   saved.others = {};
   saved.others.count = 0;
@@ -229,7 +231,7 @@ void placeOthers(SavedLayout &saved, const Layout &layout, const Problem &proble
   if (others == 0)
     return;
   saved.otherSplits =
-      chooseSplits(inputs, tokenTiles, divideUp(others, inputs.forwardVocabTile), problem.hidden);
+      chooseSplits(inputs, tokenTiles, divideUp(others, inputs.forwardVocabTile), problem.hidden, inputs.lastPart);
   saved.others = chooseChunks(layout, problem, inputs, tokensEnd, saved.classes);
   saved.backwardBytes = saved.others.end;
 }
@@ -539,7 +541,7 @@ Expected<Layout> Layout::choose(const Problem &problem, const LayoutInputs &inpu
   layout.packedStride = roundUp(problem.hidden, 16 / element);
   layout.lastPart = inputs.lastPart;
   layout.splits = chooseSplits(inputs, divideUp(layout.padded, inputs.forwardTokenTile),
-                               divideUp(problem.vocab, inputs.forwardVocabTile), problem.hidden);
+                               divideUp(problem.vocab, inputs.forwardVocabTile), problem.hidden, inputs.lastPart);
 
   Allocator shared;
   layout.count = shared.take({4});

@@ -128,7 +128,7 @@ int64_t lastPartOfForward(int64_t tokenTiles, int64_t classTiles, int64_t hidden
 }
 
 int64_t forwardItems(int64_t tokenTiles, int64_t splits, int64_t lastPart) {
-  return divideUp(tokenTiles * ((splits - 1) * lastPart + 1), lastPart);
+  return splits == 1 ? tokenTiles : divideUp(tokenTiles * ((splits - 1) * lastPart + 1), lastPart);
 }
 
 } // namespace cce::rt

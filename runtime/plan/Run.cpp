@@ -249,7 +249,7 @@ Status Plan::forwardSaving(const SavedClasses &classes, const Tokens &tokens,
   const auto &[savedLayout, logits, partial] = classes;
   const SavedLayout &saved = *savedLayout;
   auto launch = [&](const Kernel &kernel, int64_t first, int64_t classes, int64_t firstSplit,
-                    int64_t splits) {
+                    int64_t splits, int64_t lastPart) {
     Bindings bindings = common(tokens, e);
     bindClasses(bindings, rowsOf(c, first, classes), bias ? bias + first : nullptr, first, classes);
     bindings.extent("splits", splits)
@@ -259,14 +259,14 @@ Status Plan::forwardSaving(const SavedClasses &classes, const Tokens &tokens,
         .matrix("codes", logits.codes, problem.dtype, layout.padded, saved.stride, saved.stride)
         .matrix("maxima", logits.maxima, CCE_F32, saved.stride / savedTile, layout.padded,
                 layout.padded);
-    return backend->launch(kernel, bindings, tilesOf(kernel, "tokens", layout.padded) * splits,
+    return backend->launch(kernel, bindings, forwardItems(tilesOf(kernel, "tokens", layout.padded), splits, lastPart),
                            stream);
   };
-  CCE_RETURN_IF_ERROR(launch(*lseForwardSave, 0, saved.classes, 0, saved.splits));
+  CCE_RETURN_IF_ERROR(launch(*lseForwardSave, 0, saved.classes, 0, saved.splits, /*lastPart=*/1));
   if (saved.otherSplits == 0)
     return {};
   return launch(*lseForward, saved.classes, problem.vocab - saved.classes, saved.splits,
-                saved.otherSplits);
+                saved.otherSplits, layout.lastPart);
 }
 
 Status Plan::checkBackward(const cce_backward_args &args) const {

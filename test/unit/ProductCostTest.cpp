@@ -67,7 +67,7 @@ TEST(ProductCost, aShorterLastSplitMakesRoundsFull) {
   EXPECT_EQ(lastPartOfForward(64, 126, 3072, h100, mostSplits), 1); // Phi 3.5: too short
   EXPECT_EQ(lastPartOfForward(64, 1000, 2304, h100, 8), 1);         // too few
   EXPECT_EQ(lastPartOfForward(66, 1000, 2304, h100, mostSplits), 1); // full as they are
-  EXPECT_EQ(forwardItems(3, 1, 2), 2); // the only split is the last
+  EXPECT_EQ(forwardItems(3, 1, 2), 3); // the only split is whole
 }
 
 TEST(ProductCost, oneMultiprocessorAndTheMemory) {

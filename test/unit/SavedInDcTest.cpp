@@ -62,6 +62,16 @@ TEST_F(SavedInDcLayoutTest, sharesOfKnownHeads) {
   }
 }
 
+TEST_F(SavedInDcLayoutTest, onlyTheOthersHaveAShorterLastSplit) {
+  const SavedLayout equal = choose().savedInDc;
+  inputs.lastPart = 4;
+  const SavedLayout saved = choose().savedInDc;
+  EXPECT_EQ(saved.classes, equal.classes);
+  EXPECT_EQ(saved.splits, equal.splits); // lse_forward_save
+  EXPECT_EQ(equal.otherSplits, 33);
+  EXPECT_EQ(saved.otherSplits, 9); // lse_forward
+}
+
 TEST_F(SavedInDcLayoutTest, codesAreWithinTheirRowsWhateverTheShape) {
   for (int64_t tokens : {1, 129, 1000, 8192})
     for (int64_t hidden : {64, 768, 4096})

@@ -194,6 +194,23 @@ TEST_F(SavedTest, asManyClassesAsFit) {
   EXPECT_EQ(logits.maps.at("c").address, static_cast<const char *>(forward.c) + 512 * 64 * 2);
 }
 
+// 16 splits of the other classes and a half are 4 rounds of 66 pairs of tiles; 17 whole ones would be 5 rounds of 55.
+TEST_F(SavedTest, theOthersFillTheMultiprocessors) {
+  problem.tokens = 4096;
+  problem.vocab = 256000;
+  problem.saved_logits_limit = uint64_t(64) << 20;
+  change = [](const KernelRequest &request, KernelCode &code) {
+    if (request.kernel.starts_with("lse_forward"))
+      code.manifest.cluster = 2;
+  };
+  ASSERT_NO_FATAL_FAILURE(makePlan());
+  EXPECT_EQ(requests.at("lse_forward").config, KernelConfig({{"cluster", 2}, {"last_part", 2}}));
+  EXPECT_EQ(requests.at("lse_forward_save").config, KernelConfig({{"cluster", 2}}));
+  EXPECT_EQ(saved().otherSplits, 17);
+  runForward();
+  EXPECT_EQ(launch("lse_forward").blocks, 132u);
+}
+
 TEST_F(SavedTest, theStatesOfBothPartsAreMerged) {
   problem.tokens = 2048;
   problem.vocab = 10000;
