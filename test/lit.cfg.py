@@ -17,7 +17,8 @@ config.environment["PATH"] = os.pathsep.join(
     [os.path.join(config.cce_binary_dir, "bin"), config.llvm_tools_dir, os.environ["PATH"]]
 )
 # A leak report at exit, when LLVM's own statics are not ours to free, would fail every test.
-config.environment["ASAN_OPTIONS"] = "detect_leaks=0"
+# LLVM's libraries are not built with it, so memory that our code hands to an allocator of theirs stays poisoned when they use it again.
+config.environment["ASAN_OPTIONS"] = "detect_leaks=0:allow_user_poisoning=0"
 # Captures of one function must not serve another.
 config.environment["FILECHECK_OPTS"] = "--enable-var-scope --dump-input=never"
 
