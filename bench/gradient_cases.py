@@ -105,6 +105,15 @@ def little_workspace(make_plan):
     raise AssertionError("a workspace of one byte")
 
 
+def many_tokens(generator):
+    """So many tokens and classes that the last split of the forward is shorter than the others, and that each class has the tally of some groups of
+    tokens only; with fewer tokens that take part than either is planned for. (name, e, c, labels) one after the other."""
+    for n, v in ((4096, 50257), (5120, 43000)):
+        for ignored in (0, 0.1, 0.4, 0.9):
+            e, c, y = make_sharp(n, 64, v, torch.bfloat16, generator)
+            yield f"N{n} V{v}, {ignored} of them ignored", e, c, torch.where(torch.rand(n, generator=generator, device=y.device) < ignored, -100, y)
+
+
 def edge_cases(library, context, failures, results, generator, vocab=1001, in_dc=False, **options):
     """No token takes part; an empty batch; labels that are no class. in_dc: with a workspace so small that one call keeps logits in dC."""
 

@@ -83,7 +83,8 @@ def reference(e, c, labels, bias=None, softcap=None, ignore_index=-100, reductio
             left = torch.where(kept | ~here, 0, prob)
             mass[s] = left.sum(1)
             # Their log-sum-exps are estimates then, mostly a little low.
-            takes_part = (group[s][in_sample[s]][:, None] + strip) % every == 0
+            its_group = group[s][in_sample[s]][:, None]
+            takes_part = (its_group + its_group // every + strip) % every == 0
             sampled = torch.where(takes_part, prob[in_sample[s]], 0)
             small_sum += torch.where(sampled < eps, sampled, 0).sum(0)
             small_least += torch.where(sampled * TALLY_FACTORS[1] < eps, sampled * TALLY_FACTORS[0], 0).sum(0)

@@ -65,7 +65,8 @@ def study(e, c, labels):
     with_limit, apart = tallied(n, e.device)
     rows = with_limit.nonzero()[:, 0]
     estimated = p[rows] * factor[rows]
-    takes_part = ((rows // GROUP)[:, None] + torch.arange(vocab) // 256) % apart == 0
+    group = (rows // GROUP)[:, None]
+    takes_part = (group + group // apart + torch.arange(vocab) // 256) % apart == 0
     tally = torch.where((estimated < EPSILON) & takes_part & ~heavy, estimated, 0).sum(0) * (groups - lists.sum(0))
     report("tally", tally, of_dc)
     report("all", left.sum(0), of_dc)

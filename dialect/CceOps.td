@@ -282,9 +282,9 @@ def Cce_TallyOp : Cce_Op<"tally"> {
     target[b] += sum over rows a with value[a, b] < limit[a] of round(2^22 exp(value[a, b] - limit[a])): how
     much of a softmax's tail each class has, in units of which the limit has 2^22. Sums of integers do not depend on
     their order, so tiles of any rows can add at the same time. Rows to be left out have a limit of -inf. Every class
-    takes part of the rows alone, all kernels' tiles being as busy with it: with T tiles of the first axis, the i-th of them and the
-    j-th of the other take part if i + j is a multiple of T / `tiles`, rounded down, or if that is 0. So twice `tiles` of
-    them add to a sum at most, for which there is room if they have 1023 rows with a limit.
+    takes part of the rows alone, so that all tiles have about as much to do with it: with s = whole tiles of rows / `tiles`,
+    rounded down and at least 1, the i-th tile of rows and the j-th of columns take part if i + i / s + j is a multiple of s.
+    So twice `tiles` of them add to a sum at most, for which there is room if they have 1023 rows with a limit.
 
     C1. the value is a tile of f32 of rank 2, the limit one of f32 over its first axis.
     C2. the target is i32 over the value's last axis.   C3. `tiles` is positive.

@@ -1,7 +1,9 @@
 // Algorithm 2, and on the way the answer to what Algorithm 4 asks of every tile again: which classes have an entry of
 // p - onehot that is not negligible. Threshold i is log epsilon plus an estimate of token i's log-sum-exp that is a little low, so a
 // logit below it does not belong to a probability of epsilon or more; where it is too high, mark_missed makes up for it. And of some
-// tokens, those that have a limit, what is below is added up for each class: the shape of what will be left out.
+// tokens, those that have a limit, what is below is added up for each class: the shape of what will be left out. 16 tiles
+// of tokens for a class, which have one block of eight tokens with a limit each, or all 128 of them if there are few (filter_threshold), are less than the 1023
+// rows that a sum has room for.
 
 cce.transform private @logit(%x: f32, %bias: f32, %param: f32) -> f32
 

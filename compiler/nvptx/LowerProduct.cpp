@@ -69,9 +69,10 @@ struct Item {
 
 /// Where the items are that a shorter last part of a reduction makes.
 struct LastItems {
-  Value first;    ///< as many as all other parts make
+  Value others;   ///< as many as all other parts make
+  Value first;    ///< the same, or where the next round begins
   Value clusters; ///< of the grid
-  Value free;     ///< clusters that the last round of those leaves without an item, or all
+  Value free;     ///< clusters that the last round of the others leaves without an item, or all
 };
 
 class ProductLowering {
@@ -172,10 +173,16 @@ private:
 /// With a shorter last part the others come first, as they would without it. What their last round leaves free gets the tiles of rows
 /// of the last part, one after the other, as many as one of the other parts takes the time of: 64 tiles of tokens are 32 items for each
 /// of 66 clusters, 16 parts then are 7 rounds and 50 items, and the other 16 clusters take half a part of two items each. So all
-/// multiprocessors work with 17 states, where parts of the same length would have to be 33.
+/// multiprocessors work with 17 states, where parts of the same length would have to be 33. Where fewer tokens take part than that is
+/// made for, too few clusters may be free: then the last part has rounds of its own.
 LastItems ProductLowering::lastItems() {
-  Value clusters = countClusters(), first = b.mul(mTiles, b.sub(parts, b.c32(1)));
-  return {first, clusters, b.sub(clusters, b.remu(first, clusters))};
+  Value clusters = countClusters(), others = b.mul(mTiles, b.sub(parts, b.c32(1)));
+  Value taken = b.remu(others, clusters), free = b.sub(clusters, taken);
+  auto roundsOn = [&](Value places) { return b.divu(b.add(mTiles, b.sub(places, b.c32(1))), places); };
+  Value inPlace = roundsOn(free), apart = b.add(roundsOn(clusters), product.lastPart);
+  Value fits = b.cmp(arith::CmpIPredicate::ule, inPlace, apart);
+  Value next = b.add(others, b.select(b.eq(taken, b.c32(0)), b.c32(0), free));
+  return {others, b.select(fits, others, next), clusters, b.select(fits, free, clusters)};
 }
 
 Item ProductLowering::decode(Value index) {
@@ -190,9 +197,10 @@ Item ProductLowering::decode(Value index) {
     Value rest = b.sub(index, last.first), place = b.remu(rest, last.clusters);
     ofLast = b.add(b.mul(b.divu(rest, last.clusters), last.free), place);
     Value inPlace = b.andi(b.lt(place, last.free), b.lt(ofLast, mTiles));
-    item.exists = b.select(isLast, inPlace, b.ctrue());
+    Value isOther = b.lt(index, last.others);
+    item.exists = b.select(isLast, inPlace, isOther);
     ofLast = b.select(inPlace, ofLast, b.c32(0));
-    index = b.select(isLast, b.c32(0), index);
+    index = b.select(isOther, index, b.c32(0));
     columns = b.maxs(b.sub(columns, b.c32(1)), b.c32(1));
   }
   Value grouped = b.select(b.cmp(arith::CmpIPredicate::sgt, columns, b.c32(fewColumns)),

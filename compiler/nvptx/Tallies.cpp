@@ -19,9 +19,10 @@ LogicalResult mlir::cce::tallyBelow(PtxBuilder &b, FragmentEvaluator &fragment, 
   constexpr int64_t magicBits = 0x4B000000; // of the f32
   static_assert(below < magic, "sums of the two are between 2^23 and 2^24");
   const int columns = 2 * fragment.groups();
-  Value several = b.divu(arguments.extent(product.mAxis), b.c32(product.tileM * op.getTiles()));
-  Value place = b.add(fragment.getGroup(), b.divu(tileColumn, b.c32(product.tileN)));
-  Value takesPart = b.eq(b.remu(place, b.maxs(several, b.c32(1))), b.c32(0));
+  Value several = b.maxs(b.divu(arguments.extent(product.mAxis), b.c32(product.tileM * op.getTiles())), b.c32(1));
+  // Another one of every so many tiles than before and after these: a batch may be of sequences of that length.
+  Value row = fragment.getGroup(), place = b.add(row, b.add(b.divu(row, several), b.divu(tileColumn, b.c32(product.tileN))));
+  Value takesPart = b.eq(b.remu(place, several), b.c32(0));
   LogicalResult result = success();
   b.ifThen(takesPart, [&] {
     for (int half = 0; half < 2; ++half) {

@@ -9,7 +9,7 @@
 // Where the estimate is too large all the same, missed_tokens finds it out; its list begins here, empty.
 // About `tallied_blocks` blocks of eight tokens, spread evenly, or one a group if these are more, have their threshold as the limit below which
 // lse_forward_filter adds up what each class has; the others have none. Of every so many blocks it is the first, the second and so on in turn, so that it
-// is not always the same warp's.
+// is not always the same warp's. No group has less than one: as many groups as lse_forward_filter tallies for a class have no more than it has room for.
 gpu.module @kernels {
   llvm.func @filter_threshold(%partial: !llvm.ptr<1>, %head_splits: i32, %sample_partial: !llvm.ptr<1>, %sample_splits: i32, %padded: i32, %labels: !llvm.ptr<1>, %often: !llvm.ptr<1>, %every: i32, %sample_weight: !llvm.ptr<1>, %label_logit: !llvm.ptr<1>, %count: !llvm.ptr<1>, %log_epsilon: f32, %threshold: !llvm.ptr<1>, %bound: !llvm.ptr<1>, %missed_rows: !llvm.ptr<1>, %missed_threshold: !llvm.ptr<1>, %missed_capacity: i32, %missed_count: !llvm.ptr<1>, %tallied_blocks: i32, %limit: !llvm.ptr<1>)
       attributes {nvvm.kernel, nvvm.reqntid = array<i32: 256, 1, 1>, cce.manifest = {

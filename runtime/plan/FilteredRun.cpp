@@ -33,7 +33,7 @@ int64_t heavyQuarters(int64_t hidden) { return hidden < shortRow ? 2 : 3; }
 constexpr int64_t enoughClasses = 16384, mostApart = 8;
 
 /// Blocks of eight tokens whose small entries say how the tail is spread over the classes: as many as lse_forward_filter takes tiles of tokens for each
-/// class, of which every one has a block then.
+/// class, of which every one has a block then. Both together keep a sum of cce.tally from overflowing.
 constexpr int64_t talliedBlocks = 16;
 
 /// Items of the kernels without a matrix product.

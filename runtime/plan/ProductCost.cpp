@@ -83,7 +83,7 @@ int64_t embeddingTile(int64_t tokens, int64_t hidden, int64_t multiprocessors) {
 }
 
 /// Tiles of classes that the busiest multiprocessor goes through, and what its splits take beside. Items of a shorter last split take the
-/// places that the others' last round leaves free, one after the other (LowerProduct.cpp).
+/// places that the others' last round leaves free, one after the other, or rounds of their own (LowerProduct.cpp).
 static double tilesOfBusiest(int64_t tokenTiles, int64_t classTiles, int64_t splits, int64_t lastPart,
                              int64_t multiprocessors) {
   if (lastPart == 1) {
@@ -91,10 +91,12 @@ static double tilesOfBusiest(int64_t tokenTiles, int64_t classTiles, int64_t spl
     return double(divideUp(rounds * classTiles, splits)) + double(rounds) * tilesOfASplit;
   }
   const int64_t items = tokenTiles * (splits - 1), taken = items % multiprocessors;
-  const double ofLast = double(classTiles) / double((splits - 1) * lastPart + 1);
-  const double item = ofLast * double(lastPart) + tilesOfASplit;
-  const double inPlace = double(divideUp(tokenTiles, multiprocessors - taken)) * (ofLast + tilesOfASplit);
-  return double(items / multiprocessors) * item + std::max(taken > 0 ? item : 0, inPlace);
+  const double ofLast = double(classTiles) / double((splits - 1) * lastPart + 1), item = ofLast * double(lastPart) + tilesOfASplit;
+  const int64_t inPlace = divideUp(tokenTiles, multiprocessors - taken), apart = divideUp(tokenTiles, multiprocessors);
+  const double last = double(inPlace <= apart + lastPart ? inPlace : apart) * (ofLast + tilesOfASplit);
+  if (inPlace > apart + lastPart)
+    return double(divideUp(items, multiprocessors)) * item + last;
+  return double(items / multiprocessors) * item + std::max(taken > 0 ? item : 0, last);
 }
 
 int64_t forwardSplits(int64_t tokenTiles, int64_t classTiles, int64_t hidden, int64_t multiprocessors,
@@ -117,18 +119,17 @@ int64_t lastPartOfForward(int64_t tokenTiles, int64_t classTiles, int64_t hidden
     const int64_t splits = forwardSplits(tokenTiles, classTiles, hidden, multiprocessors, most, lastPart);
     return tilesOfBusiest(tokenTiles, classTiles, splits, lastPart, multiprocessors);
   };
-  int64_t best = 1;
   for (int64_t lastPart : {2, 4}) {
     const int64_t splits = forwardSplits(tokenTiles, classTiles, hidden, multiprocessors, most, lastPart);
     const bool isLong = classTiles >= shortestLastPart * ((splits - 1) * lastPart + 1);
-    if (isLong && cost(lastPart) < cost(best))
-      best = lastPart;
+    if (isLong && cost(lastPart) < cost(1))
+      return lastPart;
   }
-  return best;
+  return 1;
 }
 
 int64_t forwardItems(int64_t tokenTiles, int64_t splits, int64_t lastPart) {
-  return splits == 1 ? tokenTiles : divideUp(tokenTiles * ((splits - 1) * lastPart + 1), lastPart);
+  return tokenTiles * ((splits - 1) * lastPart + 1);
 }
 
 } // namespace cce::rt

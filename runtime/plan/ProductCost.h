@@ -73,11 +73,12 @@ int64_t embeddingTile(int64_t tokens, int64_t hidden, int64_t multiprocessors);
 int64_t forwardSplits(int64_t tokenTiles, int64_t classTiles, int64_t hidden, int64_t multiprocessors,
                       int64_t most = mostSplits, int64_t lastPart = 1);
 
-/// How often the last split should fit into one of the others: 2 or 4 where so few splits make fuller rounds that way, else 1. Eight splits and
-/// a quarter of 64 tiles of tokens are four rounds of 132 multiprocessors.
+/// How often the last split should fit into one of the others: 2 where so few splits make fuller rounds that way, 4 where these are too many, else 1.
+/// 16 splits and a half of 64 tiles of tokens are eight rounds of 132 multiprocessors, eight and a quarter are four; but where tokens are ignored,
+/// which is not known then, more and shorter ones fill rounds better.
 int64_t lastPartOfForward(int64_t tokenTiles, int64_t classTiles, int64_t hidden, int64_t multiprocessors, int64_t most);
 
-/// So many (tile of tokens, split) a forward has, those of a shorter last split counted by their length.
+/// What a forward has to do, for the size of its grid: pairs of a tile of tokens and a split, in units of a shorter last one.
 int64_t forwardItems(int64_t tokenTiles, int64_t splits, int64_t lastPart);
 
 } // namespace cce::rt

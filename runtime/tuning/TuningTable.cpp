@@ -19,7 +19,7 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-constexpr int formatVersion = 1;
+constexpr int formatVersion = 2; // 2: lse_forward without a configuration of its own has a shorter last split
 
 /// Lets one process at a time read, change and write the table. Where locks do not work, the last
 /// writer wins, which costs some timings and nothing else.

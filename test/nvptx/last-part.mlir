@@ -11,10 +11,23 @@
 // CHECK: %[[BLOCKS:.*]] = nvvm.read.ptx.sreg.nctaid.x
 // CHECK-NEXT: %[[CLUSTERS:.*]] = arith.divui %[[BLOCKS]], %c2_i32
 // CHECK-NEXT: %[[OTHERS:.*]] = arith.subi %[[PARTS]], %c1_i32
-// CHECK-NEXT: %[[FIRST:.*]] = arith.muli %[[PAIRS]], %[[OTHERS]]
-// CHECK-NEXT: %[[TAKEN:.*]] = arith.remui %[[FIRST]], %[[CLUSTERS]]
-// CHECK-NEXT: %[[FREE:.*]] = arith.subi %[[CLUSTERS]], %[[TAKEN]]
-// Each free place takes so many, rounded up.
+// CHECK-NEXT: %[[ALL_OTHERS:.*]] = arith.muli %[[PAIRS]], %[[OTHERS]]
+// CHECK-NEXT: %[[TAKEN:.*]] = arith.remui %[[ALL_OTHERS]], %[[CLUSTERS]]
+// CHECK-NEXT: %[[LEFT:.*]] = arith.subi %[[CLUSTERS]], %[[TAKEN]]
+// Each free place takes so many, rounded up; with a round of their own each cluster would.
+// CHECK-NEXT: %[[LEFT_LESS:.*]] = arith.subi %[[LEFT]], %c1_i32
+// CHECK-NEXT: %[[LEFT_UP:.*]] = arith.addi %[[PAIRS]], %[[LEFT_LESS]]
+// CHECK-NEXT: %[[IN_PLACE:.*]] = arith.divui %[[LEFT_UP]], %[[LEFT]]
+// CHECK-NEXT: %[[ALL_LESS:.*]] = arith.subi %[[CLUSTERS]], %c1_i32
+// CHECK-NEXT: %[[ALL_UP:.*]] = arith.addi %[[PAIRS]], %[[ALL_LESS]]
+// CHECK-NEXT: %[[OWN:.*]] = arith.divui %[[ALL_UP]], %[[CLUSTERS]]
+// CHECK-NEXT: %[[APART:.*]] = arith.addi %[[OWN]], %c2_i32
+// CHECK-NEXT: %[[FITS:.*]] = arith.cmpi ule, %[[IN_PLACE]], %[[APART]]
+// CHECK-NEXT: %[[IS_FULL:.*]] = arith.cmpi eq, %[[TAKEN]], %c0_i32
+// CHECK-NEXT: %[[GAP:.*]] = arith.select %[[IS_FULL]], %c0_i32, %[[LEFT]]
+// CHECK-NEXT: %[[NEXT_ROUND:.*]] = arith.addi %[[ALL_OTHERS]], %[[GAP]]
+// CHECK-NEXT: %[[FIRST:.*]] = arith.select %[[FITS]], %[[ALL_OTHERS]], %[[NEXT_ROUND]]
+// CHECK-NEXT: %[[FREE:.*]] = arith.select %[[FITS]], %[[LEFT]], %[[CLUSTERS]]
 // CHECK-NEXT: %[[LESS:.*]] = arith.subi %[[FREE]], %c1_i32
 // CHECK-NEXT: %[[UP:.*]] = arith.addi %[[PAIRS]], %[[LESS]]
 // CHECK-NEXT: %[[MOST:.*]] = arith.divui %[[UP]], %[[FREE]]
@@ -32,9 +45,10 @@
 // CHECK-NEXT: %[[IS_FREE:.*]] = arith.cmpi slt, %[[PLACE]], %[[FREE]]
 // CHECK-NEXT: %[[IS_ROW:.*]] = arith.cmpi slt, %[[OF_LAST]], %[[PAIRS]]
 // CHECK-NEXT: %[[BOTH:.*]] = arith.andi %[[IS_FREE]], %[[IS_ROW]]
-// CHECK-NEXT: %[[EXISTS:.*]] = arith.select %[[IS_LAST]], %[[BOTH]], %true
+// CHECK-NEXT: %[[IS_OTHER:.*]] = arith.cmpi slt, %[[INDEX]], %[[ALL_OTHERS]]
+// CHECK-NEXT: %[[EXISTS:.*]] = arith.select %[[IS_LAST]], %[[BOTH]], %[[IS_OTHER]]
 // CHECK-NEXT: %[[LAST_ROW:.*]] = arith.select %[[BOTH]], %[[OF_LAST]], %c0_i32
-// CHECK-NEXT: %[[OTHER:.*]] = arith.select %[[IS_LAST]], %c0_i32, %[[INDEX]]
+// CHECK-NEXT: %[[OTHER:.*]] = arith.select %[[IS_OTHER]], %[[INDEX]], %c0_i32
 // The others as if there were no last one.
 // CHECK-NEXT: %[[COLUMNS:.*]] = arith.maxsi %[[OTHERS]], %c1_i32
 // CHECK: %[[GROUPED:.*]] = arith.select %{{.*}}, %c8_i32, %c16_i32

@@ -8,15 +8,17 @@
 // CHECK: scf.for
 // CHECK: %[[LIMIT0:.*]] = llvm.load
 // CHECK: %[[LIMIT1:.*]] = llvm.load
-// CHECK: scf.for %[[TILE:.*]] = %{{.*}} to
-// CHECK: %[[COLUMN:.*]] = arith.muli %[[TILE]], %c64_i32
+// CHECK: scf.for %{{.*}} = %{{.*}} to
 // CHECK: nvvm.wgmma.mma_async
 // CHECK: %[[LOGITS:[0-9]+]]:32 = scf.if
 // Of 16 tiles of 128 rows one takes part in this tile of columns.
 // CHECK: %[[SEVERAL:.*]] = arith.divui %{{.*}}, %c2048_i32
-// CHECK: %[[PLACE:.*]] = arith.addi
-// CHECK: %[[APART:.*]] = arith.maxsi %[[SEVERAL]], %c1_i32
-// CHECK: %[[REST:.*]] = arith.remui %[[PLACE]], %[[APART]]
+// CHECK-NEXT: %[[APART:.*]] = arith.maxsi %[[SEVERAL]], %c1_i32
+// CHECK-NEXT: %[[BEFORE:.*]] = arith.divui %[[ROW:.*]], %[[APART]]
+// CHECK-NEXT: %[[STRIP:.*]] = arith.divui %[[COLUMN:.*]], %c64_i32
+// CHECK-NEXT: %[[TWIST:.*]] = arith.addi %[[BEFORE]], %[[STRIP]]
+// CHECK-NEXT: %[[PLACE:.*]] = arith.addi %[[ROW]], %[[TWIST]]
+// CHECK-NEXT: %[[REST:.*]] = arith.remui %[[PLACE]], %[[APART]]
 // CHECK: %[[IS_ITS:.*]] = arith.cmpi eq, %[[REST]], %c0_i32
 // CHECK: scf.if %[[IS_ITS]] {
 // A warp goes on if none of its rows of this half has a limit.

@@ -589,12 +589,12 @@ TEST_F(FilterTest, theLastSplitIsShorterWhereRoundsAreFullerSo) {
   const Layout &layout = plan->plan->layoutOf();
   EXPECT_EQ(layout.splits, 9);
   EXPECT_EQ(layout.lastPart, 4);
-  for (const char *kernel : {"lse_forward", "lse_forward_filter"})
+  for (const char *kernel : {"lse_forward", "lse_forward_filter"}) // the former for calls without a state
     EXPECT_EQ(requests.at(kernel).config, KernelConfig({{"cluster", 2}, {"last_part", 4}})) << kernel;
   runForward();
   const NamedLaunch &launched = launch("lse_forward_filter");
   EXPECT_EQ(launched.integers.at("extent splits"), 9);
-  EXPECT_EQ(launched.blocks, 132u); // 4 rounds of 66 pairs; of 272 items 5 rounds would be the same for 55
+  EXPECT_EQ(launched.blocks, 132u); // 2 rounds of 66 pairs of tiles; 16 x 9 would be 3 of 48
 }
 
 TEST_F(FilterChoicesTest, comeFromTheExactKernels) {

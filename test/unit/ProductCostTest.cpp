@@ -57,17 +57,39 @@ TEST(ProductCost, splitsFillWhatTilesOfTokensLeave) {
 }
 
 TEST(ProductCost, aShorterLastSplitMakesRoundsFull) {
-  // Gemma 2, 8192 tokens: 64 x 8 items are 3 rounds of 132 and 116, the other 16 take four of a quarter of the length each.
-  EXPECT_EQ(lastPartOfForward(64, 1000, 2304, h100, mostSplits), 4);
+  // Gemma 2, 8192 tokens: 64 x 16 items are 7 rounds of 132 and 100, the other 32 take two of half the length each.
+  EXPECT_EQ(lastPartOfForward(64, 1000, 2304, h100, mostSplits), 2);
+  EXPECT_EQ(forwardSplits(64, 1000, 2304, h100, mostSplits, 2), 17);
+  EXPECT_EQ(forwardItems(64, 17, 2), 2 * 8 * h100);
+  // 64 x 8 are 3 rounds and 116, the other 16 take four of a quarter of the length.
   EXPECT_EQ(lastPartOfForward(64, 1000, 2304, h100, mostSplitsBesideFilter), 4);
-  EXPECT_EQ(forwardSplits(64, 1000, 2304, h100, mostSplits, 4), 9);
-  EXPECT_EQ(forwardItems(64, 9, 4), 4 * h100);
+  EXPECT_EQ(forwardSplits(64, 1000, 2304, h100, mostSplitsBesideFilter, 4), 9);
+  EXPECT_EQ(forwardItems(64, 9, 4), 4 * 4 * h100);
   EXPECT_EQ(forwardItems(64, 9, 1), 64 * 9);
-  EXPECT_EQ(lastPartOfForward(64, 501, 4096, h100, mostSplits), 4); // Llama 3
+  EXPECT_EQ(lastPartOfForward(64, 501, 4096, h100, mostSplits), 2); // Llama 3
   EXPECT_EQ(lastPartOfForward(64, 126, 3072, h100, mostSplits), 1); // Phi 3.5: too short
   EXPECT_EQ(lastPartOfForward(64, 1000, 2304, h100, 8), 1);         // too few
   EXPECT_EQ(lastPartOfForward(66, 1000, 2304, h100, mostSplits), 1); // full as they are
   EXPECT_EQ(forwardItems(3, 1, 2), 3); // the only split is whole
+}
+
+// Never by much slower than splits of the same length, whatever the number of tokens: where few places are free the last has rounds of its own.
+TEST(ProductCost, aShorterLastSplitIsNoWorseAnywhere) {
+  for (int64_t tiles = 16; tiles <= 512; ++tiles)
+    for (auto [classTiles, hidden] : {std::pair(1000, 2304), {501, 4096}, {197, 768}})
+      for (int64_t most : {mostSplits, mostSplitsBesideFilter}) {
+        const int64_t lastPart = lastPartOfForward(tiles, classTiles, hidden, h100, most);
+        if (lastPart == 1)
+          continue;
+        const int64_t splits = forwardSplits(tiles, classTiles, hidden, h100, most, lastPart);
+        const int64_t units = (splits - 1) * lastPart + 1;
+        // What all multiprocessors have to do, and what one can be left with at the end.
+        const double work = double(tiles) * double(units) / h100;
+        const int64_t others = tiles * (splits - 1), open = h100 - others % h100, rows = (tiles + open - 1) / open;
+        const double rounds = double(others / h100 * lastPart);
+        const double inPlace = rounds + double(std::max(rows, lastPart)), apart = rounds + double(lastPart + (tiles + h100 - 1) / h100);
+        EXPECT_LE(std::min(inPlace, apart), 1.1 * work) << tiles << " tiles, " << splits << " splits, the last 1/" << lastPart;
+      }
 }
 
 TEST(ProductCost, oneMultiprocessorAndTheMemory) {
