@@ -49,7 +49,7 @@ def OverlapLaunchesPass : Pass<"cce-overlap-launches", "::mlir::gpu::GPUModuleOp
   let summary = "let a kernel be launched before the one ahead of it has finished";
   let description = [{
     Every function with a `cce.manifest` begins with `griddepcontrol.wait`, which returns when the kernel ahead of it in the stream has finished
-    and what it has written can be seen (PTX ISA 8.0, 9.7.13.13), and then lets the kernel behind it be launched. Its manifest says so
+    and what it has written can be seen (PTX ISA, Parallel Synchronization and Communication Instructions), and then lets the kernel behind it be launched. Its manifest says so
     (`overlaps`), and the runtime allows it (programmatic stream serialization). What a launch takes then no longer stands between two
     kernels; blocks of the next one come up as those of this one leave.
 

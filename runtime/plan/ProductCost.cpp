@@ -93,10 +93,10 @@ static double tilesOfBusiest(int64_t tokenTiles, int64_t classTiles, int64_t spl
   const int64_t items = tokenTiles * (splits - 1), taken = items % multiprocessors;
   const double ofLast = double(classTiles) / double((splits - 1) * lastPart + 1), item = ofLast * double(lastPart) + tilesOfASplit;
   const int64_t inPlace = divideUp(tokenTiles, multiprocessors - taken), apart = divideUp(tokenTiles, multiprocessors);
-  const double last = double(inPlace <= apart + lastPart ? inPlace : apart) * (ofLast + tilesOfASplit);
+  auto ofLastRounds = [&](int64_t rounds) { return double(rounds) * (ofLast + tilesOfASplit); };
   if (inPlace > apart + lastPart)
-    return double(divideUp(items, multiprocessors)) * item + last;
-  return double(items / multiprocessors) * item + std::max(taken > 0 ? item : 0, last);
+    return double(divideUp(items, multiprocessors)) * item + ofLastRounds(apart);
+  return double(items / multiprocessors) * item + std::max(taken > 0 ? item : 0, ofLastRounds(inPlace));
 }
 
 int64_t forwardSplits(int64_t tokenTiles, int64_t classTiles, int64_t hidden, int64_t multiprocessors,
@@ -115,14 +115,14 @@ int64_t forwardSplits(int64_t tokenTiles, int64_t classTiles, int64_t hidden, in
 }
 
 int64_t lastPartOfForward(int64_t tokenTiles, int64_t classTiles, int64_t hidden, int64_t multiprocessors, int64_t most) {
-  auto cost = [&](int64_t lastPart) {
-    const int64_t splits = forwardSplits(tokenTiles, classTiles, hidden, multiprocessors, most, lastPart);
-    return tilesOfBusiest(tokenTiles, classTiles, splits, lastPart, multiprocessors);
+  auto splitsWith = [&](int64_t lastPart) {
+    return forwardSplits(tokenTiles, classTiles, hidden, multiprocessors, most, lastPart);
   };
+  const double equal = tilesOfBusiest(tokenTiles, classTiles, splitsWith(1), 1, multiprocessors);
   for (int64_t lastPart : {2, 4}) {
-    const int64_t splits = forwardSplits(tokenTiles, classTiles, hidden, multiprocessors, most, lastPart);
+    const int64_t splits = splitsWith(lastPart);
     const bool isLong = classTiles >= shortestLastPart * ((splits - 1) * lastPart + 1);
-    if (isLong && cost(lastPart) < cost(1))
+    if (isLong && tilesOfBusiest(tokenTiles, classTiles, splits, lastPart, multiprocessors) < equal)
       return lastPart;
   }
   return 1;
