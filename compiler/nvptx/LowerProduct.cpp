@@ -147,7 +147,7 @@ private:
   /// too few registers.
   bool loadsHalvesLate() const { return product.halvesLoad && product.hasStrips(); }
   void takeTurn(Value consumer, Value turn);
-  void passTurn(Value consumer, Value threadInGroup);
+  void passTurn(Value consumer);
 
   Value multiply(Value accumulator, Ring ring, Value block, Value threadInGroup);
   Value finish(Value accumulator, Value nextStage, Value blocks, Value threadInGroup);
@@ -314,7 +314,7 @@ void ProductLowering::emitPrologue() {
       b.barrierInit(b.offset(emptyBarriers, 8 * stage), consumers * product.cluster);
     }
     for (int64_t consumer = 0; consumer < consumers; ++consumer)
-      b.barrierInit(b.offset(turnBarriers, 8 * consumer), 1);
+      b.barrierInit(b.offset(turnBarriers, 8 * consumer), warpgroup / 32);
     NVVM::FenceMbarrierInitOp::create(b);
   });
   if (product.cluster > 1)
@@ -437,8 +437,9 @@ void ProductLowering::copyRows(const ProductOperand &operand, Value destination,
 }
 
 /// One stage. Its barrier is complete when the announced bytes have come and, in a kernel that gathers,
-/// all threads of the warpgroup have arrived: with their copies, or through one of them that arrives for
-/// all.
+/// all threads of the warpgroup have arrived: with their copies, or through one of each warp. Not through
+/// one for all warps, though only one has something to do: a warp that the others leave behind by a round of
+/// the ring takes the parity of its next phase for that of the one before, and waits for ever.
 void ProductLowering::fillStage(Ring ring, Value mStart, Value nStart, Value k,
                                 const RowList &lhsRows, const RowList &rhsRows) {
   Value barrier = full(ring.stage);
@@ -477,7 +478,7 @@ void ProductLowering::fillStage(Ring ring, Value mStart, Value nStart, Value k,
   if (!gathers())
     return;
   b.ifThenElse(
-      allBoxes, [&] { b.ifThen(leader, [&] { b.barrierArrive(barrier, warpgroup); }); },
+      allBoxes, [&] { b.ifThen(b.eq(lane, b.c32(0)), [&] { b.barrierArrive(barrier, 32); }); },
       [&] { b.barrierArriveBehindCopies(barrier); });
 }
 
@@ -613,9 +614,10 @@ void ProductLowering::takeTurn(Value consumer, Value turn) {
   b.barrierWait(b.offset(turnBarriers, byteOffset(consumer, 8)), parity);
 }
 
-void ProductLowering::passTurn(Value consumer, Value threadInGroup) {
+/// Each warp for itself: two turns on, one that is late would wait for the wrong parity.
+void ProductLowering::passTurn(Value consumer) {
   Value other = b.offset(turnBarriers, byteOffset(b.xori(consumer, b.c32(1)), 8));
-  b.ifThen(b.eq(threadInGroup, b.c32(0)), [&] { b.barrierArrive(other); });
+  b.ifThen(b.eq(lane, b.c32(0)), [&] { b.barrierArrive(other); });
 }
 
 void ProductLowering::emitTile(Value n, Value tileColumn, Value accumulator, OnlineLse *lse) {
@@ -701,7 +703,7 @@ void ProductLowering::emitConsumer() {
             emitTile(n, tileColumn, sums, nullptr);
           }
           if (takesTurns())
-            passTurn(consumer, threadInGroup);
+            passTurn(consumer);
           return next;
         });
     if (product.reduce) {

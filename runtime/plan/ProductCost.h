@@ -73,9 +73,9 @@ int64_t embeddingTile(int64_t tokens, int64_t hidden, int64_t multiprocessors);
 int64_t forwardSplits(int64_t tokenTiles, int64_t classTiles, int64_t hidden, int64_t multiprocessors,
                       int64_t most = mostSplits, int64_t lastPart = 1);
 
-/// How often the last split should fit into one of the others: 2 where so few splits make fuller rounds that way, 4 where these are too many, else 1.
-/// 16 splits and a half of 64 tiles of tokens are eight rounds of 132 multiprocessors, eight and a quarter are four; but where tokens are ignored,
-/// which is not known then, more and shorter ones fill rounds better.
+/// How often the last split should fit into one of the others: 2 where so few splits make fuller rounds that way, 4 or 8 where these are too many, or
+/// too short, else 1. 16 splits and a half of 64 tiles of tokens are eight rounds of 132 multiprocessors, eight and a quarter are four, four and an eighth
+/// two; but where tokens are ignored, which is not known then, more and shorter ones fill rounds better.
 int64_t lastPartOfForward(int64_t tokenTiles, int64_t classTiles, int64_t hidden, int64_t multiprocessors, int64_t most);
 
 /// What a forward has to do, for the size of its grid: pairs of a tile of tokens and a split, in units of a shorter last one.

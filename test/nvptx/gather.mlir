@@ -15,6 +15,7 @@
 // CHECK-NEXT: %[[EMPTY:.*]] = llvm.getelementptr %[[BARRIERS]][16]
 // CHECK-NEXT: %[[TURNS:.*]] = llvm.getelementptr %[[EMPTY]][16]
 // CHECK-NEXT: %[[WORDS:.*]] = llvm.getelementptr %[[TURNS]][16]
+// CHECK: %[[LANE:.*]] = arith.andi %{{.*}}, %c31_i32
 // A stage is full when its bytes have come, which a thread announces, and when 128 threads have said so.
 // CHECK: %[[LEADER:.*]] = arith.cmpi eq, %[[THREAD:.*]], %c0_i32
 // CHECK-NEXT: scf.if %[[LEADER]] {
@@ -84,11 +85,12 @@
 // B has no list.
 // CHECK: scf.if %[[LEADER]] {
 // CHECK: nvvm.cp.async.bulk.tensor{{.*}} box[%{{.*}}, %{{.*}}] :
-// Without copies of their own one thread arrives for all; else each arrives when its copies have come, and is one of those the
-// barrier counts ("noinc").
+// Without copies of their own one thread of each warp arrives, so that no warp is left behind by a round of the ring; else each arrives when its
+// copies have come, and is one of those the barrier counts ("noinc").
 // CHECK: scf.if %[[ALL_BOXES]] {
-// CHECK-NEXT: scf.if %[[LEADER]] {
-// CHECK-NEXT: nvvm.mbarrier.arrive %[[FULL]], %c128_i32
+// CHECK-NEXT: %[[FIRST_LANE:.*]] = arith.cmpi eq, %[[LANE]], %c0_i32
+// CHECK-NEXT: scf.if %[[FIRST_LANE]] {
+// CHECK-NEXT: nvvm.mbarrier.arrive %[[FULL]], %c32_i32
 // CHECK: } else {
 // CHECK-NEXT: nvvm.cp.async.mbarrier.arrive %[[FULL]] {noinc = true}
 // What threads have copied, the tensor cores, another proxy, see behind a fence, which is spared where the stage's word is 0.

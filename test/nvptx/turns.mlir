@@ -1,23 +1,24 @@
 // RUN: cce-opt %s --cce-to-nvvm --canonicalize --cse --split-input-file | FileCheck %s
 
 // The two consumers take turns with what follows the product of a tile, so that the tensor cores belong to the other one meanwhile. Behind
-// the barriers of the ring each has one more, on which the other arrives when it is done, one thread for all.
+// the barriers of the ring each has one more, on which the other arrives when it is done, one thread
+// of each warp: a warp that the others leave behind by two turns would take one for the other, their parities being the same.
 // CHECK-LABEL: llvm.func @stores(
 // CHECK-SAME: shared_bytes = 49208 : i64
 // 2 stages of 24576 bytes, then 2 barriers for full stages, 2 for empty ones.
 // CHECK: %[[FULL:.*]] = llvm.getelementptr %{{.*}}[49152]
 // CHECK-NEXT: %[[EMPTY:.*]] = llvm.getelementptr %[[FULL]][16]
 // CHECK-NEXT: %[[TURNS:.*]] = llvm.getelementptr %[[EMPTY]][16]
-// CHECK: nvvm.mbarrier.init %[[TURNS]], %c1_i32
+// CHECK: %[[LANE:.*]] = arith.andi %{{.*}}, %c31_i32
+// CHECK: nvvm.mbarrier.init %[[TURNS]], %c4_i32
 // CHECK-NEXT: %[[SECOND:.*]] = llvm.getelementptr %[[TURNS]][8]
-// CHECK-NEXT: nvvm.mbarrier.init %[[SECOND]], %c1_i32
+// CHECK-NEXT: nvvm.mbarrier.init %[[SECOND]], %c4_i32
 // CHECK-NEXT: nvvm.fence.mbarrier.init
 // The producer has no part in it.
 // CHECK: nvvm.setmaxregister decrease
 // CHECK-NOT: %[[TURNS]]
 // CHECK: nvvm.setmaxregister increase
 // CHECK-NEXT: %[[CONSUMER:.*]] = arith.subi %{{.*}}, %c1_i32
-// CHECK-NEXT: %[[THREAD:.*]] = arith.andi %{{.*}}, %c127_i32
 // The parity of tiles goes on from item to item.
 // CHECK: scf.for {{.*}} iter_args(%{{.*}} = %c0_i32, %{{.*}} = %c0_i32, %[[OF_ITEM:.*]] = %c0_i32)
 // CHECK: scf.for {{.*}} iter_args(%{{.*}} = %{{.*}}, %{{.*}} = %{{.*}}, %[[TURN:.*]] = %[[OF_ITEM]])
@@ -40,7 +41,7 @@
 // CHECK-NOT: nvvm.mbarrier
 // CHECK: %[[PLACE:.*]] = arith.muli %[[OTHER]], %c8_i32
 // CHECK-NEXT: %[[OF_OTHER:.*]] = llvm.getelementptr %[[TURNS]][%[[PLACE]]]
-// CHECK-NEXT: %[[FIRST:.*]] = arith.cmpi eq, %[[THREAD]], %c0_i32
+// CHECK-NEXT: %[[FIRST:.*]] = arith.cmpi eq, %[[LANE]], %c0_i32
 // CHECK-NEXT: scf.if %[[FIRST]] {
 // CHECK-NEXT: nvvm.mbarrier.arrive %[[OF_OTHER]]
 // CHECK-NEXT: }

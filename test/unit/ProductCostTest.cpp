@@ -67,8 +67,14 @@ TEST(ProductCost, aShorterLastSplitMakesRoundsFull) {
   EXPECT_EQ(forwardItems(64, 9, 4), 4 * 4 * h100);
   EXPECT_EQ(forwardItems(64, 9, 1), 64 * 9);
   EXPECT_EQ(lastPartOfForward(64, 501, 4096, h100, mostSplits), 2); // Llama 3
-  EXPECT_EQ(lastPartOfForward(64, 126, 3072, h100, mostSplits), 1); // Phi 3.5: too short
-  EXPECT_EQ(lastPartOfForward(64, 1000, 2304, h100, 8), 1);         // too few
+  // Phi 3.5, whose halves and quarters would be too short: 64 x 4 are 1 round and 124, the other 8 take eight of an eighth.
+  EXPECT_EQ(lastPartOfForward(64, 126, 3072, h100, mostSplits), 8);
+  EXPECT_EQ(forwardSplits(64, 126, 3072, h100, mostSplits, 8), 5);
+  EXPECT_EQ(forwardItems(64, 5, 8), 8 * 2 * h100);
+  EXPECT_EQ(lastPartOfForward(64, 128, 512, h100, mostSplits), 1); // a tile less, of 64 short ones, is too little
+  EXPECT_EQ(lastPartOfForward(64, 90, 512, h100, mostSplits), 1);  // an eighth would be too short
+  EXPECT_EQ(lastPartOfForward(64, 1000, 2304, h100, 8), 8);         // no room for a quarter of 8 splits
+  EXPECT_EQ(lastPartOfForward(64, 1000, 2304, h100, 4), 1);         // too few
   EXPECT_EQ(lastPartOfForward(66, 1000, 2304, h100, mostSplits), 1); // full as they are
   EXPECT_EQ(forwardItems(3, 1, 2), 3); // the only split is whole
 }
@@ -76,7 +82,7 @@ TEST(ProductCost, aShorterLastSplitMakesRoundsFull) {
 // Never by much slower than splits of the same length, whatever the number of tokens: where few places are free the last has rounds of its own.
 TEST(ProductCost, aShorterLastSplitIsNoWorseAnywhere) {
   for (int64_t tiles = 16; tiles <= 512; ++tiles)
-    for (auto [classTiles, hidden] : {std::pair(1000, 2304), {501, 4096}, {197, 768}})
+    for (auto [classTiles, hidden] : {std::pair(1000, 2304), {501, 4096}, {197, 768}, {126, 3072}})
       for (int64_t most : {mostSplits, mostSplitsBesideFilter}) {
         const int64_t lastPart = lastPartOfForward(tiles, classTiles, hidden, h100, most);
         if (lastPart == 1)
@@ -87,7 +93,7 @@ TEST(ProductCost, aShorterLastSplitIsNoWorseAnywhere) {
         const double work = double(tiles) * double(units) / h100;
         const int64_t others = tiles * (splits - 1), open = h100 - others % h100, rows = (tiles + open - 1) / open;
         const double rounds = double(others / h100 * lastPart);
-        const double inPlace = rounds + double(std::max(rows, lastPart)), apart = rounds + double(lastPart + (tiles + h100 - 1) / h100);
+        const double inPlace = rounds + double(open < h100 ? std::max(rows, lastPart) : rows), apart = rounds + double(lastPart + (tiles + h100 - 1) / h100);
         EXPECT_LE(std::min(inPlace, apart), 1.1 * work) << tiles << " tiles, " << splits << " splits, the last 1/" << lastPart;
       }
 }
