@@ -36,7 +36,7 @@ import sys
 import torch
 
 from cce_ctypes import Library, Plan
-from gradient_cases import allow_sums, edge_cases, expect, graph, judge, make, make_sawtooth, make_sharp, many_tokens, relative_error, synchronize
+from gradient_cases import allow_sums, edge_cases, expect, graph, judge, make, make_sawtooth, make_sharp, many_steps, many_tokens, relative_error, synchronize
 from gradient_reference import BOUNDS, UNIT, grad_errors, listed, reference
 from one_call_checks import one_call_cases
 
@@ -289,6 +289,8 @@ def check_filter(library, context, failures, results, generator, dtypes, a):
     filter_edge_cases(library, context, failures, results, generator)
     if gpu:
         graph(library, context, failures, results, generator, filter_eps=2.0**-8)
+        if not a.sanitize:
+            many_steps(library, context, failures, results, generator, filter_eps=2.0**-8)
         for name, e, c, y in many_tokens(generator) if not a.sanitize else ():
             run(name, e, c, y, filter_eps=2.0**-6)
     if a.sanitize or a.quick or not gpu:
@@ -411,6 +413,8 @@ def main():
     edge_cases(library, context, failures, results, generator, **kept)
     if a.device == "cuda":
         graph(library, context, failures, results, generator, **kept)
+        if not a.sanitize:
+            many_steps(library, context, failures, results, generator, **kept)
         for name, e, c, y in many_tokens(generator) if not a.sanitize else ():
             check(library, context, name, e, c, y, failures, results, saved="some" if a.saved else None)
     # Options, on one awkward size.

@@ -1,5 +1,6 @@
 # What checks of gradients share: data, allowances, and cases that hold whatever a plan saves, filters or does in one call.
 # SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+import faulthandler
 import re
 
 import torch
@@ -9,8 +10,11 @@ from gradient_reference import BOUNDS, UNIT, grad_errors
 
 
 def synchronize():
+    """Waits for the GPU; where that takes five minutes a kernel hangs, and the process ends with a traceback."""
     if torch.cuda.is_available():
+        faulthandler.dump_traceback_later(300, exit=True)
         torch.cuda.synchronize()
+        faulthandler.cancel_dump_traceback_later()
 
 
 def make(n, d, v, dtype, data, generator):
@@ -157,6 +161,24 @@ def edge_cases(library, context, failures, results, generator, vocab=1001, in_dc
             expect(f"label {bad}, checked", f"at position 42, got {bad}" in str(error), failures, results)
         checked.close()
     good.close()
+
+
+def many_steps(library, context, failures, results, generator, **options):
+    """Steps of a narrow product, which nobody waits for, end, and leave the bits of the first. Its tiles take about as long as what follows their
+    products, so that a warp that is late may find itself two tiles behind."""
+    e, c, y = make_sharp(4096, 64, 50257, torch.bfloat16, generator)
+    plan = Plan(library, context, e, c, y, **options)
+    plan.outputs()
+    plan.step()
+    synchronize()
+    outputs = (plan.loss, plan.lse, plan.de, plan.dc)
+    expected = [t.clone() for t in outputs]
+    for _ in range(200):
+        plan.step()
+    synchronize()
+    same = all(torch.equal(x.view(torch.uint8), t.view(torch.uint8)) for x, t in zip(expected, outputs))
+    expect("200 steps of a narrow product", same, failures, results)
+    plan.close()
 
 
 def graph(library, context, failures, results, generator, in_dc=False, **options):

@@ -9,7 +9,7 @@ import re
 import torch
 
 from cce_ctypes import Plan
-from gradient_cases import allow_sums, edge_cases, graph, judge, little_workspace, make, relative_error, synchronize
+from gradient_cases import allow_sums, edge_cases, graph, judge, little_workspace, make, many_steps, relative_error, synchronize
 from gradient_reference import BOUNDS, UNIT, reference
 
 
@@ -150,6 +150,8 @@ def one_call_cases(library, context, failures, results, generator, dtypes, a):
         edge_cases(library, context, failures, results, generator, vocab=3001, in_dc=True, one_call=True)
         graph(library, context, failures, results, generator, one_call=True)
         graph(library, context, failures, results, generator, in_dc=True, one_call=True)
+        if not a.sanitize:
+            many_steps(library, context, failures, results, generator, one_call=True)
     rnd = lambda *s: torch.randn(*s, generator=generator, device=a.device)
     # The second size for logits in dC.
     for dtype, (n, d, v) in ((dtype, size) for dtype in dtypes for size in ((1300, 128, 1500), (300, 768, 5003))):
