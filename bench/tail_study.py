@@ -1,6 +1,6 @@
 # How well the dropped tail is stood for, by directions from different samples and limits of entries of dC, on the CPU, without the library.
 # SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
-"""usage: tail_study.py [--shape NAME --data peaked | --saved FOLDER] [--tokens N]
+"""usage: tail_study.py [--shape NAME --data peaked | --saved FOLDER] [--tokens N] [--tilt]
 
 Relative errors of dE and dC of a filtered backward (docs/filter.md), of the mean loss and in f32, if the tail is
 
@@ -10,7 +10,15 @@ Relative errors of dE and dC of a filtered backward (docs/filter.md), of the mea
     all         all tokens: what their groups do not list
 
 each with dC of the entries of listed classes that are epsilon or more; then the tally with smaller limits for these. Thresholds are those of
-filter_threshold.
+filter_threshold. With --tilt also dE with the tally and, for each token, what its own row adds to first order, for exp(z) is not the same
+for all tokens that a class is small for (docs/filter.md): its mass times its row, less the mean of rows, times
+
+    a number    the same in all directions
+    all         the covariance of the rows of C
+    sample      that of 1024 of them, and
+    shrunk      half of that and half of its mean in all directions
+
+times the factor that is best, which is printed.
 """
 import argparse
 
@@ -25,7 +33,23 @@ def relative(x, reference):
     return f"{((x - reference).norm() / reference.norm()).item():.2e}"
 
 
-def study(e, c, labels):
+def covariance(rows):
+    centred = rows - rows.mean(0)
+    return centred.T @ centred / rows.shape[0]
+
+
+def tilts(e, c, mass, tail, direction, de):
+    """tail: of dE what lists leave out."""
+    mean = direction / direction.sum() @ c
+    missing, x = tail - mass[:, None] * mean, mass[:, None] * (e - (mass @ e) / mass.sum())
+    sample = covariance(c[torch.randperm(c.shape[0])[:1024]])
+    round_part = sample.diagonal().mean()
+    for name, y in (("a number", x), ("all", x @ covariance(c)), ("sample", x @ sample), ("shrunk", x @ sample / 2 + x * round_part / 2)):
+        factor = (y * missing).sum() / (y * y).sum()
+        print(f"tally, tilted, {name:13} dE {relative(de - missing + factor * y, de)}  factor {factor:.3g}", flush=True)
+
+
+def study(e, c, labels, tilted):
     n, vocab = e.shape[0] // GROUP * GROUP, c.shape[0]
     e, c, labels = e[:n].float(), c.float(), labels[:n]
     every = -(-vocab // (1024 if vocab < 160000 else 2048))
@@ -70,6 +94,8 @@ def study(e, c, labels):
     tally = torch.where((estimated < EPSILON) & takes_part & ~heavy, estimated, 0).sum(0) * (groups - lists.sum(0))
     report("tally", tally, of_dc)
     report("all", left.sum(0), of_dc)
+    if tilted:
+        tilts(e, c, mass, left @ c, tally, de)
     del left
     for parts in (2, 3, 4):
         report(f"tally, epsilon / {parts} for dC", tally, left_of_dc(1 / parts))
@@ -81,11 +107,13 @@ def main():
     parser.add_argument("--data", choices=("peaked", "broad"), default="peaked")
     parser.add_argument("--saved", metavar="FOLDER")
     parser.add_argument("--tokens", type=int, default=4096, help="of generated data")
+    parser.add_argument("--tilt", action="store_true")
     a = parser.parse_args()
     n, d, v = SHAPES[a.shape]
+    torch.manual_seed(0)
     e, c, y = load(a.saved, torch.bfloat16, "cpu") if a.saved else generate(min(a.tokens, n), d, v, a.data, torch.bfloat16, "cpu")
     print(a.saved.rstrip("/").split("/")[-1] if a.saved else f"{a.shape} {a.data}", f"{e.shape[0]} tokens")
-    study(e, c, y.long())
+    study(e, c, y.long(), a.tilt)
 
 
 if __name__ == "__main__":
