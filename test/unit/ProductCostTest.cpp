@@ -72,7 +72,7 @@ TEST(ProductCost, aShorterLastSplitMakesRoundsFull) {
   EXPECT_EQ(forwardSplits(64, 126, 3072, h100, mostSplits, 8), 5);
   EXPECT_EQ(forwardItems(64, 5, 8), 8 * 2 * h100);
   EXPECT_EQ(lastPartOfForward(64, 128, 512, h100, mostSplits), 1); // a tile less, of 64 short ones, is too little
-  EXPECT_EQ(lastPartOfForward(64, 90, 512, h100, mostSplits), 1);  // an eighth would be too short
+  EXPECT_EQ(lastPartOfForward(64, 90, 3072, h100, mostSplits), 1); // an eighth would be too short
   EXPECT_EQ(lastPartOfForward(64, 1000, 2304, h100, 8), 8);         // no room for a quarter of 8 splits
   EXPECT_EQ(lastPartOfForward(64, 1000, 2304, h100, 4), 1);         // too few
   EXPECT_EQ(lastPartOfForward(66, 1000, 2304, h100, mostSplits), 1); // full as they are
