@@ -90,10 +90,8 @@ Plan::SavedClasses Plan::savedInDc(void *dc, char *workspace) const {
   const SavedLayout &saved = layout.savedInDc;
   if (!dc || saved.classes == 0)
     return {};
-  char *codes = at<char>(static_cast<char *>(dc), saved.codes);
-  codes += -reinterpret_cast<uintptr_t>(codes) % savedAlignment;
   return {&saved,
-          {codes, saved.stride, at<void>(workspace, saved.maxima),
+          {behindRowsOfDc(dc, saved.classes), saved.stride, at<void>(workspace, saved.maxima),
            at<void>(workspace, saved.labelLogit), saved.classes},
           at<float>(workspace, saved.partial)};
 }

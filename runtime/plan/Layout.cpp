@@ -3,32 +3,24 @@
 //===----------------------------------------------------------------------===//
 #include "runtime/plan/Layout.h"
 
+#include "runtime/plan/ClassChunks.h"
+#include "runtime/plan/SliceAllocator.h"
 #include "runtime/plan/TokenChunks.h"
 
 #include <algorithm>
-#include <cmath>
-#include <limits>
 #include <numeric>
 
 namespace cce::rt {
 
 namespace {
 
-constexpr int64_t sliceAlignment = 256;
-
 /// Splits where the number of workers must not matter: results then have the same bits on any
 /// number of threads. Enough to keep 16 threads busy on one tile of tokens.
 constexpr int64_t fixedSplits = 16;
 
-int64_t divideUp(int64_t a, int64_t b) { return (a + b - 1) / b; }
-int64_t roundUp(int64_t a, int64_t b) { return divideUp(a, b) * b; }
-
 /// Sums over all rows of C or E run at the speed of the memory, which several blocks a
 /// multiprocessor keep busy.
 constexpr int64_t partsPerMultiprocessor = 4;
-
-/// Chunks for the cache are at least this wide: below, the sums of dE move more bytes than g.
-constexpr int64_t smallestCachedChunk = 512;
 
 /// Classes that the forward samples to estimate log-sum-exps, at most. More cost more time, fewer make the
 /// estimate worse (docs/filter.md); of a large vocabulary more are cheap.
@@ -53,37 +45,6 @@ constexpr int64_t mostChunksF16 = 8;
 /// So many numbers of saved classes are compared, from the largest on: of all but narrow heads a round of tiles of dC is less.
 constexpr int64_t comparedGranules = 64;
 
-/// More than any memory; sizes that would be larger stay here instead of overflowing.
-constexpr int64_t enormous = int64_t(1) << 60;
-
-/// Hands out slices one after the other.
-class Allocator {
-public:
-  explicit Allocator(int64_t start = 0) : end(start) {}
-
-  /// The size is the product of the factors.
-  Slice take(std::initializer_list<int64_t> factors) { return takeBytes(product(factors)); }
-  /// The larger of two sizes.
-  Slice takeEither(std::initializer_list<int64_t> one, std::initializer_list<int64_t> other) {
-    return takeBytes(std::max(product(one), product(other)));
-  }
-  int64_t end;
-
-private:
-  static int64_t product(std::initializer_list<int64_t> factors) {
-    int64_t bytes = 1;
-    for (int64_t factor : factors)
-      if (__builtin_mul_overflow(bytes, factor, &bytes) || bytes > enormous)
-        bytes = enormous;
-    return bytes;
-  }
-  Slice takeBytes(int64_t bytes) {
-    Slice slice{end, bytes};
-    end = std::min(end + roundUp(bytes, sliceAlignment), enormous);
-    return slice;
-  }
-};
-
 bool convertsBias(const Problem &problem) {
   return problem.hasBias() && problem.biasDtype != CCE_F32;
 }
@@ -102,7 +63,7 @@ int64_t chooseSplits(const LayoutInputs &inputs, int64_t tokenTiles, int64_t cla
 
 /// What both backwards use, from the end of what both directions use; returns its end.
 int64_t placeTokens(Layout &layout, const Problem &problem, int64_t shared) {
-  Allocator allocator(shared);
+  SliceAllocator allocator(shared);
   auto &slices = layout.backward;
   slices.lse = allocator.take({4, layout.padded});
   slices.probWeight = allocator.take({4, layout.padded});
@@ -112,103 +73,9 @@ int64_t placeTokens(Layout &layout, const Problem &problem, int64_t shared) {
   return allocator.end;
 }
 
-/// Everything of the exact backward, from class `first` on, that depends on the size of a chunk.
-Chunks placeChunks(const Layout &layout, const Problem &problem, const LayoutInputs &inputs,
-                   int64_t start, int64_t first, int64_t size) {
-  const int64_t element = dtypeSize(problem.dtype), classes = problem.vocab - first;
-  Allocator allocator(start);
-  Chunks chunks;
-  chunks.first = first;
-  chunks.size = size;
-  chunks.count = divideUp(classes, size);
-  // 128 bytes: the widest swizzle span, and a cache line of every device.
-  chunks.gStride = roundUp(std::min(chunks.size, classes), 128 / element);
-  chunks.packedC = allocator.take(
-      {inputs.packC ? element : 0, std::min(chunks.size, classes), layout.packedStride});
-  // Saved classes are a chunk of their own, in front of the others.
-  const bool sums = chunks.count > 1 || first > 0;
-  const int64_t sumBytes = !sums ? 0 : inputs.sumInHalves ? 1 : 4;
-  chunks.sum = allocator.take({sumBytes, layout.padded, layout.sumStride});
-  chunks.g = allocator.take({element, layout.padded, chunks.gStride});
-  chunks.end = allocator.end;
-  return chunks;
-}
-
-/// Estimated time of the backward of so many classes, whose logits are saved or computed again.
-double secondsOfChunk(const Layout &layout, const Problem &problem, const LayoutInputs &inputs,
-                      int64_t classes, bool isSaved) {
-  constexpr int kernels = 3;
-  const int64_t tokens = layout.padded, hidden = problem.hidden, p = inputs.multiprocessors;
-  return (isSaved ? fromSavedSeconds(tokens, classes)
-                  : inputs.logitTile.seconds(tokens, classes, hidden, p)) +
-         inputs.embeddingTile.seconds(tokens, hidden, classes, p) +
-         inputs.classifierTile.seconds(classes, hidden, tokens, p) + kernels * launchSeconds;
-}
-
-/// The same of `classes` in chunks of `size`, the last of which may be smaller.
-int64_t microsecondsOfChunks(const Layout &layout, const Problem &problem,
-                             const LayoutInputs &inputs, int64_t classes, int64_t size) {
-  const int64_t tokens = layout.padded, hidden = problem.hidden;
-  auto chunk = [&](int64_t width) { return secondsOfChunk(layout, problem, inputs, width, false); };
-  const int64_t full = (classes - 1) / size;
-  const double seconds = double(full) * (chunk(size) + sumSeconds(tokens, hidden));
-  return std::llround(1e6 * (seconds + chunk(classes - full * size)));
-}
-
-/// The size of chunks of the classes, in granules, of which `most` fit.
-int64_t chooseSize(const Layout &layout, const Problem &problem, const LayoutInputs &inputs,
-                   int64_t classes, int64_t most) {
-  if (inputs.multiprocessors == 0) {
-    // The fewest chunks, because each reads and writes the sums of dE, and of the same size.
-    const int64_t granules = divideUp(classes, inputs.vocabGranule);
-    return divideUp(granules, divideUp(granules, most));
-  }
-  // Whole rounds of tiles. Two chunks take no less than one of twice the size, so those of less than half
-  // are not better; of two sizes that take the same time the smaller one needs less memory.
-  int64_t best = most, least = std::numeric_limits<int64_t>::max();
-  for (int64_t size = most; size > most / 2; --size) {
-    const int64_t time =
-        microsecondsOfChunks(layout, problem, inputs, classes, size * inputs.vocabGranule);
-    if (time <= least) {
-      best = size;
-      least = time;
-    }
-  }
-  return best;
-}
-
-/// Chunks that fit the limit; if not even the smallest ones do, those.
-Chunks chooseChunks(const Layout &layout, const Problem &problem, const LayoutInputs &inputs,
-                    int64_t start, int64_t first) {
-  const int64_t classes = problem.vocab - first;
-  int64_t most = divideUp(classes, inputs.vocabGranule);
-  if (inputs.cachedChunkBytes) {
-    const int64_t cached = std::max(
-        inputs.cachedChunkBytes / (layout.padded * dtypeSize(problem.dtype)), smallestCachedChunk);
-    most = std::min(most, divideUp(cached, inputs.vocabGranule));
-  }
-  auto place = [&](int64_t granules) {
-    return placeChunks(layout, problem, inputs, start, first, granules * inputs.vocabGranule);
-  };
-  auto fits = [&](int64_t granules) {
-    return uint64_t(place(granules).end) <= problem.workspaceLimit;
-  };
-  if (!fits(most)) {
-    int64_t good = 1, bad = most;
-    while (bad - good > 1) {
-      const int64_t middle = good + (bad - good) / 2;
-      (fits(middle) ? good : bad) = middle;
-    }
-    most = good;
-  }
-  if (most * inputs.vocabGranule >= classes) // one chunk
-    return place(most);
-  return place(chooseSize(layout, problem, inputs, classes, most));
-}
-
 /// The saved logits of so many classes: codes, and what belongs to them.
-void placeSaved(SavedLayout &saved, const Layout &layout, int64_t classes, Allocator &codes,
-                Allocator &rest) {
+void placeSaved(SavedLayout &saved, const Layout &layout, int64_t classes, SliceAllocator &codes,
+                SliceAllocator &rest) {
   saved.classes = classes;
   saved.stride = roundUp(classes, savedTile);
   saved.codes = codes.take({2, layout.padded, saved.stride});
@@ -242,7 +109,7 @@ void chooseSaved(Layout &layout, const Problem &problem, const LayoutInputs &inp
   SavedLayout &saved = layout.saved;
   const int64_t granule = std::lcm(inputs.vocabGranule, savedTile);
   auto fits = [&](int64_t granules) {
-    Allocator allocator;
+    SliceAllocator allocator;
     placeSaved(saved, layout, std::min(granules * granule, problem.vocab), allocator, allocator);
     saved.bytes = allocator.end;
     return uint64_t(saved.bytes) <= problem.savedLogitsLimit;
@@ -271,15 +138,13 @@ double secondsInTurn(const Layout &layout, const Problem &problem, const LayoutI
   auto forward = [&](int64_t classes) {
     return forwardSeconds(layout.padded, classes, problem.hidden, inputs.multiprocessors);
   };
-  auto backward = [&](int64_t classes, const Chunks &chunks) {
-    return 1e-6 * double(microsecondsOfChunks(layout, problem, inputs, classes, chunks.size));
-  };
+  auto backward = [&](const Chunks &chunks) { return secondsOfChunks(layout, problem, inputs, chunks); };
   if (saved.classes == 0)
-    return forward(problem.vocab) + smallKernelsSeconds + backward(problem.vocab, layout.all);
+    return forward(problem.vocab) + smallKernelsSeconds + backward(layout.all);
   const int64_t others = problem.vocab - saved.classes;
   return forward(saved.classes) + forward(others) + smallKernelsSeconds +
          secondsOfChunk(layout, problem, inputs, saved.classes, true) +
-         sumSeconds(layout.padded, problem.hidden) + backward(others, saved.others);
+         sumSeconds(layout.padded, problem.hidden) + backward(saved.others);
 }
 
 /// Decides how many classes are saved in dC: about as many as there is room for behind their own rows, which are written
@@ -292,7 +157,7 @@ void chooseSavedInDc(Layout &layout, const Problem &problem, const LayoutInputs 
   auto place = [&](int64_t granules) {
     SavedLayout saved;
     const int64_t classes = granules * granule;
-    Allocator codes(classes * rowBytes), rest(start);
+    SliceAllocator codes(classes * rowBytes), rest(start);
     placeSaved(saved, layout, classes, codes, rest);
     placeOthers(saved, layout, problem, inputs, tokensEnd);
     saved.partial = rest.take({8, saved.splits + saved.otherSplits, layout.padded});
@@ -334,7 +199,7 @@ int64_t placeFiltered(Layout &layout, const Problem &problem, const LayoutInputs
   const int64_t parts = filter.parts;
   // Kernels read whole tiles of it, without looking where it ends.
   const int64_t hidden = roundUp(problem.hidden, std::max<int64_t>(inputs.hiddenGranule, 256));
-  Allocator allocator(start);
+  SliceAllocator allocator(start);
   auto &slices = filter.backward;
   slices.heavy = allocator.take({4, filter.words});
   slices.heavyList = allocator.take({4, slots});
@@ -379,7 +244,7 @@ int64_t chooseFilter(Layout &layout, const Problem &problem, const LayoutInputs 
   filter.missedCapacity = roundUp(divideUp(layout.padded, missedShare), inputs.tokenGranule);
   filter.parts = inputs.correctsTail ? partsPerMultiprocessor * inputs.multiprocessors : 0;
 
-  Allocator small(tokensEnd);
+  SliceAllocator small(tokensEnd);
   filter.countDense = small.take({4});
   filter.countFiltered = small.take({4});
   auto bytes = [&](int64_t granules) {
@@ -400,7 +265,7 @@ int64_t chooseFilter(Layout &layout, const Problem &problem, const LayoutInputs 
   }
   filter.slots = good * slotGranule;
   filter.bytes = bytes(good);
-  Allocator state;
+  SliceAllocator state;
   filter.needed = state.take({4, filter.groups, filter.words});
   // Where a little more room for the tally saves the workspace that for the sample's states.
   const int64_t tally = inputs.correctsTail ? 4 * 32 * filter.words : 0;
@@ -420,7 +285,7 @@ void placeTokenChunks(TokenChunks &chunks, const Layout &layout, const Problem &
   chunks.size = size;
   chunks.count = divideUp(layout.padded, size);
   chunks.stride = tiles * savedTile;
-  Allocator allocator(start);
+  SliceAllocator allocator(start);
   for (Slice *slice : {&chunks.counts, &chunks.countsExp, &chunks.countsSaved})
     *slice = allocator.take({4, chunks.count});
   chunks.lossSum = allocator.take({8});
@@ -543,7 +408,7 @@ Expected<Layout> Layout::choose(const Problem &problem, const LayoutInputs &inpu
   layout.splits = chooseSplits(inputs, divideUp(layout.padded, inputs.forwardTokenTile),
                                divideUp(problem.vocab, inputs.forwardVocabTile), problem.hidden, inputs.lastPart);
 
-  Allocator shared;
+  SliceAllocator shared;
   layout.count = shared.take({4});
   layout.error = shared.take({16});
   layout.rows = shared.take({4, layout.padded});
@@ -571,7 +436,7 @@ Expected<Layout> Layout::choose(const Problem &problem, const LayoutInputs &inpu
   layout.backwardBytes =
       std::max({layout.all.end, saved.backwardBytes, filtered ? filter.bytes : int64_t(0)});
 
-  Allocator forward(shared.end);
+  SliceAllocator forward(shared.end);
   layout.forward.labelLogit = forward.take({4, layout.padded});
   if (filtered) {
     auto &slices = filter.forward;
@@ -583,7 +448,7 @@ Expected<Layout> Layout::choose(const Problem &problem, const LayoutInputs &inpu
   layout.forward.packedC =
       forward.take({inputs.packC ? element : 0, problem.vocab, layout.packedStride});
   // What estimates the thresholds lies where the states of the forward come then, which may be those of saved classes and of the others.
-  Allocator estimate(forward.end);
+  SliceAllocator estimate(forward.end);
   if (filtered) {
     auto &slices = filter.forward;
     slices.seen = estimate.take({4, 3, filter.words});
@@ -602,7 +467,7 @@ Expected<Layout> Layout::choose(const Problem &problem, const LayoutInputs &inpu
 
   // A forward is done with its part of the workspace when it writes the log-sum-exp, and a backward has not begun with
   // chunks when it reads it.
-  Allocator between(std::max(forward.end, tokensEnd));
+  SliceAllocator between(std::max(forward.end, tokensEnd));
   layout.lseBetween = between.take({4, problem.tokens});
   if (inputs.chunksTokens)
     chooseTokenChunks(layout, problem, inputs, shared.end);

@@ -9,6 +9,7 @@
 #include "runtime/support/Status.h"
 
 #include <string>
+#include <vector>
 
 namespace cce::rt {
 
@@ -20,8 +21,8 @@ constexpr int64_t slotGranule = 256;
 /// Logits are saved by the tile of so many classes (cce.save in lse_forward_save, grad_from_saved).
 constexpr int64_t savedTile = 256;
 
-/// Bytes to which codes of saved logits are aligned, wherever they are.
-constexpr int64_t savedAlignment = 256;
+/// Bytes to which codes of saved logits are aligned, wherever they are, and g.
+constexpr int64_t savedAlignment = 256, gAlignment = 256;
 
 /// Rows of dC whose sums lie together in the workspace, 64 columns at a time (compiler/nvptx/FragmentHalves.cpp).
 constexpr int64_t sumRows = 16;
@@ -68,16 +69,27 @@ struct LayoutInputs {
   bool saves = false;
   /// Whether the forward of a call that computes gradients as well may do so in the memory of dC.
   bool savesInDc = false;
+  /// Whether g may lie in rows of dC that are written later: they follow each other without a gap.
+  bool gInDc = false;
   /// Whether loss and gradients shall and may come chunk of tokens by chunk of tokens.
   bool chunksTokens = false;
   /// Whether there may be more than one, with sums of dC between them.
   bool sumsClasses = false;
 };
 
-/// Classes from `first` on, whose logits the backward computes chunk by chunk, and what it needs for
+/// Classes whose part of the gradients is computed at a time.
+struct ClassChunk {
+  int64_t first = 0, classes = 0;
+  /// Elements between the rows of g.
+  int64_t gStride = 0;
+  /// Whether g lies in dC, from the first aligned address behind the rows of its classes on; else in the workspace.
+  bool inDc = false;
+};
+
+/// `classes` from `first` on, whose logits the backward computes chunk by chunk, and what it needs for
 /// that of its workspace.
 struct Chunks {
-  int64_t first = 0;
+  int64_t first = 0, classes = 0;
   /// Classes of a chunk, and how many chunks.
   int64_t size = 0;
   int64_t count = 1;
@@ -85,6 +97,11 @@ struct Chunks {
   int64_t gStride = 0;
   Slice packedC, sum, g;
   int64_t end = 0;
+  /// Larger ones where dC is wanted, then of the classes that are left what the workspace has room for; empty: the same ones.
+  std::vector<ClassChunk> behindRows;
+
+  /// One after the other.
+  std::vector<ClassChunk> list(bool hasDc) const;
 };
 
 /// Logits that the forward keeps for the backward.

@@ -62,6 +62,15 @@ std::string megabytes(int64_t bytes) {
   return stream.str();
 }
 
+std::string countText(size_t chunks) { return std::to_string(chunks) + (chunks == 1 ? " chunk" : " chunks"); }
+
+/// What becomes of chunks of classes where dC has room for g.
+std::string inDcText(const Chunks &chunks) {
+  return chunks.behindRows.empty() ? ""
+                                   : " (or, with g in rows of dC that are written later, " +
+                                         countText(chunks.behindRows.size()) + ")";
+}
+
 /// The tiles of a kernel's result.
 ProductTile productTile(const Kernel &kernel, const char *rows, const char *columns) {
   const Manifest &manifest = kernel.manifest();
@@ -297,6 +306,7 @@ Status Plan::build() {
   }
   inputs.saves = saves;
   inputs.savesInDc = whyNothingInDc().empty();
+  inputs.gInDc = rowsOfDcFollowEachOther() && !packC;
   inputs.chunksTokens = whyNoTokenChunks().empty();
   // Sums lie in dC by panels of 64 elements.
   inputs.sumsClasses = problem.hidden % 64 == 0 && backend->supportsLayout(problem.dc(nullptr));
@@ -424,9 +434,7 @@ std::string Plan::whyNothingInDc() const {
     return why;
   if (problem.filterEps > 0)
     return "the plan has a filter";
-  // What lies between its rows is not ours.
-  const BufferBinding dc = problem.dc(nullptr);
-  if (dc.strides != std::array<int64_t, 2>{problem.hidden, 1} || !backend->supportsLayout(dc))
+  if (!rowsOfDcFollowEachOther() || !backend->supportsLayout(problem.dc(nullptr)))
     return "its rows do not follow each other without a gap";
   return layout.savedInDc.whyNot;
 }
@@ -455,7 +463,7 @@ std::string Plan::describeInWords() const {
       << megabytes(int64_t(problem.workspaceLimit)) << ", vocabulary in " << layout.all.count
       << (layout.all.count == 1 ? " chunk" : " chunks of ");
   if (layout.all.count > 1)
-    out << layout.all.size << " classes, with "
+    out << layout.all.size << " classes" << inDcText(layout.all) << ", with "
         << megabytes(layout.padded * layout.all.gStride * dtypeSize(problem.dtype))
         << " for g and " << megabytes(layout.all.sum.bytes) << (sumInHalves() ? " beside dE" : "")
         << " for sums of dE";
@@ -473,8 +481,7 @@ std::string Plan::describeInWords() const {
       out << "of " << saved.classes << " of " << problem.vocab << " classes, "
           << megabytes(saved.bytes) << " from forward to backward";
       if (saved.others.count > 0)
-        out << ", the others in " << saved.others.count
-            << (saved.others.count == 1 ? " chunk" : " chunks");
+        out << ", the others in " << countText(saved.others.count) << inDcText(saved.others);
       out << "; a backward with them: workspace " << megabytes(saved.backwardBytes);
       out << "\n";
       line("lse_forward_save", lseForwardSave);
@@ -488,7 +495,7 @@ std::string Plan::describeInWords() const {
       out << "; the logits of " << saved.classes << " of " << problem.vocab
           << " classes stay in dC, if it is wanted, until it is written, the others are computed "
              "again in "
-          << saved.others.count << (saved.others.count == 1 ? " chunk" : " chunks");
+          << countText(saved.others.list(/*hasDc=*/true).size());
     else if (whyNotInOneCall().empty())
       out << "; no logits stay in dC, because " << whyNothingInDc();
     out << "\n";

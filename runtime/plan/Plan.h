@@ -67,6 +67,10 @@ private:
   std::string whyNotInOneCall() const;
   std::string whyNoTokenChunks() const;
   std::string whyNothingInDc() const;
+  /// What lies between the rows of dC is not ours.
+  bool rowsOfDcFollowEachOther() const {
+    return problem.dc(nullptr).strides == std::array<int64_t, 2>{problem.hidden, 1};
+  }
   /// Whether the gradient of a logit is known from its value.
   bool gradientFollowsFromLogit() const;
   std::string describeInWords() const;
@@ -120,6 +124,9 @@ private:
   /// The label's logit and the log-sum-exp of all classes; the states of those that are saved, then those of the others.
   Status forwardSaving(const SavedClasses &saved, const Tokens &tokens, const BufferBinding &e,
                        const BufferBinding &c, const float *bias, void *stream) const;
+
+  /// Where the codes of saved logits, or g, lie in dC: at the first aligned address behind so many rows.
+  void *behindRowsOfDc(void *dc, int64_t rows) const;
 
   struct BackwardCall;
   /// Classes whose part of the gradients is computed at a time.

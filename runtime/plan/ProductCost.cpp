@@ -3,6 +3,8 @@
 //===----------------------------------------------------------------------===//
 #include "runtime/plan/ProductCost.h"
 
+#include "runtime/plan/Rounding.h"
+
 #include <algorithm>
 
 namespace cce::rt {
@@ -40,8 +42,6 @@ struct LastPart {
   double leastSaved;
 };
 static constexpr LastPart lastParts[] = {{2, 5, 0}, {4, 5, 0}, {8, 3, 10e-6}};
-
-static int64_t divideUp(int64_t a, int64_t b) { return (a + b - 1) / b; }
 
 int64_t ProductTile::rounds(int64_t resultRows, int64_t resultColumns,
                             int64_t multiprocessors) const {

@@ -333,6 +333,12 @@ Status Plan::backward(const cce_backward_args &args, void *stream) const {
       args, savedByCaller(args.saved_logits, static_cast<char *>(args.workspace)), stream);
 }
 
+void *Plan::behindRowsOfDc(void *dc, int64_t rows) const {
+  const BufferBinding matrix = problem.dc(dc);
+  char *place = static_cast<char *>(matrix.base) + rows * matrix.strides[0] * dtypeSize(matrix.dtype);
+  return place + -reinterpret_cast<uintptr_t>(place) % gAlignment;
+}
+
 Status Plan::enqueueBackward(const cce_backward_args &args, const SavedClasses &saved,
                              void *stream) const {
   const bool anyTokens = problem.tokens > 0;
@@ -402,12 +408,11 @@ Status Plan::enqueueBackward(const cce_backward_args &args, const SavedClasses &
     const Chunk chunk{0, logits.classes, g, true, true, chunks.count == 0};
     CCE_RETURN_IF_ERROR(backwardChunk(call, tokens, chunk, stream));
   }
-  for (int64_t i = 0; anyGradient && i < chunks.count; ++i) {
-    const int64_t first = chunks.first + i * chunks.size;
-    const int64_t classes = std::min(chunks.size, problem.vocab - first);
-    BufferBinding g{at<void>(workspace, chunks.g), problem.dtype, 2, {layout.padded, classes},
-                    {chunks.gStride, 1}};
-    const Chunk chunk{first, classes, g, false, first == 0, i == chunks.count - 1};
+  for (const auto &[first, classes, stride, inDc] : anyGradient ? chunks.list(args.dc) : std::vector<ClassChunk>()) {
+    const int64_t end = first + classes;
+    const BufferBinding g{inDc ? behindRowsOfDc(args.dc, end) : at<void>(workspace, chunks.g), problem.dtype, 2,
+                          {layout.padded, classes}, {stride, 1}};
+    const Chunk chunk{first, classes, g, false, first == 0, end == problem.vocab};
     CCE_RETURN_IF_ERROR(backwardChunk(call, tokens, chunk, stream));
   }
 

@@ -5,6 +5,7 @@
 #define CCE_RUNTIME_PLAN_RUNSUPPORT_H
 
 #include "runtime/plan/Plan.h"
+#include "runtime/plan/Rounding.h"
 
 namespace cce::rt {
 
@@ -15,8 +16,6 @@ template <typename T> T *at(char *memory, const Slice &slice) {
 
 /// finish_loss is one cluster, of so many blocks.
 constexpr int64_t finishingBlocks = 8;
-
-inline int64_t divideUp(int64_t a, int64_t b) { return (a + b - 1) / b; }
 
 /// Tiles of an axis of this length.
 inline int64_t tilesOf(const Kernel &kernel, const char *axis, int64_t extent) {

@@ -4,6 +4,7 @@
 #include "runtime/plan/TokenChunks.h"
 
 #include "runtime/plan/ProductCost.h"
+#include "runtime/plan/Rounding.h"
 
 namespace cce::rt {
 
@@ -11,8 +12,6 @@ namespace {
 
 /// An element of dC between two chunks: 16 bits and 4.
 constexpr double bytesOfPartialSum = 2.5;
-
-int64_t divideUp(int64_t a, int64_t b) { return (a + b - 1) / b; }
 
 double secondsOf(const ChunkedTokens &problem, int64_t tokens) {
   const int64_t p = problem.multiprocessors;

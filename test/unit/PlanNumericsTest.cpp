@@ -33,6 +33,7 @@ struct Case {
   bool upstream = false;   ///< dloss and dlse given
   size_t workspaceLimit = 0;
   int64_t chunks = 1; ///< expected
+  int64_t chunksBehindRows = 1; ///< the same where dC has room for g
 };
 
 void PrintTo(const Case &each, std::ostream *out) { *out << each.name; }
@@ -222,7 +223,9 @@ TEST_P(PlanNumerics, agreesWithTheDefinition) {
     GTEST_SKIP() << cce_last_error();
   ASSERT_EQ(created, CCE_OK) << cce_last_error();
 #ifndef CCE_TEST_REAL_COMPILER // its tiles are larger
-  EXPECT_EQ(plan->plan->layoutOf().all.count, each.chunks) << cce_plan_describe(plan);
+  const Chunks &chunks = plan->plan->layoutOf().all;
+  EXPECT_EQ(chunks.count, each.chunks) << cce_plan_describe(plan);
+  EXPECT_EQ(int64_t(chunks.list(/*hasDc=*/true).size()), each.chunksBehindRows) << cce_plan_describe(plan);
 #endif
 
   // Exactly as much workspace as asked for, so that the address sanitizer sees more; and nothing
@@ -299,6 +302,15 @@ TEST_P(PlanNumerics, agreesWithTheDefinition) {
     if (hasBias)
       EXPECT_LT(relativeError(dbias.values(), reference.dbias),
                 each.biasDtype == CCE_F32 ? tolerance : 3e-3);
+
+    // Without dC chunks of classes are others.
+    std::fill(de.bytes.begin(), de.bytes.end(), char(0xff));
+    OnDevice gradEAlone = onDevice(context.get(), de.bytes);
+    backward.de = gradEAlone.get();
+    backward.dc = nullptr;
+    ASSERT_EQ(cce_backward(plan, &backward, nullptr), CCE_OK) << cce_last_error();
+    gradEAlone.fetch();
+    EXPECT_LT(relativeError(de.values(), reference.de), tolerance);
 
     // In one call, with and without a log-sum-exp for the caller.
     for (const bool wantsLse : {true, false}) {
@@ -378,7 +390,8 @@ std::vector<Case> baseCases() {
       Case{.name = "upstream", .ignoreEvery = 4, .upstream = true},
       Case{.name = "upstreamPerToken", .reduction = CCE_REDUCTION_NONE, .upstream = true},
       Case{.name = "upstreamSum", .reduction = CCE_REDUCTION_SUM, .upstream = true},
-      Case{.name = "chunks", .vocab = 400, .workspaceLimit = 10000, .chunks = 5},
+      Case{.name = "chunks", .vocab = 800, .workspaceLimit = 10000, .chunks = 9, .chunksBehindRows = 6},
+      Case{.name = "chunksOfTransposed", .vocab = 400, .transposed = true, .workspaceLimit = 10000, .chunks = 5, .chunksBehindRows = 5},
       Case{.name = "manyChunks",
            .tokens = 30,
            .vocab = 600,
@@ -386,7 +399,8 @@ std::vector<Case> baseCases() {
            .ignoreEvery = 5,
            .upstream = true,
            .workspaceLimit = 10000,
-           .chunks = 19},
+           .chunks = 19,
+           .chunksBehindRows = 12},
       Case{.name = "oneOfEach", .tokens = 1, .hidden = 1, .vocab = 1},
       Case{.name = "manySplits", .tokens = 3, .vocab = 400}};
 }

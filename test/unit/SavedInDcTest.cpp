@@ -190,16 +190,16 @@ TEST_F(SavedInDcLayoutTest, onlyTheFasterWayIsLeft) {
   EXPECT_EQ(choose().tokenChunks.count, 2);
 }
 
-/// 300 tokens, padded to 384, and 5003 classes, of which the logits of about two thirds have room in dC behind their own rows;
+/// 1200 tokens, padded to 1280, and 20003 classes, of which the logits of 3 of 8 have room in dC behind their own rows;
 /// there is no room for chunks of tokens.
 class SavedInDcTest : public GradientsTest {
 protected:
   void SetUp() override {
     GradientsTest::SetUp();
-    problem.tokens = 300;
+    problem.tokens = 1200;
     problem.hidden = 768;
-    problem.vocab = 5003;
-    problem.workspace_limit = 1000000;
+    problem.vocab = 20003;
+    problem.workspace_limit = 4500000;
     const auto before = change;
     change = [before](const KernelRequest &request, KernelCode &code) {
       before(request, code);
@@ -211,6 +211,10 @@ protected:
       if (request.kernel == "grad_classifier") {
         add(ArgumentKind::Pointer, "dc");
         add(ArgumentKind::Extent, "vocab");
+      }
+      if (request.kernel == "logit_grad") {
+        add(ArgumentKind::Pointer, "g");
+        add(ArgumentKind::Origin, "vocab");
       }
       if (request.kernel == "grad_embedding_halves_partial")
         add(ArgumentKind::Scalar, "has_sum");
@@ -255,24 +259,24 @@ const Names beginning = {"select_tokens_i64", "token_weights"};
 
 TEST_F(SavedInDcTest, theFirstClassesAreComputedOnce) {
   ASSERT_NO_FATAL_FAILURE(makePlan());
-  const int64_t classes = saved().classes, others = 5003 - classes;
+  const int64_t classes = saved().classes, others = 20003 - classes;
   EXPECT_EQ(cce_plan_classes_saved_in_dc(plan), classes);
   EXPECT_EQ(classes % 256, 0);
-  EXPECT_GT(classes, 5003 * 6 / 10);
+  EXPECT_GT(classes, 20003 / 4);
   EXPECT_LE(cce_plan_gradients_workspace(plan), problem.workspace_limit);
   EXPECT_EQ(run(), together({{"select_tokens_i64", "lse_forward_save", "lse_forward", "finish_loss"},
                              beginning,
-                             products(1 + saved().others.count, true)}));
+                             products(1 + int64_t(saved().others.list(/*hasDc=*/true).size()), true)}));
   const NamedLaunch &save = launch("lse_forward_save");
   EXPECT_EQ(save.integers.at("extent vocab"), classes);
   EXPECT_EQ(save.integers.at("stride codes"), classes);
-  EXPECT_EQ(save.integers.at("stride maxima"), 384);
+  EXPECT_EQ(save.integers.at("stride maxima"), 1280);
   EXPECT_EQ(save.pointers.at("maxima"), at(saved().maxima));
   EXPECT_EQ(save.pointers.at("partial"), at(saved().partial));
   EXPECT_EQ(save.integers.at("extent splits"), saved().splits);
   const NamedLaunch &lse = launch("lse_forward");
   EXPECT_EQ(lse.integers.at("extent vocab"), others);
-  EXPECT_EQ(lse.pointers.at("partial"), at(saved().partial) + 8 * 384 * saved().splits);
+  EXPECT_EQ(lse.pointers.at("partial"), at(saved().partial) + 8 * 1280 * saved().splits);
   EXPECT_EQ(lse.integers.at("extent splits"), saved().otherSplits);
   EXPECT_EQ(lse.maps.at("c").address, static_cast<const char *>(args.c) + classes * rowBytes());
   const NamedLaunch &finish = launch("finish_loss");
@@ -288,12 +292,12 @@ TEST_F(SavedInDcTest, theFirstClassesAreComputedOnce) {
   EXPECT_EQ(grad.pointers.at("label_logit"), at(saved().labelLogit));
   EXPECT_EQ(grad.integers.at("stride"), classes);
   EXPECT_EQ(grad.integers.at("classes"), classes);
-  EXPECT_EQ(grad.integers.at("padded"), 384);
+  EXPECT_EQ(grad.integers.at("padded"), 1280);
   for (const char *kernel : {"grad_embedding_halves_partial", "grad_classifier"}) {
     const FakeTensorMap &g = launch(kernel).maps.at("g");
     EXPECT_EQ(g.address, save.pointers.at("codes")) << kernel;
     EXPECT_EQ(g.sizes[0], uint64_t(classes)) << kernel;
-    EXPECT_EQ(g.sizes[1], 384u) << kernel;
+    EXPECT_EQ(g.sizes[1], 1280u) << kernel;
     EXPECT_EQ(g.stride, uint64_t(2 * classes)) << kernel;
   }
   EXPECT_EQ(launch("grad_embedding_halves_partial").integers.at("has_sum"), 0);
@@ -303,11 +307,11 @@ TEST_F(SavedInDcTest, theFirstClassesAreComputedOnce) {
   EXPECT_EQ(launch("grad_classifier").pointers.at("dc"), args.dc);
   EXPECT_EQ(launch("grad_classifier", 1).pointers.at("dc"), dc + classes * rowBytes());
   EXPECT_EQ(launch("token_weights").pointers.at("lse"), args.lse);
-  EXPECT_THAT(described(), HasSubstr("a forward and an exact backward, because chunks of 384 tokens "
+  EXPECT_THAT(described(), HasSubstr("a forward and an exact backward, because chunks of 512 tokens "
                                      "need a workspace of "));
   EXPECT_THAT(described(),
               HasSubstr("; the logits of " + std::to_string(classes) +
-                        " of 5003 classes stay in dC, if it is wanted, until it is written, the "
+                        " of 20003 classes stay in dC, if it is wanted, until it is written, the "
                         "others are computed again in "));
 }
 
@@ -320,7 +324,7 @@ TEST_F(SavedInDcTest, codesLieBehindTheRowsOfTheirClasses) {
     auto *codes = static_cast<char *>(launch("lse_forward_save").pointers.at("codes"));
     EXPECT_EQ(reinterpret_cast<uintptr_t>(codes) % 256, 0u);
     EXPECT_GE(codes, dc + shift + saved().classes * rowBytes());
-    EXPECT_LE(codes + 2 * 384 * saved().classes, dc + shift + dcBytes());
+    EXPECT_LE(codes + 2 * 1280 * saved().classes, dc + shift + dcBytes());
   }
 }
 
@@ -329,7 +333,7 @@ TEST_F(SavedInDcTest, codesAreReadBeforeTheirPlaceIsWritten) {
   args.dc = dc + 16;
   run();
   auto *codes = static_cast<char *>(launch("lse_forward_save").pointers.at("codes"));
-  const char *end = codes + 2 * 384 * saved().classes;
+  const char *end = codes + 2 * 1280 * saved().classes;
   size_t lastRead = 0, firstWrite = launches.size(), rows = 0;
   for (size_t i = 0; i < launches.size(); ++i) {
     const NamedLaunch &each = launches[i];
@@ -344,10 +348,50 @@ TEST_F(SavedInDcTest, codesAreReadBeforeTheirPlaceIsWritten) {
     if (first < end && first + each.integers.at("extent vocab") * rowBytes() > codes)
       firstWrite = std::min(firstWrite, i);
   }
-  EXPECT_EQ(rows, 5003u);
+  EXPECT_EQ(rows, 20003u);
   EXPECT_EQ(launches[lastRead].kernel, "grad_classifier");
   EXPECT_LT(lastRead, firstWrite);
   EXPECT_LT(firstWrite, launches.size());
+}
+
+TEST_F(SavedInDcTest, gOfOtherClassesLiesInRowsThatAreWrittenLater) {
+  ASSERT_NO_FATAL_FAILURE(makePlan());
+  const char *end = dc + 16 + dcBytes();
+  for (const bool atOnce : {true, false}) {
+    SCOPED_TRACE(atOnce ? "one call" : "two calls");
+    args.dc = backward.dc = dc + 16;
+    if (atOnce)
+      run();
+    else
+      runBackward();
+    const Layout &layout = plan->plan->layoutOf();
+    const std::vector<ClassChunk> chunks = (atOnce ? saved().others : layout.all).list(/*hasDc=*/true);
+    int inDc = 0;
+    for (int i = 0; i < int(chunks.size()); ++i) {
+      const int product = atOnce ? i + 1 : i; // what is saved comes first
+      const NamedLaunch &classifier = launch("grad_classifier", product);
+      const int64_t classes = chunks[i].classes;
+      EXPECT_EQ(classifier.integers.at("extent vocab"), classes);
+      EXPECT_EQ(classifier.pointers.at("dc"), dc + 16 + chunks[i].first * rowBytes());
+      EXPECT_EQ(launch("logit_grad", i).integers.at("origin vocab"), chunks[i].first);
+      const FakeTensorMap &g = classifier.maps.at("g");
+      EXPECT_EQ(launch("logit_grad", i).pointers.at("g"), g.address);
+      EXPECT_EQ(g.sizes[0], uint64_t(classes));
+      EXPECT_EQ(g.stride, uint64_t(2 * chunks[i].gStride));
+      const auto *place = static_cast<const char *>(g.address);
+      if (!chunks[i].inDc) {
+        EXPECT_EQ(place, at(atOnce ? saved().others.g : layout.all.g) - static_cast<char *>(args.workspace) +
+                             static_cast<char *>(atOnce ? args.workspace : backward.workspace));
+        continue;
+      }
+      ++inDc;
+      EXPECT_EQ(reinterpret_cast<uintptr_t>(place) % 256, 0u);
+      EXPECT_GE(place, dc + 16 + (chunks[i].first + classes) * rowBytes());
+      EXPECT_LE(place + layout.padded * int64_t(g.stride), end);
+    }
+    EXPECT_GT(inDc, 1);
+    EXPECT_EQ(chunks.back().first + chunks.back().classes, 20003);
+  }
 }
 
 TEST_F(SavedInDcTest, withoutTheGradientThereIsNoPlaceForThem) {
@@ -376,7 +420,7 @@ TEST_F(SavedInDcTest, theLogSumExpIsOptional) {
 TEST_F(SavedInDcTest, gradientsOfABiasAreNoReasonToComputeAgain) {
   problem.bias_dtype = CCE_F32;
   ASSERT_NO_FATAL_FAILURE(makePlan());
-  auto *bias = allocate<float>(4 * 5003), *dbias = allocate<float>(4 * 5003);
+  auto *bias = allocate<float>(4 * 20003), *dbias = allocate<float>(4 * 20003);
   args.bias = bias;
   args.dbias = dbias;
   EXPECT_THAT(run(), Contains("grad_from_saved_bf16"));
@@ -403,7 +447,7 @@ TEST_F(SavedInDcTest, otherCallsAreAsWithoutIt) {
   EXPECT_GE(static_cast<char *>(launch("lse_forward_save").pointers.at("codes")), dc);
   forward.saved_logits = backward.saved_logits = nullptr;
   EXPECT_EQ(runForward(), plainForward);
-  EXPECT_EQ(runBackward(), together({beginning, products(with.all.count, false)}));
+  EXPECT_EQ(runBackward(), together({beginning, products(int64_t(with.all.list(/*hasDc=*/true).size()), false)}));
   cce_plan_destroy(plan);
   problem.one_call = 0;
   ASSERT_EQ(cce_plan_create(context.get(), &problem, &plan), CCE_OK) << cce_last_error();
@@ -429,7 +473,7 @@ TEST_F(SavedInDcTest, descriptionTellsWhyNot) {
   EXPECT_THAT(described(), HasSubstr(because + "the plan has a filter"));
   problem.filter_eps = 0;
   problem.vocab = 200;
-  problem.workspace_limit = 500000; // not for one chunk
+  problem.workspace_limit = 1000000; // not for one chunk
   EXPECT_THAT(described(), HasSubstr("tokens at once"));
   problem.vocab = 5003;
   problem.workspace_limit = 4000000;
@@ -441,6 +485,7 @@ TEST_F(SavedInDcTest, descriptionTellsWhyNot) {
 }
 
 TEST_F(SavedInDcTest, kernelsAreLoadedWhereTheyAreNeeded) {
+  problem.tokens = 300;
   problem.vocab = 1000; // one chunk of all, which needs no sums
   problem.hidden = 64;
   problem.workspace_limit = 700000;
@@ -463,8 +508,6 @@ TEST_F(SavedInDcTest, sumsOverWhatIsSavedAndTheRest) {
 }
 
 TEST_F(SavedInDcTest, pairsOfTilesWhereTheyComeOutEven) {
-  problem.vocab = 10000;
-  problem.workspace_limit = 4500000;
   problem.tokens = 1100; // nine tiles
   ASSERT_NO_FATAL_FAILURE(makePlan());
   EXPECT_EQ(requests.at("lse_forward_save").config.count("cluster"), 0u);

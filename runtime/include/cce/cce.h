@@ -306,7 +306,8 @@ typedef struct cce_backward_args {
   const float *dloss;
   const float *dlse;
   /* Results; NULL for those not wanted, whose work is then not done. Every element is
-   * written. dbias has bias_dtype. */
+   * written; until then a contiguous dc holds intermediate results, which makes room for larger
+   * chunks of classes. dbias has bias_dtype. */
   void *de;               /* tokens x hidden */
   void *dc;               /* vocab x hidden */
   void *dbias;            /* vocab */
