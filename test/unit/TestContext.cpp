@@ -52,10 +52,14 @@ void CpuFixture::open(int threads, const std::string &cacheFolder) {
   const std::string sharedPath = sharedCache.path().string();
   if (cacheFolder.empty())
     desc.cache_dir = sharedPath.c_str();
+#ifdef CCE_TEST_EMULATED_GPU
+  desc.device = CCE_DEVICE_CUDA;
+#else
   // CCE_TEST_DEVICE=cuda runs the same tests on a GPU.
   const char *device = std::getenv("CCE_TEST_DEVICE");
   if (device && std::string_view(device) == "cuda")
     desc.device = CCE_DEVICE_CUDA;
+#endif
   Environment environment{cuda::systemLibraryOpener(), createInProcessCompiler, warnings.sink()};
 #else
   Environment environment{noLibrary(), [this] { return std::make_unique<FakeCompiler>(compiler); },
