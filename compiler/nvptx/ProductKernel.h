@@ -50,6 +50,7 @@ struct ProductKernel {
   int64_t tileM, tileN, tileK, stages;
   int64_t cluster;  ///< blocks that share the tiles of the second operand
   int64_t lastPart; ///< how often the last part of a reduction fits into one of the others
+  int64_t markWords; ///< that a warp looks at at a time beside a log-sum-exp (Marks.h)
   Type elementType; ///< of both operands
 
   /// Bits of an element of the lower halves.
