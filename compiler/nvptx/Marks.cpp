@@ -7,10 +7,10 @@
 using namespace mlir;
 using namespace mlir::cce;
 
-/// What no sum with a term of a logit at the threshold, or above, is less than. The fma does not fall where the
-/// logit grows, and of two results of ex2, each within 2^-22 of what it should be, the one that should not be less is so by 2^-21 at
-/// most. The product is flushed, or ex2 could be just above what it flushes for the limit and just below for the term. Where the
-/// limit is 0, or anything is infinite or NaN, as below the -inf that a row begins with, no sum is less.
+/// No sum with the term of a logit that reaches the threshold is less: a larger logit has no smaller result of the fma, ex2 is off by 2^-22, and
+/// what is added to a term is not negative. The product is flushed, because ex2 may flush a term whose limit it has just not flushed. With a limit of
+/// 0 or NaN no sum is less; an infinite one is of exponents whose terms are infinite, too. Below the -inf that a row begins with all terms are
+/// infinite or NaN, so a warp looks.
 static Value limitOfSums(PtxBuilder &b, Value threshold, Value minusShift) {
   Value term = b.ex2(b.fma(threshold, b.cf(std::numbers::log2e), minusShift));
   return b.mulFlushed(term, b.cf(1 - 0x1p-10));

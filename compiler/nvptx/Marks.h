@@ -25,10 +25,10 @@ struct WordSums {
 /// none of them if none of its logits there reaches its threshold, which their maxima tell. Else its
 /// lanes, who have different columns and rows, put their bits together, and one writes them.
 ///
-/// With `terms` the sums that are needed anyway tell, and no maxima are looked for: a warp looks at one word at a
-/// time, and not at it if all its sums there are less than the term of a logit at the threshold. A sum is not
-/// less than one of its terms, so the bits are the same; a warp looks more often for nothing. That is
-/// `mark_words = 1`, not the default, and has not been timed.
+/// With `terms` the sums that are needed anyway tell, and no maxima are looked for: a warp takes one word at a
+/// time, and does not look at it if all its sums there are less than the term of a logit at the threshold. A sum
+/// is not less than one of its terms, so the same bits are set; it looks for nothing where only a sum is that
+/// large. This is `mark_words = 1`, which is not the default and has not been timed.
 LogicalResult markGroup(PtxBuilder &builder, FragmentEvaluator &fragment, KernelArguments &arguments,
                         const ProductKernel &product, MarkOp op, ArrayRef<Value> logits,
                         Value tileColumn, const WordSums *terms = nullptr);
