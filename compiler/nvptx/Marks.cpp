@@ -2,13 +2,23 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //===----------------------------------------------------------------------===//
 #include "compiler/nvptx/Marks.h"
+#include <numbers>
 
 using namespace mlir;
 using namespace mlir::cce;
 
+/// No sum with the term of a logit that reaches the threshold is less: a larger logit has no smaller result of the fma, ex2 is off by 2^-22, and
+/// what is added to a term is not negative. The product is flushed, because ex2 may flush a term whose limit it has just not flushed. With a limit of
+/// 0 or NaN no sum is less; an infinite one is of exponents whose terms are infinite, too. Below the -inf that a row begins with all terms are
+/// infinite or NaN, so a warp looks.
+static Value limitOfSums(PtxBuilder &b, Value threshold, Value minusShift) {
+  Value term = b.ex2(b.fma(threshold, b.cf(std::numbers::log2e), minusShift));
+  return b.mulFlushed(term, b.cf(1 - 0x1p-10));
+}
+
 LogicalResult mlir::cce::markGroup(PtxBuilder &b, FragmentEvaluator &fragment, KernelArguments &arguments,
                                    const ProductKernel &product, MarkOp op, ArrayRef<Value> logits,
-                                   Value tileColumn) {
+                                   Value tileColumn, const WordSums *terms) {
   if (op.getGroups())
     return op.emitOpError("expected the rows of a tile to be a group beside a reduction on sm_90a");
   if (op.getValue().getType().getAxes()[0] != product.mAxis)
@@ -28,22 +38,29 @@ LogicalResult mlir::cce::markGroup(PtxBuilder &b, FragmentEvaluator &fragment, K
   // The thread's columns within a group of 8 start at its first column.
   Value first = b.sub(fragment.getColumn(0, 0), tileColumn);
 
-  constexpr int chunk = 16; // of a thread's columns, in each half
+  Value limits[2];
+  if (terms)
+    for (int half = 0; half < 2; ++half)
+      limits[half] = limitOfSums(b, thresholds[half], terms->minusShift[half]);
+  constexpr int aWord = WordSums::columns;
+  const int chunk = terms ? aWord : 2 * aWord; // of a thread's columns, in each half
   int columns = 2 * fragment.groups();
   for (int start = 0; start < columns; start += chunk) {
     Value below = b.ctrue();
     for (int half = 0; half < 2; ++half) {
-      Value most = b.maximumOf(logits.slice(half * columns + start, chunk));
-      below = b.andi(below, arith::CmpFOp::create(b, arith::CmpFPredicate::OLT, most, thresholds[half]));
+      Value most = terms ? terms->sums[half][start / aWord]
+                         : b.maximumOf(logits.slice(half * columns + start, chunk));
+      Value least = terms ? limits[half] : thresholds[half];
+      below = b.andi(below, arith::CmpFOp::create(b, arith::CmpFPredicate::OLT, most, least));
     }
     b.ifThen(b.xori(b.all(below), b.ctrue()), [&] {
       auto reaches = [&](int half, int column) {
         return arith::CmpFOp::create(b, arith::CmpFPredicate::OGE, logits[half * columns + column],
                                      thresholds[half]);
       };
-      for (int begin = start; begin < start + chunk; begin += 8) {
+      for (int begin = start; begin < start + chunk; begin += aWord) {
         Value bits = b.c32(0);
-        for (int i = 0; i < 8; ++i) {
+        for (int i = 0; i < aWord; ++i) {
           Value either = b.ori(reaches(0, begin + i), reaches(1, begin + i));
           int64_t bit = int64_t(1) << (8 * (i / 2) + i % 2);
           bits = b.ori(bits, b.select(either, b.c32(bit), b.c32(0)));
@@ -51,7 +68,7 @@ LogicalResult mlir::cce::markGroup(PtxBuilder &b, FragmentEvaluator &fragment, K
         bits = b.orOverWarp(arith::ShLIOp::create(b, bits, first));
         Value writes = b.andi(b.eq(lane, b.c32(0)),
                               b.cmp(arith::CmpIPredicate::ne, bits, b.c32(0)));
-        b.ifThen(writes, [&] { b.atomicOr(b.offset(words, begin / 8 * 4), bits); });
+        b.ifThen(writes, [&] { b.atomicOr(b.offset(words, begin / aWord * 4), bits); });
       }
     });
   }

@@ -2,7 +2,6 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //===----------------------------------------------------------------------===//
 #include "compiler/nvptx/OnlineLse.h"
-#include "compiler/nvptx/Marks.h"
 #include "compiler/nvptx/Picks.h"
 #include "compiler/nvptx/Tallies.h"
 #include <limits>
@@ -49,10 +48,15 @@ LogicalResult OnlineLse::update(Value logits, Value tileColumn) {
         }
         return masked;
       });
+  int columns = 2 * fragment.groups();
+  ArrayRef<Value> halves[2] = {ArrayRef<Value>(values).take_front(columns), ArrayRef<Value>(values).drop_front(columns)};
+  std::optional<WordSums> terms;
+  if (marksByTerms())
+    terms = sumWords(halves);
   for (MarkOp op : product.marks) {
     if (op.getValue() != logits)
       return op.emitOpError("expected to mark what the log-sum-exp is taken of on sm_90a");
-    if (failed(markGroup(b, fragment, arguments, product, op, values, tileColumn)))
+    if (failed(markGroup(b, fragment, arguments, product, op, values, tileColumn, terms ? &*terms : nullptr)))
       return failure();
   }
   for (TallyOp op : product.tallies) {
@@ -67,12 +71,10 @@ LogicalResult OnlineLse::update(Value logits, Value tileColumn) {
     if (failed(pickLabels(b, fragment, arguments, product, op, values, tileColumn)))
       return failure();
   }
-  int columns = 2 * fragment.groups();
-  ArrayRef<Value> halves[2] = {ArrayRef<Value>(values).take_front(columns), ArrayRef<Value>(values).drop_front(columns)};
   if (keepsMaximum())
     updateWithMaximum(halves);
   else
-    updateBelow(halves);
+    updateBelow(halves, terms ? &*terms : nullptr);
   // Last: ptxas 13.0 then needs no more registers than there are.
   for (SaveOp op : product.saves)
     if (failed(save(op, values, tileColumn)))
@@ -128,15 +130,20 @@ LogicalResult OnlineLse::save(SaveOp op, ArrayRef<Value> logits, Value tileColum
 /// The largest term of some of a list of classes has to be that (filter_threshold.mlir), and where logits are saved maxima are at hand.
 bool OnlineLse::keepsMaximum() const { return product.rhs.gather || !product.saves.empty(); }
 
+/// Terms below the largest logit of the tile itself would be known too late.
+bool OnlineLse::marksByTerms() const {
+  return product.markWords == 1 && !product.marks.empty() && !keepsMaximum();
+}
+
 /// A sum is right below any number that does not make it overflow, so the maximum need not be looked for in every tile: the one that is
 /// known stays as long as it does, and where it does not, as in the first tile, the sum is infinite or NaN at worst and is made again.
 /// 2^100 leaves room for what merging states adds up. The exponent of a term is rounded as a number of its size, which so far above the
 /// maximum is 2^-18; at 16 it is 2^-20, as much as a log-sum-exp of 16 is rounded by.
-void OnlineLse::updateBelow(ArrayRef<Value> (&logits)[2]) {
+void OnlineLse::updateBelow(ArrayRef<Value> (&logits)[2], const WordSums *terms) {
   const SmallVector<Value> before = state;
   Value sums[2], fit = b.ctrue();
   for (int half = 0; half < 2; ++half) {
-    sums[half] = addTerms(before[2 * half + 1], logits[half], b.negf(before[2 * half]));
+    sums[half] = terms ? terms->totals[half] : addTerms(before[2 * half + 1], logits[half], b.negf(before[2 * half]));
     fit = b.andi(fit, arith::CmpFOp::create(b, arith::CmpFPredicate::OLT, sums[half], b.cf(0x1p100)));
   }
   state = b.ifValues(
@@ -157,6 +164,26 @@ void OnlineLse::updateWithMaximum(ArrayRef<Value> (&logits)[2]) {
     sum = addTerms(b.mulf(sum, correction), logits[half], b.negf(shift));
     maximum = larger;
   }
+}
+
+WordSums OnlineLse::sumWords(ArrayRef<Value> (&logits)[2]) {
+  WordSums terms;
+  Value scale = b.cf(std::numbers::log2e);
+  for (int half = 0; half < 2; ++half)
+    terms.minusShift[half] = b.negf(state[2 * half]);
+  for (int start = 0, columns = logits[0].size(); start < columns; start += WordSums::columns)
+    for (int half = 0; half < 2; ++half) {
+      // One after the other: there are as many sums as it takes for additions not to wait.
+      Value sum;
+      for (Value logit : logits[half].slice(start, WordSums::columns)) {
+        Value term = b.ex2(b.fma(logit, scale, terms.minusShift[half]));
+        sum = sum ? b.addf(sum, term) : term;
+      }
+      terms.sums[half].push_back(sum);
+    }
+  for (int half = 0; half < 2; ++half)
+    terms.totals[half] = b.addf(state[2 * half + 1], b.sumOf(terms.sums[half]));
+  return terms;
 }
 
 Value OnlineLse::addTerms(Value sum, ArrayRef<Value> logits, Value minusShift) {

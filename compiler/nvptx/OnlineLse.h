@@ -8,6 +8,7 @@
 #define CCE_COMPILER_NVPTX_ONLINELSE_H
 
 #include "compiler/nvptx/Fragment.h"
+#include "compiler/nvptx/Marks.h"
 
 namespace mlir::cce {
 
@@ -29,8 +30,12 @@ public:
 
 private:
   bool keepsMaximum() const;
-  /// Takes in the logits of both halves.
-  void updateBelow(ArrayRef<Value> (&logits)[2]);
+  /// Whether the terms tell which words have marks.
+  bool marksByTerms() const;
+  /// The terms below the maximum that is known, without a branch in between: then none waits for another.
+  WordSums sumWords(ArrayRef<Value> (&logits)[2]);
+  /// Takes in the logits of both halves, whose terms may have been added up by words.
+  void updateBelow(ArrayRef<Value> (&logits)[2], const WordSums *terms);
   void updateWithMaximum(ArrayRef<Value> (&logits)[2]);
   /// Adds 2^(logit log2 e + minusShift) of each.
   Value addTerms(Value sum, ArrayRef<Value> logits, Value minusShift);

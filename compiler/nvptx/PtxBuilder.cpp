@@ -6,17 +6,26 @@
 using namespace mlir;
 using namespace mlir::cce;
 
-Value PtxBuilder::maximumOf(ArrayRef<Value> values) {
-  SmallVector<Value> maxima(values);
-  while (maxima.size() > 1) {
+/// Joins neighbours until one is left.
+static Value joinAsTree(ArrayRef<Value> values, llvm::function_ref<Value(Value, Value)> join) {
+  SmallVector<Value> joined(values);
+  while (joined.size() > 1) {
     SmallVector<Value> next;
-    for (size_t i = 0; i + 1 < maxima.size(); i += 2)
-      next.push_back(maxf(maxima[i], maxima[i + 1]));
-    if (maxima.size() % 2)
-      next.push_back(maxima.back());
-    maxima = next;
+    for (size_t i = 0; i + 1 < joined.size(); i += 2)
+      next.push_back(join(joined[i], joined[i + 1]));
+    if (joined.size() % 2)
+      next.push_back(joined.back());
+    joined = next;
   }
-  return maxima[0];
+  return joined[0];
+}
+
+Value PtxBuilder::maximumOf(ArrayRef<Value> values) {
+  return joinAsTree(values, [&](Value a, Value b) { return maxf(a, b); });
+}
+
+Value PtxBuilder::sumOf(ArrayRef<Value> values) {
+  return joinAsTree(values, [&](Value a, Value b) { return addf(a, b); });
 }
 
 Value PtxBuilder::intrinsic(StringRef name, Type result, ValueRange operands) {

@@ -71,6 +71,8 @@ public:
   Value addf(Value a, Value b) { return arith::AddFOp::create(*this, a, b); }
   Value subf(Value a, Value b) { return arith::SubFOp::create(*this, a, b); }
   Value mulf(Value a, Value b) { return arith::MulFOp::create(*this, a, b); }
+  /// a b, subnormals flushed (mul.rn.ftz.f32, §9.7.3.5).
+  Value mulFlushed(Value a, Value b) { return intrinsic("llvm.nvvm.mul.rn.ftz.f", f32(), {a, b}); }
   Value negf(Value a) { return arith::NegFOp::create(*this, a); }
   /// The larger; of a number and NaN the number (max.f32, §9.7.3.12).
   Value maxf(Value a, Value b) { return arith::MaxNumFOp::create(*this, a, b); }
@@ -78,6 +80,8 @@ public:
   Value minf(Value a, Value b) { return arith::MinNumFOp::create(*this, a, b); }
   /// The largest, as a tree, so that comparisons need not wait for each other.
   Value maximumOf(ArrayRef<Value> values);
+  /// What they add up to, likewise.
+  Value sumOf(ArrayRef<Value> values);
   Value fma(Value a, Value b, Value c) { return LLVM::FMAOp::create(*this, f32(), a, b, c); }
   Value intrinsic(StringRef name, Type result, ValueRange operands);
   /// 2^a, to 2 ulp, subnormals flushed (ex2.approx.ftz.f32, §9.7.3.20).
