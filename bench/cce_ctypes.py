@@ -153,7 +153,7 @@ class Plan:
         told = self.describe()
         chunks = int(re.search(r"backward: .*, vocabulary in (\d+) chunk", told)[1])
         others = re.findall(r"(?:the others in|computed again in) (\d+) chunk", told)  # behind one whose logits have been kept
-        return max([chunks - 1, *map(int, others)]) if self.e.is_cuda else 0
+        return 0 if re.search("^on CPU", told, re.M) else max([chunks - 1, *map(int, others)])
 
     def stream(self):
         return ct.c_void_p(torch.cuda.current_stream().cuda_stream if self.e.is_cuda else 0)

@@ -1,6 +1,6 @@
 # Checks losses and gradients of the library, on a GPU or on the CPU, against float64, over sizes, dtypes, data and options.
 # SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
-"""usage: check_gradients.py LIBRARY [--device cuda|cpu] [--quick | --sanitize | --large | --filter] [--saved | --one-call] [--json FILE]
+"""usage: check_gradients.py LIBRARY [--device cuda|cpu | --emulator LIBCUDA] [--quick | --sanitize | --large | --filter] [--saved | --one-call] [--json FILE]
 
 --quick: fewer sizes. --large: planes and matrices of more than 2^31 elements. --sanitize: a handful of cases with the workspace left uninitialised, to run under compute-sanitizer.
 --filter: filtered backwards instead of exact ones, with --sanitize a handful of them.
@@ -28,8 +28,10 @@ which has to be that of small probabilities), so nothing else is left out; the m
 within 2.5e-2 of the exact ones.
 """
 import argparse
+import ctypes
 import datetime
 import json
+import os
 import re
 import sys
 
@@ -225,7 +227,7 @@ def check_filter(library, context, failures, results, generator, dtypes, a):
     """Filtered backwards. On the CPU, which has none, the same calls give exact gradients."""
     from cce_bench import generate  # needs numpy, as nothing else here
 
-    gpu = a.device == "cuda"
+    gpu = a.gpu
     filtered = "filtered" if gpu else "dense"
     run = lambda name, e, c, y, **options: check_filtered(library, context, name, e, c, y, failures, results, poison=not a.sanitize, **options)
     ns, vs, ds = (1, 127, 129, 1000), (1, 2, 255, 257, 3001, 50257), (8, 64, 136, 776)
@@ -238,8 +240,8 @@ def check_filter(library, context, failures, results, generator, dtypes, a):
         for n in ns:
             for v in vs:
                 for d in ds:
-                    if not gpu and n * v * d > 1e8:
-                        continue  # float64 on a few cores would take hours, and all of it is exact
+                    if a.device == "cpu" and n * v * d > 1e8:
+                        continue  # float64 on a few cores would take hours
                     for eps in (2.0**-12, 2.0**-6):
                         for tail in ("correct", "drop"):
                             e, c, y = make_sharp(n, d, v, dtype, generator)
@@ -287,13 +289,13 @@ def check_filter(library, context, failures, results, generator, dtypes, a):
         for name, (ee, cc, yy, options) in cases.items():
             run(f"{dtype} {name}", ee, cc, yy, **(dict(filter_eps=2.0**-8) | options))
     filter_edge_cases(library, context, failures, results, generator)
-    if gpu:
+    if a.device == "cuda":
         graph(library, context, failures, results, generator, filter_eps=2.0**-8)
         if not a.sanitize:
             many_steps(library, context, failures, results, generator, filter_eps=2.0**-8)
         for name, e, c, y in many_tokens(generator) if not a.sanitize else ():
             run(name, e, c, y, filter_eps=2.0**-6)
-    if a.sanitize or a.quick or not gpu:
+    if a.sanitize or a.quick or a.device == "cpu":
         return
     for n, d, v in ((2048, 512, 32768), (1000, 768, 50257), (4096, 2304, 65536)):
         for data in ("peaked", "broad"):
@@ -348,6 +350,7 @@ def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("library")
     parser.add_argument("--device", choices=("cuda", "cpu"), default="cuda")
+    parser.add_argument("--emulator", help="a libcuda.so.1 that executes PTX on the CPU (test/emulator), instead of a GPU; for small cases")
     parser.add_argument("--dtypes", help="of bf16, f16 and, on the CPU, f32; default: all")
     parser.add_argument("--quick", action="store_true")
     parser.add_argument("--sanitize", action="store_true")
@@ -358,12 +361,17 @@ def main():
     parser.add_argument("--json")
     parser.add_argument("--commit", default="", help="for the result file")
     a = parser.parse_args()
+    a.gpu = a.device == "cuda" or a.emulator
+    if a.emulator:
+        os.environ["CCE_EMULATOR_ANY"] = "1"  # tensors are memory of the process
+        a.emulator = ctypes.CDLL(a.emulator, ctypes.RTLD_GLOBAL)  # which is found by its name then
+        a.device = "cpu"
     if a.device == "cuda" and not torch.cuda.is_available():
         print("no CUDA device\n0 passed, 0 failed, 1 skipped")
         return
     torch.backends.cuda.matmul.allow_tf32 = False
     library = Library(a.library)
-    context = library.context(2 if a.device == "cuda" else 1)
+    context = library.context(2 if a.gpu else 1)
     a.description = library.lib.cce_context_description(context).decode()
     print(a.description, flush=True)
     generator = torch.Generator(a.device).manual_seed(0)
@@ -382,7 +390,7 @@ def main():
             torch.cuda.empty_cache()
     if a.sanitize:
         ns, vs, ds = (129,), (600,), (72, 123)
-    dtypes = [torch.bfloat16, torch.float16] + ([torch.float32] if a.device == "cpu" else [])
+    dtypes = [torch.bfloat16, torch.float16] + ([] if a.gpu else [torch.float32])
     if a.sanitize:
         dtypes = dtypes[:1]
     if a.dtypes:
