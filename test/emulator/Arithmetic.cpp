@@ -201,6 +201,7 @@ void addArithmetic(InstructionTable &table) {
   table["mul.hi.s32"] = {lanewise<[](int32_t a, int32_t b) -> int32_t { return int32_t(int64_t(a) * b >> 32); }>};
   table["mul.wide.s32"] = {lanewise<[](int32_t a, int32_t b) -> int64_t { return int64_t(a) * b; }>};
   table["mul.wide.u32"] = {lanewise<[](uint32_t a, uint32_t b) -> uint64_t { return uint64_t(a) * b; }>};
+  table["mul.rn.ftz.f32"] = {lanewise<[](float a, float b) -> float { return flushed(flushed(a) * flushed(b)); }>};
   table["popc.b32"] = {lanewise<[](uint32_t a) -> uint32_t { return uint32_t(std::popcount(a)); }>};
   table["bfe.u32"] = {lanewise<[](uint32_t a, uint32_t start, uint32_t bits) -> uint32_t { return a >> start & ((1u << bits) - 1); }>};
   table["prmt.b32"] = {lanewise<[](uint32_t a, uint32_t b, uint32_t selector) { return pickBytes(a, b, selector); }>};

@@ -112,6 +112,8 @@ Result moduleLoadDataEx(ModuleHandle *result, const void *image, unsigned count,
   try {
     loaded->module = parsePtx(static_cast<const char *>(image));
   } catch (const std::exception &error) {
+    // Also here: a plan may go on with another configuration.
+    std::fprintf(stderr, "emulated driver: %s\n", error.what());
     for (unsigned i = 0; i < count; ++i)
       if (options[i] == JitOption::ErrorLogBuffer)
         std::snprintf(static_cast<char *>(values[i]), 4096, "%s", error.what());
