@@ -192,6 +192,17 @@ Value FragmentEvaluator::loadConditionally(LoadOp load, llvm::function_ref<Value
       })[0];
 }
 
+/// Of a row or of columns that are not there, those of another one: nothing looks at the value. Columns are even in number.
+Value FragmentEvaluator::gatheredPair(LoadOp load, FragmentPosition position) {
+  Value source = load.getSource();
+  Value row = b.maxs(bufferRow(source, position.half).first, b.c32(0));
+  Value last = b.sub(arguments.extent(product.nAxis), b.c32(2));
+  Value first = b.mins(b.add(column, 8 * position.group), last);
+  Value index = b.add(b.mul(b.sext64(row), arguments.stride(source)), b.sext64(first));
+  int64_t size = bytesOf(cast<BufferType>(source.getType()).getElementType());
+  return b.offset(arguments.pointer(source), b.mul(index, b.c64(size)));
+}
+
 Value FragmentEvaluator::loadElement(LoadOp load, FragmentPosition position) {
   BufferType type = load.getSource().getType();
   Type element = type.getElementType();
@@ -228,10 +239,15 @@ Value FragmentEvaluator::loadElement(LoadOp load, FragmentPosition position) {
   }
 
   // Rank 2: two neighbours at once. Such buffers are the library's own workspace, which holds whole
-  // tiles of rows and of columns.
-  Value row = b.mul(b.sext64(rows[position.half]), arguments.stride(load.getSource()));
-  Value start = b.offset(base, b.mul(b.add(row, b.sext64(column)), b.c64(size)));
-  Value address = b.offset(start, 8 * position.group * size);
+  // tiles of rows and of columns, or a matrix of the caller's that a list gathers.
+  Value address;
+  if (load.getSource().getDefiningOp<GatherOp>()) {
+    address = gatheredPair(load, position);
+  } else {
+    Value row = b.mul(b.sext64(rows[position.half]), arguments.stride(load.getSource()));
+    Value start = b.offset(base, b.mul(b.add(row, b.sext64(column)), b.c64(size)));
+    address = b.offset(start, 8 * position.group * size);
+  }
   Value both[2];
   if (load.getCondition()) {
     // As branches, LLVM would gather all these loads into one block, and hold twice the accumulators.

@@ -86,6 +86,7 @@ private:
   using Key = std::tuple<void *, int, int, int>;
   Key keyOf(Value tile, FragmentPosition position);
   Value compute(Value tile, FragmentPosition position);
+  Value gatheredPair(LoadOp load, FragmentPosition position);
   Value loadElement(LoadOp load, FragmentPosition position);
   /// The entry of a list along the columns.
   Value listEntry(GatherOp gather, FragmentPosition position);

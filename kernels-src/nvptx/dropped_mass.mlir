@@ -1,7 +1,7 @@
 // The probability that the listed classes of a token leave over, and with its weight the mass that the correction of the tail
-// gives back. The sums over the slot tiles are added in order.
+// gives back; where it is asked for also without the weight, by place in the list of tokens. The sums over the slot tiles are added in order.
 gpu.module @kernels {
-  llvm.func @dropped_mass(%kept: !llvm.ptr<1>, %padded: i32, %counts: !llvm.ptr<1>, %prob_weight: !llvm.ptr<1>, %rows: !llvm.ptr<1>, %count_filtered: !llvm.ptr<1>, %enabled: i32, %mass: !llvm.ptr<1>, %dropped_or_null: !llvm.ptr<1>)
+  llvm.func @dropped_mass(%kept: !llvm.ptr<1>, %padded: i32, %counts: !llvm.ptr<1>, %prob_weight: !llvm.ptr<1>, %rows: !llvm.ptr<1>, %count_filtered: !llvm.ptr<1>, %enabled: i32, %mass: !llvm.ptr<1>, %dropped_or_null: !llvm.ptr<1>, %left_or_null: !llvm.ptr<1>)
       attributes {nvvm.kernel, nvvm.reqntid = array<i32: 256, 1, 1>, cce.manifest = {
       kernel = "dropped_mass", target = "sm_90a", entry = "dropped_mass", threads = 256 : i64, cluster = 1 : i64,
       shared_bytes = 0 : i64, tiles = {}, arguments = [
@@ -13,7 +13,8 @@ gpu.module @kernels {
          {kind = "pointer", buffer = "count_filtered"},
          {kind = "scalar", buffer = "enabled", type = "i32"},
          {kind = "pointer", buffer = "mass"},
-         {kind = "pointer", buffer = "dropped_or_null"}]}} {
+         {kind = "pointer", buffer = "dropped_or_null"},
+         {kind = "pointer", buffer = "left_or_null"}]}} {
     %c0 = arith.constant 0 : i32
     %c1 = arith.constant 1 : i32
     %c4 = arith.constant 4 : i32
@@ -32,6 +33,7 @@ gpu.module @kernels {
     scf.if %works {
       %corrects = arith.cmpi ne, %enabled, %c0 : i32
       %reports = llvm.icmp "ne" %dropped_or_null, %null : !llvm.ptr<1>
+      %keeps = llvm.icmp "ne" %left_or_null, %null : !llvm.ptr<1>
       %padded64 = arith.extui %padded : i32 to i64
       %rounded = arith.addi %padded, %c255 : i32
       %items = arith.divui %rounded, %c256 : i32
@@ -40,7 +42,7 @@ gpu.module @kernels {
         %i = arith.addi %first, %tid : i32
         %i64 = arith.extui %i : i32 to i64
         %inside = arith.cmpi slt, %i, %n : i32
-        %value = scf.if %inside -> (f32) {
+        %value:2 = scf.if %inside -> (f32, f32) {
           %b = arith.shrui %i, %c7 : i32
           %pb = llvm.getelementptr %counts[%b] : (!llvm.ptr<1>, i32) -> !llvm.ptr<1>, i32
           %listed = llvm.load %pb : !llvm.ptr<1> -> i32
@@ -81,14 +83,18 @@ gpu.module @kernels {
           %w = llvm.load %pw : !llvm.ptr<1> -> f32
           %product = arith.mulf %dropped, %w : f32
           %m = arith.select %corrects, %product, %zero : f32
-          scf.yield %m : f32
+          scf.yield %m, %dropped : f32, f32
         } else {
-          scf.yield %zero : f32
+          scf.yield %zero, %zero : f32, f32
         }
         %in_padded = arith.cmpi slt, %i, %padded : i32
         scf.if %in_padded {
           %pm = llvm.getelementptr %mass[%i64] : (!llvm.ptr<1>, i64) -> !llvm.ptr<1>, f32
-          llvm.store %value, %pm : f32, !llvm.ptr<1>
+          llvm.store %value#0, %pm : f32, !llvm.ptr<1>
+          scf.if %keeps {
+            %pl = llvm.getelementptr %left_or_null[%i64] : (!llvm.ptr<1>, i64) -> !llvm.ptr<1>, f32
+            llvm.store %value#1, %pl : f32, !llvm.ptr<1>
+          }
         }
       }
     }

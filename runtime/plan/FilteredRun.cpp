@@ -32,6 +32,9 @@ int64_t heavyQuarters(int64_t hidden) { return hidden < shortRow ? 2 : 3; }
 /// The mean direction of what is left out is taken over about so many classes, spread evenly, no further apart than this.
 constexpr int64_t enoughClasses = 16384, mostApart = 8;
 
+/// The mean of the rows of E, from which tails are tilted, is taken over about so many tokens, spread evenly, no further apart than this.
+constexpr int64_t enoughTokens = 2048, tokensApart = 8;
+
 /// Blocks of eight tokens whose small entries say how the tail is spread over the classes: as many as lse_forward_filter takes tiles of tokens for each
 /// class, of which every one has a block then. Both together keep a sum of cce.tally from overflowing.
 constexpr int64_t talliedBlocks = 16;
@@ -143,7 +146,7 @@ Status Plan::beginFilter(char *workspace, char *state, const BufferBinding &e,
       .vector("missed_threshold", missedThreshold, CCE_F32, filter.missedCapacity)
       .scalar("missed_capacity", filter.missedCapacity)
       .vector("missed_count", missedCount, CCE_I32, 2)
-      .scalar("tallied_blocks", problem.filterTail == CCE_FILTER_TAIL_CORRECT ? talliedBlocks : 0)
+      .scalar("tallied_blocks", problem.correctsTail() ? talliedBlocks : 0)
       .vector("limit", limit, CCE_F32, layout.padded);
   CCE_RETURN_IF_ERROR(backend->launch(*filterKernels.threshold, merge,
                                       divideUp(layout.padded, tokensAnItem), stream));
@@ -203,7 +206,7 @@ Status Plan::choosePath(const BackwardCall &call, void *stream) const {
   char *workspace = call.workspace;
   // Only read here, but bindings know one kind of pointer.
   auto *state = static_cast<char *>(const_cast<void *>(call.args.filter_state));
-  const bool correct = problem.filterTail == CCE_FILTER_TAIL_CORRECT;
+  const bool correct = problem.correctsTail();
   Bindings usage;
   usage
       .matrix("needed", at<void>(state, filter.needed), CCE_I32, filter.groups, filter.words,
@@ -292,12 +295,34 @@ Status Plan::weightedRows(char *workspace, const float *weights, int64_t n, int6
                          stream);
 }
 
+Status Plan::tiltTail(const BackwardCall &call, void *stream) const {
+  const auto &slices = layout.filter.backward;
+  char *workspace = call.workspace;
+  auto *meanRow = at<float>(workspace, slices.meanRow);
+  CCE_RETURN_IF_ERROR(weightedRows(workspace, at<float>(workspace, slices.left), layout.padded,
+                                   std::clamp<int64_t>(layout.padded / enoughTokens, 1, tokensApart),
+                                   at<int32_t>(workspace, layout.rows), call.e, /*normalise=*/true, meanRow,
+                                   at<float>(workspace, slices.massTotal), stream));
+  const BufferBinding c = problem.c(call.args.c);
+  Bindings bindings;
+  bindings.vector("direction", at<void>(workspace, slices.direction), CCE_F32, problem.vocab)
+      .scalar("vocab", problem.vocab)
+      .vector("matrix", c.base, c.dtype, 0)
+      .scalar("stride", c.strides[0])
+      .scalar("columns", problem.hidden)
+      .scalarBuffer("count_filtered", at<void>(workspace, layout.filter.countFiltered), CCE_I32)
+      .vector("mean_row", meanRow, CCE_F32, problem.hidden)
+      .vector("tail", at<void>(workspace, slices.meanClass), CCE_F32, problem.hidden)
+      .scalarBuffer("tilt", at<void>(workspace, slices.tilt), CCE_F32);
+  return backend->launch(*filterKernels.tailTilt, bindings, 1, stream);
+}
+
 Status Plan::gradClasses(const BackwardCall &call, void *stream) const {
   const FilterLayout &filter = layout.filter;
   const auto &slices = filter.backward;
   char *workspace = call.workspace;
   auto *state = static_cast<char *>(const_cast<void *>(call.args.filter_state));
-  const bool correct = problem.filterTail == CCE_FILTER_TAIL_CORRECT;
+  const bool correct = problem.correctsTail();
   auto *countFiltered = at<int32_t>(workspace, filter.countFiltered);
   const auto *rows = at<int32_t>(workspace, layout.rows);
   if (correct)
@@ -364,7 +389,7 @@ Status Plan::backwardFiltered(const BackwardCall &call, void *stream) const {
   const auto &slices = filter.backward;
   const cce_backward_args &args = call.args;
   char *workspace = call.workspace;
-  const bool correct = problem.filterTail == CCE_FILTER_TAIL_CORRECT;
+  const bool correct = problem.correctsTail();
   const bool anyGradient = args.de || args.dc;
   const BufferBinding c = problem.c(args.c);
   auto *meanClass = at<void>(workspace, slices.meanClass);
@@ -421,10 +446,15 @@ Status Plan::backwardFiltered(const BackwardCall &call, void *stream) const {
       .scalarBuffer("count_filtered", countFiltered, CCE_I32)
       .scalar("enabled", int64_t(correct))
       .vector("mass", mass, CCE_F32, layout.padded)
-      .vector("dropped_or_null", args.dropped_mass, CCE_F32, problem.tokens);
+      .vector("dropped_or_null", args.dropped_mass, CCE_F32, problem.tokens)
+      .vector("left_or_null", at<void>(workspace, slices.left), CCE_F32, layout.padded);
   CCE_RETURN_IF_ERROR(backend->launch(*filterKernels.droppedMass, dropped,
                                       divideUp(layout.padded, tokensAnItem), stream));
 
+  if (args.de && problem.tiltsTail()) {
+    CCE_RETURN_IF_ERROR(tiltTail(call, stream));
+    bindings.scalarBuffer("tilt", at<void>(workspace, slices.tilt), CCE_F32);
+  }
   if (args.de)
     CCE_RETURN_IF_ERROR(run(*filterKernels.gradEmbedding, "hidden", problem.hidden));
   if (args.dc) {

@@ -63,6 +63,8 @@ struct LayoutInputs {
   /// Whether there shall be a filtered backward, and whether it corrects what it leaves out.
   bool filter = false;
   bool correctsTail = false;
+  /// ... and tilts the correction of dE along each token's row.
+  bool tiltsTail = false;
   /// Tiles of lse_forward_classes.
   int64_t headClassTile = 1;
   /// Whether the forward may save logits.
@@ -200,6 +202,7 @@ struct FilterLayout {
   struct {
     Slice heavy, heavyList, heavyCount, counts, lists, ranks, entries, kept, mass, g;
     Slice direction, meanClass, directionTotal, massRow, massTotal, partial, weightSums, allSums;
+    Slice left, meanRow, tilt;
   } backward;
 };
 

@@ -167,6 +167,8 @@ private:
   /// Chooses the path, and runs the filtered one if it is that.
   Status backwardFiltered(const BackwardCall &call, void *stream) const;
   Status choosePath(const BackwardCall &call, void *stream) const;
+  /// Turns the mean direction of what is left out into what grad_embedding_tilted wants.
+  Status tiltTail(const BackwardCall &call, void *stream) const;
   Status weightedRows(char *workspace, const float *weights, int64_t n, int64_t every,
                       const int32_t *rows, const BufferBinding &matrix, bool normalise,
                       float *result, float *total, void *stream) const;
@@ -198,7 +200,7 @@ private:
     KernelPtr indexedMatmul, countLabels, headClasses, lseForwardClasses, threshold, lseForward,
         missedTokens, markMissed;
     KernelPtr heavyClasses, listClasses, choosePath, markEntries;
-    KernelPtr weightedRows, sumParts;
+    KernelPtr weightedRows, sumParts, tailTilt;
     KernelPtr logitGrad, droppedMass, gradEmbedding, gradClassifier, gradClasses;
   } filterKernels;
 };

@@ -326,7 +326,8 @@ const std::map<std::string, std::string> optionalArguments = {
                       "columns:i32 parts:i32 partial weight_sums all_sums"},
     {"sum_parts", "partial weight_sums all_sums parts:i32 columns:i32 normalise:i32 gate_or_null result total"},
     {"dropped_mass", "kept padded:i32 counts prob_weight rows count_filtered enabled:i32 mass "
-                     "dropped_or_null"},
+                     "dropped_or_null left_or_null"},
+    {"tail_tilt", "direction vocab:i32 matrix stride:i64 columns:i32 count_filtered mean_row tail tilt"},
     {"mark_entries", "g g_stride:i64 lists slots:i32 counts groups:i32 heavy_count labels prob_weight "
                      "count_filtered limit:f32 entries"},
     {"grad_classes", "needed ranks heavy entries words:i32 slots:i32 groups:i32 g g_stride:i64 e "
@@ -343,6 +344,8 @@ const std::map<std::string, std::string> optionalArguments = {
                           "label_weight g:map kept kept:stride"},
     {"grad_embedding_listed", "g:map c:map lists lists:stride slots:extent slots:count "
                               "hidden:extent tokens:count mass tail alpha rows de de:stride"},
+    {"grad_embedding_tilted", "g:map c:map lists lists:stride slots:extent slots:count hidden:extent "
+                              "tokens:count mass tail alpha tilt e e:stride rows de de:stride"},
     {"lse_forward_save", "e:map rows c:map labels bias param:f32 hidden:extent vocab:extent vocab:origin "
                          "tokens:count splits:extent codes codes:stride maxima maxima:stride label_logit "
                          "partial partial:stride"},
