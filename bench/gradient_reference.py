@@ -20,11 +20,19 @@ def tallied(count, device):
     return block % apart == block // apart % apart, max(count // 128 // 16, 1)
 
 
+def spread(c, direction, mean_class):
+    """How far the classes of the tail spread in every direction, by 256 of them (kernels-src/nvptx/tail_tilt.mlir)."""
+    some = (2 * torch.arange(256, device=c.device) + 1) * c.shape[0] // 512
+    squares, weights = direction[some] @ c[some].square().sum(1), direction[some].sum()
+    return 7 / 8 * ((squares / weights - mean_class.square().sum()) / c.shape[1]).clamp_min(0) if weights > 0 else weights
+
+
 def reference(e, c, labels, bias=None, softcap=None, ignore_index=-100, reduction="mean", dloss=None, dlse=None, shift=0,
-              sequence=0, rows=512, noise=True, marks=None, tally=None, eps=0, saved=0):
+              sequence=0, rows=512, noise=True, marks=None, tally=None, tilted=False, eps=0, saved=0):
     """Loss (per token), lse and gradients in float64, in blocks of rows; all on the exactly rounded inputs. With `noise` also, for every
     element of the gradients, what rounding G (_u) and evaluating it in f32 (_f) may cost. With `marks` (groups of 128 tokens x classes)
-    what is not listed is left out and stood for by its mean direction, which the classes' `tally` of small entries gives, or, without, by nothing. With `saved` classes whose logits are saved, also what
+    what is not listed is left out and stood for by its mean direction, which the classes' `tally` of small entries gives, or, without, by nothing; `tilted`: in dE along the
+    token's own row. With `saved` classes whose logits are saved, also what
     that may cost (_s)."""
     n, v = e.shape[0], c.shape[0]
     t = sequence or n
@@ -115,14 +123,20 @@ def reference(e, c, labels, bias=None, softcap=None, ignore_index=-100, reductio
         weight, direction = mass * (g + h), q / q.sum()
         some = slice(None, None, min(max(v // 16384, 1), 8))  # as runtime/plan/FilteredRun.cpp
         mean_class, row = q[some] @ cd[some] / q[some].sum(), weight @ ed
-        de += weight[:, None] * mean_class
+        along = mean_class.expand_as(ed)
+        if tilted:
+            some_tokens = taken[::min(max(marks.shape[0] * 128 // 2048, 1), 8)]  # of the list, as runtime/plan/FilteredRun.cpp
+            own = mass[some_tokens]
+            along = along + spread(cd, direction, mean_class) * (ed - (own @ ed[some_tokens] / own.sum() if own.sum() > 0 else 0))
+        de += weight[:, None] * along
         dc += direction[:, None] * row
         if noise:
             # What the tally has got is added up in f32; the mass is one minus a sum in f32.
             off = 4e-6 * direction
             weight_off = torch.where(valid, 4e-6 * scale * (g + h).abs(), 0)
             reach = weight.abs() + weight_off
-            de_f += reach[:, None] * (off @ ca) + weight_off[:, None] * mean_class.abs()
+            # A tilt and the mean row are sums in f32 over many terms.
+            de_f += reach[:, None] * (off @ ca) + weight_off[:, None] * along.abs() + reach[:, None] * 1e-5 * (along - mean_class).abs()
             dc_f += off[:, None] * (reach @ ea) + direction[:, None] * (weight_off @ ea)
     total = loss.sum() / count if reduction == "mean" else loss.sum()
     result = dict(loss=loss if reduction == "none" else total[None], lse=lse, de=de, dc=dc, dbias=db, scale=scale, valid=valid, count=count,

@@ -381,6 +381,40 @@ TEST_F(FilterTest, exactKernelsGetTheDenseCount) {
   EXPECT_EQ(runForward(), exactForward);
 }
 
+TEST_F(FilterTest, aTiltedTailKnowsTheMeanOfTheRows) {
+  problem.filter_tail = CCE_FILTER_TAIL_TILT;
+  ASSERT_NO_FATAL_FAILURE(makePlan());
+  EXPECT_EQ(requests.count("grad_embedding_listed"), 0u);
+  EXPECT_EQ(runBackward(), join({tokenKernels, choosing, weightedSums, listing, weightedSums,
+                                 {"tail_tilt_bf16", "grad_embedding_tilted", "grad_classifier_heavy"},
+                                 weightedSums,
+                                 {"mark_entries_bf16", "grad_classes_bf16", "logit_grad", "grad_embedding_halves",
+                                  "grad_classifier"}}));
+  const auto &slices = filter().backward;
+  EXPECT_EQ(launch("dropped_mass").pointers.at("left_or_null"), inWorkspace(slices.left));
+  const NamedLaunch &rows = launch("weighted_rows_bf16", 1);
+  EXPECT_EQ(rows.pointers.at("weights"), inWorkspace(slices.left));
+  EXPECT_EQ(rows.pointers.at("matrix"), backward.e);
+  EXPECT_EQ(rows.integers.at("every"), 1); // of 300 tokens
+  EXPECT_EQ(launch("sum_parts", 1).pointers.at("result"), inWorkspace(slices.meanRow));
+  EXPECT_EQ(launch("sum_parts", 1).integers.at("normalise"), 1);
+  const NamedLaunch &tilt = launch("tail_tilt_bf16");
+  EXPECT_EQ(tilt.blocks, 1u);
+  EXPECT_EQ(tilt.pointers.at("direction"), inWorkspace(slices.direction));
+  EXPECT_EQ(tilt.pointers.at("matrix"), backward.c);
+  EXPECT_EQ(tilt.pointers.at("mean_row"), inWorkspace(slices.meanRow));
+  EXPECT_EQ(tilt.pointers.at("tail"), inWorkspace(slices.meanClass));
+  EXPECT_EQ(tilt.pointers.at("tilt"), inWorkspace(slices.tilt));
+  const NamedLaunch &embedding = launch("grad_embedding_tilted");
+  EXPECT_EQ(embedding.pointers.at("tilt"), inWorkspace(slices.tilt));
+  EXPECT_EQ(embedding.pointers.at("e"), backward.e);
+  EXPECT_EQ(embedding.pointers.at("tail"), inWorkspace(slices.meanClass));
+  EXPECT_THAT(cce_plan_describe(plan), HasSubstr("corrected by their mean direction, tilted along each token's row"));
+  // Nothing of it without dE.
+  backward.de = nullptr;
+  EXPECT_THAT(runBackward(), Not(testing::Contains("tail_tilt_bf16")));
+}
+
 TEST_F(FilterTest, droppingTheTailTakesNoSample) {
   problem.filter_tail = CCE_FILTER_TAIL_DROP;
   ASSERT_NO_FATAL_FAILURE(makePlan());

@@ -328,11 +328,14 @@ protected:
   }
   std::vector<Slice> slicesOf(const FilterLayout &filter) {
     const auto &f = filter.backward;
-    return {f.heavy,            f.heavyList,         f.heavyCount,     f.counts,
+    std::vector<Slice> slices = {f.heavy,            f.heavyList,         f.heavyCount,     f.counts,
             f.lists,            f.ranks,             f.entries,        f.kept,
             f.mass,             f.direction,        f.meanClass,         f.directionTotal, f.massRow,
             f.massTotal,        f.partial,           f.weightSums,     f.allSums,
             f.g};
+    if (inputs.tiltsTail)
+      slices.insert(slices.end(), {f.left, f.meanRow, f.tilt});
+    return slices;
   }
 };
 
@@ -501,6 +504,7 @@ TEST_F(FilterLayoutTest, slicesDoNotOverlap) {
   problem.hidden = 37;
   for (int64_t granule : {128, 256}) {
     inputs.tokenGranule = granule;
+    inputs.tiltsTail = granule == 256;
     const Layout layout = choose();
     const FilterLayout &filter = layout.filter;
     const auto &f = filter.forward;

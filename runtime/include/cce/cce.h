@@ -156,8 +156,7 @@ typedef enum cce_filter_tail {
   CCE_FILTER_TAIL_DROP = 1, /* nothing: they count as zero */
   /* As CCE_FILTER_TAIL_CORRECT, and in dE that direction is tilted along each token's own row,
    * because classes that are small for all tokens are larger for those that point their way:
-   * the error of dE is 2 to 4 times less on generated data (docs/filter.md). Where hidden is
-   * no multiple of 8 the same as CCE_FILTER_TAIL_CORRECT. */
+   * the error of dE is 2 to 4 times less on generated data (docs/filter.md). */
   CCE_FILTER_TAIL_TILT = 2
 } cce_filter_tail;
 
