@@ -6,6 +6,7 @@
 #include "test/emulator/Numbers.h"
 #include "test/emulator/TensorMap.h"
 
+#include <algorithm>
 #include <bit>
 
 namespace cce::emulator {
@@ -108,6 +109,7 @@ void copyAsync(Warp &warp, const Instruction &instruction, uint32_t lanes) {
     for (int lane = 0; lane < warpSize; ++lane) {
       if (!(lanes >> lane & 1))
         continue;
+      warp.checkNotRead(instruction, to[lane], 16);
       uint8_t bytes[16] = {};
       std::memcpy(bytes, reinterpret_cast<const void *>(from[lane]), uint32_t(sizes[lane]));
       std::memcpy(warp.sharedMemory(instruction, to[lane], 16), bytes, 16);
@@ -157,6 +159,7 @@ template <bool isMulticast> void copyBox(Warp &warp, const Instruction &instruct
         continue;
       warp.machine().boxes.push_back([=, &warp, &instruction] {
         const uint64_t other = uint64_t(rank + 1) << 24;
+        warp.checkNotRead(instruction, other | place, bytes);
         uint8_t *memory = warp.sharedMemory(instruction, other | place, bytes) - place;
         for (uint64_t r = 0; r < box.boxRows; ++r)
           for (uint64_t c = 0; c < box.boxColumns; ++c) {
@@ -197,8 +200,7 @@ struct Matrix {
 
 constexpr int depth = 16, mostColumns = 256;
 
-/// The warp's 16 rows of a 64 x n x 16 product, at once: that nobody writes to the operands before it is waited for is not
-/// looked at.
+/// The warp's 16 rows of a 64 x n x 16 product, at once; until it is waited for nobody may write to the operands.
 template <int columns, auto widen> void multiply(Warp &warp, const Instruction &instruction, uint32_t lanes) {
   const std::vector<Operand> &operands = instruction.operands;
   if (lanes != ~0u)
@@ -210,19 +212,28 @@ template <int columns, auto widen> void multiply(Warp &warp, const Instruction &
   const Matrix a(number(1), number(6) & 1), b(number(2), number(7) & 1);
   if (a.swizzle != 1 || b.swizzle != 1)
     warp.fail(instruction, "expected the 128-byte swizzle");
+  Warp::Reading reading;
   auto element = [&](const Matrix &matrix, int row, int k) {
+    const uint64_t place = matrix.place(row, k);
+    reading.begin = std::min(reading.begin, place);
+    reading.end = std::max(reading.end, place + 2);
     uint16_t bits;
-    std::memcpy(&bits, warp.sharedMemory(instruction, matrix.place(row, k), 2), 2);
+    std::memcpy(&bits, warp.sharedMemory(instruction, place, 2), 2);
     return widen(bits);
   };
+  auto beginReading = [&] { reading = {warp.committed + 1, UINT64_MAX, 0}; };
   const int firstRow = 16 * (warp.index % 4);
   static thread_local float sums[16][mostColumns], left[16][depth], right[depth][mostColumns];
-  for (int k = 0; k < depth; ++k) {
+  beginReading();
+  for (int k = 0; k < depth; ++k)
     for (int row = 0; row < 16; ++row)
       left[row][k] = element(a, firstRow + row, k);
+  warp.readings.push_back(reading);
+  beginReading();
+  for (int k = 0; k < depth; ++k)
     for (int column = 0; column < columns; ++column)
       right[k][column] = element(b, column, k);
-  }
+  warp.readings.push_back(reading);
   // A lane has two neighbours in each of two rows of every group of 8 columns (9.7.15.5.1.1).
   auto forEachSum = [&](auto function) {
     for (int group = 0; group < columns / 8; ++group)

@@ -106,12 +106,25 @@ bool Warp::isBlocked() {
   return false;
 }
 
-/// A group is done when all four warps have begun it.
-bool Warp::areProductsDone(uint64_t groupsUnderWay) const {
-  for (int i = 0; i < 4; ++i)
-    if (block->warps[size_t(index / 4 * 4 + i)].committed + groupsUnderWay < committed)
+/// A group is done when all four warps have begun it, and then for all of them: one that has waited may tell others so, as is usual.
+bool Warp::finishProducts(uint64_t groupsUnderWay) {
+  Warp *first = &block->warps[size_t(index / 4 * 4)];
+  for (const Warp *warp = first; warp < first + 4; ++warp)
+    if (warp->committed + groupsUnderWay < committed)
       return false;
+  for (Warp *warp = first; warp < first + 4; ++warp)
+    std::erase_if(warp->readings, [&](const Reading &each) { return each.group + groupsUnderWay <= committed; });
   return true;
+}
+
+void Warp::checkNotRead(const Instruction &instruction, uint64_t address, uint64_t bytes) const {
+  const uint64_t number = address >> 24, begin = address & 0xffffff;
+  const Block &owner = number == 0 ? *block : *block->cluster->blocks[number - 1];
+  for (const Warp &warp : owner.warps)
+    for (const Reading &each : warp.readings)
+      if (begin < each.end && each.begin < begin + bytes)
+        fail(instruction, "a product of warp " + std::to_string(warp.index) + " of block " + std::to_string(owner.index) +
+                              ", which it has not waited for, may still read there");
 }
 
 uint32_t Warp::guarded(const Instruction &instruction, uint32_t lanes) const {
@@ -202,7 +215,7 @@ Warp::Stop Warp::run(int instructions) {
       ++committed;
       break;
     case Control::ProductWait:
-      if (!areProductsDone(function->constants[instruction.operands[0].index][0]))
+      if (!finishProducts(function->constants[instruction.operands[0].index][0]))
         return Stop::Waits;
       break;
     default:

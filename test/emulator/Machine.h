@@ -52,6 +52,11 @@ struct Warp {
   bool atBarrier = false;
   uint64_t barrierGeneration = 0, clusterGeneration = 0;
   uint64_t committed = 0; ///< groups of products
+  /// What products read of shared memory, of groups that have not been waited for.
+  struct Reading {
+    uint64_t group, begin, end;
+  };
+  std::vector<Reading> readings;
   /// Its copies into shared memory, and arrivals behind them, in their order.
   std::deque<std::function<void()>> copies;
 
@@ -69,11 +74,13 @@ struct Warp {
   uint8_t *memory(const Instruction &instruction, uint64_t address, uint64_t bytes) const;
   uint8_t *sharedMemory(const Instruction &instruction, uint64_t address, uint64_t bytes) const;
   Barrier &barrier(const Instruction &instruction, uint64_t address) const;
+  /// Fails if a product may still read what is about to be written there.
+  void checkNotRead(const Instruction &instruction, uint64_t address, uint64_t bytes) const;
   [[noreturn]] void fail(const Instruction &instruction, const std::string &what) const;
 
 private:
   bool isBlocked();
-  bool areProductsDone(uint64_t groupsUnderWay) const;
+  bool finishProducts(uint64_t groupsUnderWay);
   /// Lanes that the guard lets through.
   uint32_t guarded(const Instruction &instruction, uint32_t lanes) const;
   /// Goes on at the branch's target or behind it, or both ways one after the other.
