@@ -375,6 +375,8 @@ def main():
     context = library.context(2 if a.gpu else 1)
     a.description = library.lib.cce_context_description(context).decode()
     print(a.description, flush=True)
+    if a.emulator and "emulated GPU" not in a.description:
+        sys.exit("another driver has been loaded before")
     generator = torch.Generator(a.device).manual_seed(0)
     failures, results = [], []
     ns, vs, ds = (1, 127, 129, 1000), (1, 2, 127, 129, 1000, 50257), (1, 7, 64, 123, 256, 257, 768, 2304)

@@ -7,7 +7,6 @@ An arm is NAME=LIBRARY, or NAME=LIBRARY@KERNEL:KEY=NUMBER,...@KERNEL:... with co
 
     base=lib/libcce.so  pairs=lib/libcce.so@logit_grad:cluster=2@grad_embedding:cluster=2,tile_n=256
 
-(a configuration of lse_forward, also mark_words=2, which changes nothing, has splits of equal length: compare it with one of its kind).
 For each shape the arms, and the plain product E.C^T beside them, take their turns in another order each round; what is printed is the median, the mean
 of the ratio to the first arm by round with its standard error, and whether losses and gradients have the same bits as the first arm's.
 """

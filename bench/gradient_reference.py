@@ -125,9 +125,7 @@ def reference(e, c, labels, bias=None, softcap=None, ignore_index=-100, reductio
         mean_class, row = q[some] @ cd[some] / q[some].sum(), weight @ ed
         along = mean_class.expand_as(ed)
         if tilted:
-            some_tokens = taken[::min(max(marks.shape[0] * 128 // 2048, 1), 8)]  # of the list, as runtime/plan/FilteredRun.cpp
-            own = mass[some_tokens]
-            along = along + spread(cd, direction, mean_class) * (ed - (own @ ed[some_tokens] / own.sum() if own.sum() > 0 else 0))
+            along = along + spread(cd, direction, mean_class) * (ed - (mass @ ed / mass.sum() if mass.sum() > 0 else 0))
         de += weight[:, None] * along
         dc += direction[:, None] * row
         if noise:

@@ -20,7 +20,7 @@ for all tokens that a class is small for (docs/filter.md): its mass times its ro
 
 times the factor that is best, which is printed; and
 
-    as done     7/8 of the number by 256 classes, and the mean of every other row
+    as done     7/8 of the number by 256 classes
 """
 import argparse
 
@@ -49,8 +49,7 @@ def tilts(e, c, mass, tail, direction, de):
     for name, y in (("a number", x), ("all", x @ covariance(c)), ("sample", x @ sample), ("shrunk", x @ sample / 2 + x * round_part / 2)):
         factor = (y * missing).sum() / (y * y).sum()
         print(f"tally, tilted, {name:13} dE {relative(de - missing + factor * y, de)}  factor {factor:.3g}", flush=True)
-    some = slice(None, None, 2)
-    y = spread(c, direction, mean) * mass[:, None] * (e - mass[some] @ e[some] / mass[some].sum())
+    y = spread(c, direction, mean) * x
     print(f"tally, tilted, as done       dE {relative(de - missing + y, de)}", flush=True)
 
 

@@ -32,9 +32,6 @@ int64_t heavyQuarters(int64_t hidden) { return hidden < shortRow ? 2 : 3; }
 /// The mean direction of what is left out is taken over about so many classes, spread evenly, no further apart than this.
 constexpr int64_t enoughClasses = 16384, mostApart = 8;
 
-/// The mean of the rows of E, from which tails are tilted, is taken over about so many tokens, spread evenly, no further apart than this.
-constexpr int64_t enoughTokens = 2048, tokensApart = 8;
-
 /// Blocks of eight tokens whose small entries say how the tail is spread over the classes: as many as lse_forward_filter takes tiles of tokens for each
 /// class, of which every one has a block then. Both together keep a sum of cce.tally from overflowing.
 constexpr int64_t talliedBlocks = 16;
@@ -299,8 +296,8 @@ Status Plan::tiltTail(const BackwardCall &call, void *stream) const {
   const auto &slices = layout.filter.backward;
   char *workspace = call.workspace;
   auto *meanRow = at<float>(workspace, slices.meanRow);
-  CCE_RETURN_IF_ERROR(weightedRows(workspace, at<float>(workspace, slices.left), layout.padded,
-                                   std::clamp<int64_t>(layout.padded / enoughTokens, 1, tokensApart),
+  // Over all tokens: how many of them take part only the device knows.
+  CCE_RETURN_IF_ERROR(weightedRows(workspace, at<float>(workspace, slices.left), layout.padded, /*every=*/1,
                                    at<int32_t>(workspace, layout.rows), call.e, /*normalise=*/true, meanRow,
                                    at<float>(workspace, slices.massTotal), stream));
   const BufferBinding c = problem.c(call.args.c);

@@ -22,7 +22,7 @@ constexpr int64_t slotGranule = 256;
 constexpr int64_t savedTile = 256;
 
 /// Bytes to which codes of saved logits are aligned, wherever they are, and g.
-constexpr int64_t savedAlignment = 256, gAlignment = 256;
+constexpr int64_t savedAlignment = 256, gAlignment = savedAlignment;
 
 /// Rows of dC whose sums lie together in the workspace, 64 columns at a time (compiler/nvptx/FragmentHalves.cpp).
 constexpr int64_t sumRows = 16;
@@ -99,7 +99,7 @@ struct Chunks {
   int64_t gStride = 0;
   Slice packedC, sum, g;
   int64_t end = 0;
-  /// Larger ones where dC is wanted, then of the classes that are left what the workspace has room for; empty: the same ones.
+  /// Ones that take less time for each class where dC is wanted, mostly because they are larger; then of the classes that are left what the workspace has room for; empty: the same ones.
   std::vector<ClassChunk> behindRows;
 
   /// One after the other.

@@ -162,8 +162,10 @@ KernelRequest Plan::requestFor(const std::string &kernel, int64_t tokens, bool i
 int64_t Plan::lastPartOfForward(bool inPairs) const {
   const int64_t rows = inPairs ? pairOfTiles : tileTokens;
   const int64_t tokenTiles = (problem.tokens + rows - 1) / rows * rows / tileTokens;
-  // Narrower tiles, or a number of splits that has been timed, know nothing of it.
-  if (backend->device() != CCE_DEVICE_CUDA || tokenTiles < manyTokenTiles || !choices.compilerConfig("lse_forward").empty() || choices.splits() > 0)
+  // Other tiles, or a number of splits that has been timed, know nothing of it.
+  const KernelConfig config = choices.compilerConfig("lse_forward");
+  const bool areUsualTiles = !config.contains("tile_m") && !config.contains("tile_n") && !config.contains("cluster");
+  if (backend->device() != CCE_DEVICE_CUDA || tokenTiles < manyTokenTiles || !areUsualTiles || choices.splits() > 0)
     return 1;
   return rt::lastPartOfForward(tokenTiles, (problem.vocab - 1) / savedTile + 1, problem.hidden, backend->parallelism(),
                                wantsFilter() ? mostSplitsBesideFilter : mostSplits);
@@ -457,7 +459,8 @@ std::string Plan::describeInWords() const {
     out << "  " << name << ": tiles of " << tilesText(kernel->manifest());
     if (kernel->manifest().sharedBytes)
       out << ", " << kernel->manifest().threads << " threads, "
-          << kernel->manifest().sharedBytes / 1024 << " KiB shared memory";
+          << kernel->manifest().sharedBytes / 1024 << " KiB shared memory"
+          << (kernel->manifest().cluster > 1 ? ", in clusters of " + std::to_string(kernel->manifest().cluster) : "");
     out << (it == choices.configs.end() ? "" : ", tuned (" + configToString(it->second) + ")")
         << "\n";
   };

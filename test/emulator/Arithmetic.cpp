@@ -38,8 +38,8 @@ template <typename T> void addIntegers(InstructionTable &table, const std::strin
   using U = std::make_unsigned_t<T>;
   table["add." + type] = {lanewise<[](U a, U b) -> U { return U(a + b); }>};
   table["sub." + type] = {lanewise<[](U a, U b) -> U { return a - b; }>};
-  table["mul.lo." + type] = {lanewise<[](U a, U b) -> U { return a * b; }>};
-  table["mad.lo." + type] = {lanewise<[](U a, U b, U c) -> U { return a * b + c; }>};
+  table["mul.lo." + type] = {lanewise<[](U a, U b) -> U { return U(uint64_t(a) * b); }>};
+  table["mad.lo." + type] = {lanewise<[](U a, U b, U c) -> U { return U(uint64_t(a) * b + c); }>};
   table["div." + type] = {lanewise<[](T a, T b) -> T { return a / b; }>};
   table["rem." + type] = {lanewise<[](T a, T b) -> T { return a % b; }>};
   table["min." + type] = {lanewise<[](T a, T b) -> T { return std::min(a, b); }>};
@@ -203,7 +203,7 @@ void addArithmetic(InstructionTable &table) {
   table["mul.wide.u32"] = {lanewise<[](uint32_t a, uint32_t b) -> uint64_t { return uint64_t(a) * b; }>};
   table["mul.rn.ftz.f32"] = {lanewise<[](float a, float b) -> float { return flushed(flushed(a) * flushed(b)); }>};
   table["popc.b32"] = {lanewise<[](uint32_t a) -> uint32_t { return uint32_t(std::popcount(a)); }>};
-  table["bfe.u32"] = {lanewise<[](uint32_t a, uint32_t start, uint32_t bits) -> uint32_t { return a >> start & ((1u << bits) - 1); }>};
+  table["bfe.u32"] = {lanewise<[](uint32_t a, uint32_t start, uint32_t bits) -> uint32_t { return uint32_t(uint64_t(a) >> (start & 63) & ((uint64_t(1) << (bits & 63)) - 1)); }>};
   table["prmt.b32"] = {lanewise<[](uint32_t a, uint32_t b, uint32_t selector) { return pickBytes(a, b, selector); }>};
   table["ex2.approx.ftz.f32"] = {lanewise<[](float a) -> float { return flushed(std::exp2(flushed(a))); }>};
   table["lg2.approx.ftz.f32"] = {lanewise<[](float a) -> float { return flushed(std::log2(flushed(a))); }>};

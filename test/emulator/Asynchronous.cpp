@@ -161,7 +161,11 @@ template <bool isMulticast> void copyBox(Warp &warp, const Instruction &instruct
         const uint64_t other = uint64_t(rank + 1) << 24;
         warp.checkNotRead(instruction, other | place, bytes);
         uint8_t *memory = warp.sharedMemory(instruction, other | place, bytes) - place;
-        for (uint64_t r = 0; r < box.boxRows; ++r)
+        for (uint64_t r = 0; r < box.boxRows; ++r) {
+          const uint64_t from = reinterpret_cast<uint64_t>(box.base) + uint64_t(row + int64_t(r)) * box.rowStride + uint64_t(column) * box.elementBytes;
+          const bool isRow = row + int64_t(r) >= 0 && row + int64_t(r) < int64_t(box.rows) && column >= 0 && column < int64_t(box.columns);
+          if (isRow && !warp.machine().launch.isDeviceMemory(from, std::min(box.boxColumns, box.columns - uint64_t(column)) * box.elementBytes))
+            warp.fail(instruction, "row " + std::to_string(row + int64_t(r)) + " of the box is no device memory");
           for (uint64_t c = 0; c < box.boxColumns; ++c) {
             const int64_t atRow = row + int64_t(r), atColumn = column + int64_t(c);
             const uint64_t offset = place + r * rowBytes + c * box.elementBytes;
@@ -172,6 +176,7 @@ template <bool isMulticast> void copyBox(Warp &warp, const Instruction &instruct
             else
               std::memset(element, 0, box.elementBytes);
           }
+        }
         Machine::complete(warp.barrier(instruction, other | barrier), int64_t(bytes));
       });
     }

@@ -59,6 +59,8 @@ void decode(Instruction &instruction) {
   auto entry = table().find(instruction.opcode);
   if (entry == table().end())
     throw Error("PTX line " + std::to_string(instruction.line) + ": the emulator has no '" + instruction.opcode + "': " + instruction.text);
+  if (entry->second.control == Control::BlockBarrier && instruction.operands.size() != 1)
+    throw Error("PTX line " + std::to_string(instruction.line) + ": the emulator has barriers of whole blocks only: " + instruction.text);
   instruction.execute = entry->second.execute;
   instruction.control = entry->second.control;
 }

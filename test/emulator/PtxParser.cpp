@@ -17,7 +17,7 @@ const std::map<std::string, SpecialRegister> specials = {{"%tid.x", SpecialRegis
                                                          {"%cluster_ctarank", SpecialRegister::ClusterRank},
                                                          {"%laneid", SpecialRegister::Lane}};
 
-bool isWord(char c) { return std::isalnum(static_cast<unsigned char>(c)) || strchr("_$%.:", c); }
+bool isWord(char c) { return std::isalnum(static_cast<unsigned char>(c)) || (c && strchr("_$%.:", c)); }
 
 class Parser {
 public:
@@ -110,6 +110,9 @@ private:
     expect(';');
     if (space == Symbol::Shared) {
       // Dynamic shared memory follows what is static, which comes first in the text or has none beside it.
+      if (hasDynamicShared)
+        fail("expected dynamic shared memory behind all that is static");
+      hasDynamicShared = symbol.bytes == 0;
       symbol.place = (module->staticShared + alignment - 1) / alignment * alignment;
       module->staticShared = symbol.place + symbol.bytes;
     } else {
@@ -193,7 +196,8 @@ private:
     }
     std::string word = readWord();
     if (word.back() == ':') {
-      labels[word.substr(0, word.size() - 1)] = function->code.size();
+      if (!labels.emplace(word.substr(0, word.size() - 1), function->code.size()).second)
+        fail("a second label " + word);
       return;
     }
     if (word == ".reg")
@@ -309,6 +313,7 @@ private:
   std::vector<std::map<std::string, uint32_t>> registers; ///< by scope
   std::map<std::string, size_t> labels;
   std::vector<std::string> labelNames;
+  bool hasDynamicShared = false;
 };
 
 } // namespace

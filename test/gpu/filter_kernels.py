@@ -12,7 +12,7 @@ import math
 from kernel_tests import (BF16, DEVICE, F16, F32, F64, I32, INF, NAN, TAIL, UNTOUCHED, Tests, arange, close, full, i32, main, rand, randint, randn,
                           room, same, suffix, torch, untouched, up)
 
-TYPED = ("weighted_rows", "mark_entries", "grad_classes")
+TYPED = ("weighted_rows", "tail_tilt", "mark_entries", "grad_classes")
 KERNELS = ["count_labels", "head_classes", "filter_threshold", "missed_tokens", "heavy_classes", "list_classes", "choose_path",
            "sum_parts", "dropped_mass"] + [
     f"{name}_{dtype}" for name in TYPED for dtype in ("bf16", "f16")]
@@ -315,18 +315,44 @@ class FilterTests(Tests):
         rows = full(padded, -1, I32)
         rows[:n] = torch.randperm(positions, device=DEVICE)[:n].to(I32)
         count = n if count is None else count
-        mass, dropped = room(padded), room(positions)
+        mass, dropped, without_weight = room(padded), room(positions), room(padded)
         self.launch("dropped_mass", grid or -(-padded // 256), 256,
-                    [kept, ("i32", padded), counts, weight, rows, i32([count]), ("i32", enabled), mass, dropped if reports else None])
+                    [kept, ("i32", padded), counts, weight, rows, i32([count]), ("i32", enabled), mass, dropped if reports else None,
+                     without_weight if enabled else None])
         name = f"dropped_mass n {n} slots {slots} enabled {enabled} reports {reports} grid {grid} count {count}"
         if count < 0:
-            return self.report(name, [untouched("nothing", memory, 0) for memory in (mass, dropped)])
+            return self.report(name, [untouched("nothing", memory, 0) for memory in (mass, dropped, without_weight)])
+        want_left = full(padded, 0 if enabled else UNTOUCHED, F64)
+        if enabled:
+            want_left[:n] = left[:n]
         want_mass, want_dropped = full(padded, 0, F64), full(positions + TAIL, UNTOUCHED, F64)
         want_mass[:n] = left[:n] * weight[:n].to(F64) * enabled
         if reports:
             want_dropped[rows[:n].long()] = left[:n]
         self.report(name, [close("mass", mass[:padded], want_mass, 1e-6 * weight.to(F64).abs()), untouched("mass", mass, padded),
-                           close("dropped", dropped, want_dropped, 1e-6)])
+                           close("dropped", dropped, want_dropped, 1e-6), close("left", without_weight[:padded], want_left, 1e-6),
+                           untouched("left", without_weight, padded)])
+
+    def tail_tilt(self, dtype, vocab, columns, stride, weights="positive", count=1):
+        matrix = full((vocab, stride), NAN, dtype)
+        matrix[:, :columns] = randn(vocab, columns, dtype=dtype) + 0.1
+        direction = {"positive": rand(vocab), "zero": full(vocab, 0.0)}[weights]
+        tail, mean_row, tilt = room(columns), randn(columns), room(1)
+        tail[:columns] = 0.1 * randn(columns)
+        before = tail.clone()
+        self.launch(f"tail_tilt_{suffix(dtype)}", 1, 1024,
+                    [direction, ("i32", vocab), matrix, ("i64", stride), ("i32", columns), i32([count]), mean_row, tail, tilt])
+        name = f"tail_tilt {suffix(dtype)} {vocab} x {columns} of {stride} {weights} count {count}"
+        if count < 0:
+            return self.report(name, [same("tail", tail, before), untouched("nothing", tilt, 0)])
+        some = (2 * arange(256) + 1) * vocab // 512
+        q, squares = direction[some].to(F64), matrix[some, :columns].to(F64).square().sum(1)
+        length = before[:columns].to(F64).square().sum()
+        want = 7 / 8 * ((q @ squares / q.sum() - length) / columns).clamp_min(0) if q.sum() > 0 else full((), 0, F64)
+        want_tail = before.to(F64)
+        want_tail[:columns] -= want * mean_row.to(F64)
+        self.report(name, [close("tilt", tilt[:1], want[None], 1e-5 * want + 1e-12), untouched("tilt", tilt, 1),
+                           close("tail", tail, want_tail, 1e-5 * (1 + want_tail.abs()))])
 
     # ------------------------------------------------------------------------------------------------ dC
 
@@ -481,6 +507,11 @@ def run_tests(tests):
                  (300, 3, 1.0, 300, 2), (0, 2, 0.5, 128, 1)]:
         tests.missed_tokens(*case)
 
+    for dtype in (BF16, F16):
+        for case in [(1, 8, 8), (255, 8, 16), (257, 264, 264), (3001, 512, 512), (50257, 776, 776), (1000, 2304, 2304), (600, 4096, 4104)]:
+            tests.tail_tilt(dtype, *case)
+        tests.tail_tilt(dtype, 1000, 64, 64, weights="zero")
+        tests.tail_tilt(dtype, 1000, 64, 64, count=-1)
     for case in [(1, 5, 1, 1), (2, 33, 2, 1), (64, 50257, 32, 7), (3, 600001, 2, 132), (300, 8192, 75, 4), (9, 257, 10, 2)]:
         tests.heavy_classes(*case)
     tests.heavy_classes(9, 1000, 5, 3, unused=4)
@@ -613,7 +644,7 @@ def run_times(tests):
     show("sum_parts", -(-hidden // 64), 256, [partial, sums, all_sums, ("i32", parts), ("i32", hidden), ("i32", 1), None, room(hidden), real])
     del matrix
     show("dropped_mass", n // 256, 256, [full((slots // 256, n), 0.01), ("i32", n), full(blocks, 2000, I32), y, arange(n).to(I32), count, ("i32", 1),
-                                         room(n), None])
+                                         room(n), None, None])
     for what, options in (("", dict(common=1000, own=1000, above=0.075)), (" with heavy classes", dict(common=1000, own=1000, above=0.075,
                           heavy_share=blocks // 4)), (" without gradient", dict(common=0, own=1, above=0.0))):
         c = Classes(BF16, n, vocab, hidden, **options)

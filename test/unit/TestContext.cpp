@@ -68,6 +68,9 @@ void CpuFixture::open(int threads, const std::string &cacheFolder) {
   auto created = createContext(desc, environment);
   ASSERT_TRUE(created.ok()) << created.status().toString();
   context = *std::move(created);
+#ifdef CCE_TEST_EMULATED_GPU // a driver in LD_LIBRARY_PATH would be another one
+  ASSERT_THAT(context->description, testing::HasSubstr("emulated GPU"));
+#endif
 }
 
 std::string CpuFixture::planError(const cce_problem &problem) {
