@@ -149,7 +149,8 @@ Result funcSetAttribute(FunctionHandle, FunctionAttribute, int) { return success
 Result launchKernelEx(const LaunchConfig *config, FunctionHandle handle, void **parameters, void **) {
   Lock lock(mutex);
   const auto *function = reinterpret_cast<LoadedFunction *>(handle);
-  Launch launch{function->module, function->function, config->gridDimX, config->blockDimX, 1, config->sharedMemBytes, parameters, {}};
+  Launch launch{function->module, function->function, config->gridDimX, config->blockDimX, uint32_t(function->function->cluster),
+                config->sharedMemBytes, parameters, {}};
   for (unsigned i = 0; i < config->numAttributes; ++i)
     if (config->attributes[i].id == launchAttributeClusterDimension)
       launch.cluster = config->attributes[i].value.clusterDim.x;
@@ -289,4 +290,26 @@ __attribute__((visibility("default"))) Result cuGetProcAddress_v2(const char *sy
 }
 
 __attribute__((visibility("default"))) Result cuDriverGetVersion(int *version) { return driverGetVersion(version); }
+
+// What test/gpu/ptx_launch.py calls by name.
+__attribute__((visibility("default"))) Result cuGetErrorString(Result result, const char **text) { return getErrorString(result, text); }
+__attribute__((visibility("default"))) Result cuModuleLoadDataEx(ModuleHandle *module, const void *image, unsigned count,
+                                                                 JitOption *options, void **values) {
+  return moduleLoadDataEx(module, image, count, options, values);
+}
+__attribute__((visibility("default"))) Result cuModuleGetFunction(FunctionHandle *function, ModuleHandle module, const char *name) {
+  return moduleGetFunction(function, module, name);
+}
+__attribute__((visibility("default"))) Result cuFuncSetAttribute(FunctionHandle, FunctionAttribute, int) { return success; }
+__attribute__((visibility("default"))) Result cuCtxSynchronize() { return success; }
+__attribute__((visibility("default"))) Result cuLaunchKernel(FunctionHandle function, unsigned gridX, unsigned, unsigned, unsigned blockX,
+                                                             unsigned, unsigned, unsigned shared, StreamHandle stream, void **parameters,
+                                                             void **extra) {
+  LaunchConfig config = {};
+  config.gridDimX = gridX;
+  config.blockDimX = blockX;
+  config.sharedMemBytes = shared;
+  config.stream = stream;
+  return launchKernelEx(&config, function, parameters, extra);
+}
 }

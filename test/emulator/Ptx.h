@@ -83,6 +83,7 @@ struct Function {
   std::vector<Lanes> constants;
   std::vector<uint64_t> parameterBytes;
   int threads = 1024; ///< .reqntid
+  int cluster = 1;    ///< .reqnctapercluster
 };
 
 struct Module {

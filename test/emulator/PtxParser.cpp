@@ -134,6 +134,8 @@ private:
       const std::string directive = readWord();
       if (directive == ".reqntid")
         function->threads = int(readNumber());
+      else if (directive == ".reqnctapercluster")
+        function->cluster = int(readNumber());
       skipLine();
     }
     expect('{');

@@ -4,7 +4,7 @@
 
 FOLDER holds the .ptx of all. Results are compared with float64; memory behind them must stay as it is. --times: also times at the size of Gemma 2. Ends with 'N passed, N failed', or with 'skipped: ...' where there is no PyTorch or no GPU that runs the kernels.
 """
-from kernel_tests import (BF16, F16, F32, F64, I32, INF, NAN, Tests, arange, close, full, i32, main, rand, randint, randn, room, same, suffix, torch,
+from kernel_tests import (BF16, DEVICE, F16, F32, F64, I32, INF, NAN, Tests, arange, close, full, i32, main, rand, randint, randn, room, same, suffix, torch,
                           untouched, up)
 
 KERNELS = ("chunk_counts", "finish_loss", "token_weights", "check_sums", "label_scales", "scaled_rows_bf16", "scaled_rows_f16", "sort_labels",
@@ -214,16 +214,16 @@ class ChunkTests(Tests):
     def finish_loss(self, n, size, splits, reduction, bad=GOOD, below=0.0):
         """All chunks of n tokens, one after the other. below: maxima are this far above what counts, as those of a reference."""
         chunks, positions = -(-n // size) + 1, 2 * n  # and one without tokens
-        rows = torch.randperm(positions, device="cuda")[:n].sort()[0]
+        rows = torch.randperm(positions, device=DEVICE)[:n].sort()[0]
         states = torch.stack([randn(splits, n) * 5, rand(splits, n) + 0.5], 2)
         states[:, :, 0] += below
         states[:, :, 1] *= 2.0**-below
         if splits > 1:
             states[0, ::3] = torch.tensor([-float("inf"), 0.0])  # a split without any class
         label_logit = randn(n)
-        error = torch.tensor([bad, 0], device="cuda")
+        error = torch.tensor([bad, 0], device=DEVICE)
         lse, loss, losses = room(positions), room(positions if reduction == NONE else 1), room(positions)
-        total, kept = i32([n]), torch.full((1,), NAN, dtype=F64, device="cuda")
+        total, kept = i32([n]), torch.full((1,), NAN, dtype=F64, device=DEVICE)
         in_order = torch.zeros_like(kept)
         for chunk in range(chunks):
             first, count = min(chunk * size, n), max(min(n - chunk * size, size), 0)
@@ -255,7 +255,7 @@ class ChunkTests(Tests):
 
     def token_weights(self, n, total, reduction, padded, with_dlse):
         positions = 2 * padded
-        rows = torch.randperm(positions, device="cuda")[:n].sort()[0]
+        rows = torch.randperm(positions, device=DEVICE)[:n].sort()[0]
         padded_rows = full(padded, -1, I32)
         padded_rows[:n] = rows
         dloss, dlse, lse = randn(positions if reduction == NONE else 1), randn(positions) if with_dlse else None, randn(positions)
@@ -264,7 +264,7 @@ class ChunkTests(Tests):
                                                i32([total])])
         g = (dloss[rows] if reduction == NONE else dloss.expand(n)).double() / (total if reduction == MEAN else 1)
         gh = g + (dlse[rows].double() if with_dlse else 0)
-        scale = torch.maximum(g.abs(), gh.abs()).amax() / 256 if n else torch.zeros((), dtype=F64, device="cuda")
+        scale = torch.maximum(g.abs(), gh.abs()).amax() / 256 if n else torch.zeros((), dtype=F64, device=DEVICE)
         filled = lambda values: torch.nn.functional.pad(values.double(), (0, padded - n))
         divide = lambda values: filled(values / scale if n else values)
         problems = [close("alpha", alpha[:1], scale[None], 1e-6 * scale), close("prob_weight", prob[:padded], divide(gh), 2e-4),
@@ -327,7 +327,7 @@ def run_times(tests):
     counts = i32([size]), i32([size]), i32([-1])
     show("check_sums", size // 8, 256, [partial, ("i32", 12), ("i32", size), *counts])
     show("scaled_rows_bf16", size // 8, 256, [counts[0], rows, ones, ("i32", size), e, ("i64", hidden), ("i32", hidden), full(size * hidden, 0, torch.int16)])
-    states, error, loss = full((33, n, 2), 1.0), torch.tensor([GOOD, 0], device="cuda"), room(1)
+    states, error, loss = full((33, n, 2), 1.0), torch.tensor([GOOD, 0], device=DEVICE), room(1)
     show("finish_loss", 8, 1024, [states, ("i32", 33), ("i32", n), ones, rows, i32([n]), ("i32", MEAN), error, room(n), loss, i32([n]), None, ("i32", 0)])
     sum_lower, dc = full(lower_bytes(classes, hidden), 0, torch.int8), full((classes, hidden), 0, torch.int16)
     for what, labels in (("uniform labels", randint(0, classes, n)), ("skewed labels", (rand(n) ** 8 * classes).long()),

@@ -12,7 +12,8 @@ except ImportError:
 else:
     BF16, F16, F32, F64, I32 = torch.bfloat16, torch.float16, torch.float32, torch.float64, torch.int32
 
-DEVICE = "cuda"
+EMULATOR = next((argument.partition("=")[2] for argument in sys.argv if argument.startswith("--emulator=")), None)
+DEVICE = "cpu" if EMULATOR else "cuda"
 NAN, INF = float("nan"), float("inf")
 UNTOUCHED = -7  # what is in memory before a kernel writes to it
 TAIL = 64  # elements behind every result
@@ -99,6 +100,7 @@ def main(doc, kernels, make_tests, run_tests, run_times):
     parser.add_argument("--quick", action="store_true")
     parser.add_argument("--times", action="store_true")
     parser.add_argument("--list", action="store_true")
+    parser.add_argument("--emulator", metavar="LIBCUDA", help="--emulator=PATH: a libcuda.so.1 that executes PTX on the CPU (test/emulator); with --quick")
     a = parser.parse_args()
     if a.list:
         print("\n".join(kernels))
@@ -111,16 +113,16 @@ def main(doc, kernels, make_tests, run_tests, run_times):
     if torch is None:
         print("skipped: no PyTorch")
         return
-    if not torch.cuda.is_available():
+    if not EMULATOR and not torch.cuda.is_available():
         print("skipped: no CUDA device")
         return
-    if torch.cuda.get_device_capability() != (9, 0):
+    if not EMULATOR and torch.cuda.get_device_capability() != (9, 0):
         print(f"skipped: the kernels are for sm_90a, {torch.cuda.get_device_name()} is another")
         return
     from ptx_launch import Launcher
 
     torch.manual_seed(1)
-    tests = make_tests(Launcher(), a.folder, a.quick)
+    tests = make_tests(Launcher(emulator=EMULATOR), a.folder, a.quick)
     run_tests(tests)
     if a.times:
         run_times(tests)

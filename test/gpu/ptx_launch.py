@@ -8,6 +8,7 @@ arguments: a torch tensor (its pointer; types and strides are the caller's matte
 ("f32", x). grid and block: an int or (x, y, z). Errors of a kernel are raised by the call that launched it.
 """
 import ctypes as ct
+import os
 
 import torch
 
@@ -17,11 +18,15 @@ MAX_DYNAMIC_SHARED_SIZE_BYTES = 8  # of CUfunction_attribute
 
 
 class Launcher:
-    def __init__(self, device=0):
-        torch.cuda.set_device(device)
-        torch.empty(1, device="cuda")  # makes the primary context current
-        torch.cuda.synchronize()
-        self.cuda = ct.CDLL("libcuda.so.1")
+    def __init__(self, device=0, emulator=None):
+        self.emulated = bool(emulator)
+        if emulator:
+            os.environ["CCE_EMULATOR_ANY"] = "1"  # tensors are memory of the process
+        else:
+            torch.cuda.set_device(device)
+            torch.empty(1, device="cuda")  # makes the primary context current
+            torch.cuda.synchronize()
+        self.cuda = ct.CDLL(emulator or "libcuda.so.1")
         self.modules, self.functions = {}, {}
 
     def check(self, result, what):
@@ -57,7 +62,7 @@ class Launcher:
             if argument is None:
                 values.append(ct.c_void_p(0))
             elif isinstance(argument, torch.Tensor):
-                assert argument.is_cuda, "a tensor on the GPU is wanted"
+                assert argument.is_cuda != self.emulated, "a tensor on the GPU is wanted"
                 values.append(ct.c_void_p(argument.data_ptr()))
             else:
                 values.append(SCALARS[argument[0]](argument[1]))
@@ -65,7 +70,7 @@ class Launcher:
         sizes = [(size, 1, 1) if isinstance(size, int) else tuple(size) for size in (grid, block)]
         if shared > 48 * 1024:
             self.check(self.cuda.cuFuncSetAttribute(function, MAX_DYNAMIC_SHARED_SIZE_BYTES, shared), "cuFuncSetAttribute")
-        stream = ct.c_void_p(torch.cuda.current_stream().cuda_stream)
+        stream = ct.c_void_p(None if self.emulated else torch.cuda.current_stream().cuda_stream)
         result = self.cuda.cuLaunchKernel(function, *[ct.c_uint(x) for x in sizes[0] + sizes[1]], ct.c_uint(shared), stream, addresses, None)
         self.check(result, f"cuLaunchKernel({entry})")
         if synchronize:
