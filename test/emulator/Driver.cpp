@@ -8,11 +8,13 @@
 //   CCE_EMULATOR_ANY=1    all memory is device memory (of another library, say); else only what cuMemAlloc has given, and every
 //                         access is checked
 //   CCE_EMULATOR_LOG=1    a line for every launch
+//   CCE_EMULATOR_MULTIPROCESSORS=n   instead of 4: 132 gives the plans of an H100
 //===----------------------------------------------------------------------===//
 #include "runtime/cuda/Driver.h"
 #include "test/emulator/Machine.h"
 #include "test/emulator/TensorMap.h"
 
+#include <algorithm>
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
@@ -23,8 +25,6 @@ using namespace cce::rt::cuda;
 using namespace cce::emulator;
 
 namespace {
-
-constexpr int multiprocessors = 4;
 
 struct LoadedFunction {
   Module *module;
@@ -84,10 +84,16 @@ Result deviceGetName(char *name, int length, Device) {
   std::snprintf(name, size_t(length), "emulated GPU");
   return success;
 }
+/// Four, so that kernels that fill all of them are small ones; plans of 132 are those of an H100.
+int multiprocessors() {
+  const char *count = std::getenv("CCE_EMULATOR_MULTIPROCESSORS");
+  return count ? std::max(1, std::atoi(count)) : 4;
+}
+
 /// Those of an H100, but for the number of multiprocessors.
 Result deviceGetAttribute(int *value, DeviceAttribute attribute, Device) {
   static const std::map<DeviceAttribute, int> values = {{DeviceAttribute::ComputeCapabilityMajor, 9},
-                                                        {DeviceAttribute::MultiprocessorCount, multiprocessors},
+                                                        {DeviceAttribute::MultiprocessorCount, multiprocessors()},
                                                         {DeviceAttribute::MaxThreadsPerBlock, 1024},
                                                         {DeviceAttribute::MaxThreadsPerMultiprocessor, 2048},
                                                         {DeviceAttribute::MaxRegistersPerBlock, 65536},
