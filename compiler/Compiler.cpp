@@ -124,11 +124,9 @@ std::string Compilation::configText() const {
     auto found = request.config.find(name);
     return found == request.config.end() ? otherwise : found->second;
   };
-  return llvm::formatv("<tile_m = {0}, tile_n = {1}, tile_k = {2}, stages = {3}, cluster = {4}, last_part = {5}, "
-                       "mark_words = {6}>",
+  return llvm::formatv("<tile_m = {0}, tile_n = {1}, tile_k = {2}, stages = {3}, cluster = {4}, last_part = {5}>",
                        value("tile_m", 128), value("tile_n", 256), value("tile_k", cpu ? 256 : 64),
-                       value("stages", cpu ? 1 : 4), value("cluster", 1), value("last_part", 1),
-                       value("mark_words", 2));
+                       value("stages", cpu ? 1 : 4), value("cluster", 1), value("last_part", 1));
 }
 
 LogicalResult Compilation::emit(CompiledKernel &kernel) {

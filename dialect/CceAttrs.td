@@ -17,19 +17,16 @@ def Cce_ConfigAttr : AttrDef<Cce_Dialect, "Config"> {
     each tile of rows has a list of its own that gathers the second operand, on neighbouring columns of one
     tile of rows, sharing what they read of the first;
     `last_part` how often the last of the parts of a reduction fits into one of the others, 1 if all have the
-    same length; `mark_words` how many words of 32 classes a warp looks at at a time for a `cce.mark` beside a
-    log-sum-exp, 2 if it does from the maxima of their logits, 1 if from their terms in the sum, which then has to
-    be one that keeps no maximum. Which values a target takes is checked by its lowering.
+    same length. Which values a target takes is checked by its lowering.
 
     Example: `#cce.config<tile_m = 128, tile_n = 256, tile_k = 64, stages = 4>`
   }];
   let parameters = (ins "int64_t":$tileM, "int64_t":$tileN, "int64_t":$tileK, "int64_t":$stages,
                         DefaultValuedParameter<"int64_t", "1">:$cluster,
-                        DefaultValuedParameter<"int64_t", "1">:$lastPart,
-                        DefaultValuedParameter<"int64_t", "2">:$markWords);
+                        DefaultValuedParameter<"int64_t", "1">:$lastPart);
   let assemblyFormat = [{
     `<` `tile_m` `=` $tileM `,` `tile_n` `=` $tileN `,` `tile_k` `=` $tileK `,` `stages` `=`
-        custom<StagesAndMore>($stages, $cluster, $lastPart, $markWords) `>`
+        custom<StagesAndMore>($stages, $cluster, $lastPart) `>`
   }];
   let genVerifyDecl = 1;
 }

@@ -14,36 +14,31 @@ using namespace mlir::cce;
 
 #include "dialect/CceDialect.cpp.inc"
 
-/// The number of stages, and what is not the default: `4, cluster = 2, last_part = 2, mark_words = 1`.
-static ParseResult parseStagesAndMore(AsmParser &parser, int64_t &stages, int64_t &cluster, int64_t &lastPart,
-                                      int64_t &markWords) {
+/// The number of stages, and what is not 1: `4, cluster = 2, last_part = 2`.
+static ParseResult parseStagesAndMore(AsmParser &parser, int64_t &stages, int64_t &cluster, int64_t &lastPart) {
   cluster = lastPart = 1;
-  markWords = 2;
   if (parser.parseInteger(stages))
     return failure();
-  int64_t *values[] = {&cluster, &lastPart, &markWords};
-  StringRef names[] = {"cluster", "last_part", "mark_words"};
+  int64_t *values[] = {&cluster, &lastPart};
+  StringRef names[] = {"cluster", "last_part"};
   size_t next = 0;
   while (succeeded(parser.parseOptionalComma())) {
-    while (next < 3 && failed(parser.parseOptionalKeyword(names[next])))
+    while (next < 2 && failed(parser.parseOptionalKeyword(names[next])))
       ++next;
-    if (next == 3)
-      return parser.emitError(parser.getCurrentLocation(), "expected 'cluster', 'last_part' or 'mark_words'");
+    if (next == 2)
+      return parser.emitError(parser.getCurrentLocation(), "expected 'cluster' or 'last_part'");
     if (parser.parseEqual() || parser.parseInteger(*values[next++]))
       return failure();
   }
   return success();
 }
 
-static void printStagesAndMore(AsmPrinter &printer, int64_t stages, int64_t cluster, int64_t lastPart,
-                               int64_t markWords) {
+static void printStagesAndMore(AsmPrinter &printer, int64_t stages, int64_t cluster, int64_t lastPart) {
   printer << stages;
   if (cluster != 1)
     printer << ", cluster = " << cluster;
   if (lastPart != 1)
     printer << ", last_part = " << lastPart;
-  if (markWords != 2)
-    printer << ", mark_words = " << markWords;
 }
 
 #define GET_ATTRDEF_CLASSES
@@ -63,9 +58,7 @@ void CceDialect::initialize() {
 
 LogicalResult ConfigAttr::verify(function_ref<InFlightDiagnostic()> emitError, int64_t tileM,
                                  int64_t tileN, int64_t tileK, int64_t stages, int64_t cluster,
-                                 int64_t lastPart, int64_t markWords) {
-  if (markWords != 1 && markWords != 2)
-    return emitError() << "expected 'mark_words' to be 1 or 2, got " << markWords;
+                                 int64_t lastPart) {
   auto positive = [&](StringRef name, int64_t value) -> LogicalResult {
     if (value >= 1)
       return success();

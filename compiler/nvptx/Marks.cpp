@@ -18,7 +18,7 @@ static Value limitOfSums(PtxBuilder &b, Value threshold, Value minusShift) {
 
 LogicalResult mlir::cce::markGroup(PtxBuilder &b, FragmentEvaluator &fragment, KernelArguments &arguments,
                                    const ProductKernel &product, MarkOp op, ArrayRef<Value> logits,
-                                   Value tileColumn, const WordSums *terms) {
+                                   Value tileColumn, const WordSums &terms) {
   if (op.getGroups())
     return op.emitOpError("expected the rows of a tile to be a group beside a reduction on sm_90a");
   if (op.getValue().getType().getAxes()[0] != product.mAxis)
@@ -39,37 +39,29 @@ LogicalResult mlir::cce::markGroup(PtxBuilder &b, FragmentEvaluator &fragment, K
   Value first = b.sub(fragment.getColumn(0, 0), tileColumn);
 
   Value limits[2];
-  if (terms)
-    for (int half = 0; half < 2; ++half)
-      limits[half] = limitOfSums(b, thresholds[half], terms->minusShift[half]);
+  for (int half = 0; half < 2; ++half)
+    limits[half] = limitOfSums(b, thresholds[half], terms.minusShift[half]);
   constexpr int aWord = WordSums::columns;
-  const int chunk = terms ? aWord : 2 * aWord; // of a thread's columns, in each half
   int columns = 2 * fragment.groups();
-  for (int start = 0; start < columns; start += chunk) {
+  for (int start = 0; start < columns; start += aWord) {
     Value below = b.ctrue();
-    for (int half = 0; half < 2; ++half) {
-      Value most = terms ? terms->sums[half][start / aWord]
-                         : b.maximumOf(logits.slice(half * columns + start, chunk));
-      Value least = terms ? limits[half] : thresholds[half];
-      below = b.andi(below, arith::CmpFOp::create(b, arith::CmpFPredicate::OLT, most, least));
-    }
+    for (int half = 0; half < 2; ++half)
+      below = b.andi(below, arith::CmpFOp::create(b, arith::CmpFPredicate::OLT, terms.sums[half][start / aWord],
+                                                  limits[half]));
     b.ifThen(b.xori(b.all(below), b.ctrue()), [&] {
       auto reaches = [&](int half, int column) {
         return arith::CmpFOp::create(b, arith::CmpFPredicate::OGE, logits[half * columns + column],
                                      thresholds[half]);
       };
-      for (int begin = start; begin < start + chunk; begin += aWord) {
-        Value bits = b.c32(0);
-        for (int i = 0; i < aWord; ++i) {
-          Value either = b.ori(reaches(0, begin + i), reaches(1, begin + i));
-          int64_t bit = int64_t(1) << (8 * (i / 2) + i % 2);
-          bits = b.ori(bits, b.select(either, b.c32(bit), b.c32(0)));
-        }
-        bits = b.orOverWarp(arith::ShLIOp::create(b, bits, first));
-        Value writes = b.andi(b.eq(lane, b.c32(0)),
-                              b.cmp(arith::CmpIPredicate::ne, bits, b.c32(0)));
-        b.ifThen(writes, [&] { b.atomicOr(b.offset(words, begin / aWord * 4), bits); });
+      Value bits = b.c32(0);
+      for (int i = 0; i < aWord; ++i) {
+        Value either = b.ori(reaches(0, start + i), reaches(1, start + i));
+        int64_t bit = int64_t(1) << (8 * (i / 2) + i % 2);
+        bits = b.ori(bits, b.select(either, b.c32(bit), b.c32(0)));
       }
+      bits = b.orOverWarp(arith::ShLIOp::create(b, bits, first));
+      Value writes = b.andi(b.eq(lane, b.c32(0)), b.cmp(arith::CmpIPredicate::ne, bits, b.c32(0)));
+      b.ifThen(writes, [&] { b.atomicOr(b.offset(words, start / aWord * 4), bits); });
     });
   }
   return success();

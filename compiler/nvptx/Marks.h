@@ -21,17 +21,14 @@ struct WordSums {
 };
 
 /// All rows of a tile are one group. `logits`: the thread's values of half 0, then of half 1, -inf in
-/// columns that do not exist. Few bits are set: a warp looks at 64 columns at a time, two words, and at
-/// none of them if none of its logits there reaches its threshold, which their maxima tell. Else its
-/// lanes, who have different columns and rows, put their bits together, and one writes them.
-///
-/// With `terms` the sums that are needed anyway tell, and no maxima are looked for: a warp takes one word at a
-/// time, and does not look at it if all its sums there are less than the term of a logit at the threshold. A sum
-/// is not less than one of its terms, so the same bits are set; it looks for nothing where only a sum is that
-/// large. This is `mark_words = 1`, which is not the default and has not been timed.
+/// columns that do not exist. Few bits are set: a warp takes one word at a time, and does not look at it if all
+/// its sums of `terms` there, which are needed anyway, are less than the term of a logit at the threshold. A sum
+/// is not less than one of its terms, so no bit is missed; a warp looks for nothing where only a sum is that
+/// large. Where it looks, its lanes, who have different columns and rows, put their bits together, and one writes
+/// them.
 LogicalResult markGroup(PtxBuilder &builder, FragmentEvaluator &fragment, KernelArguments &arguments,
                         const ProductKernel &product, MarkOp op, ArrayRef<Value> logits,
-                        Value tileColumn, const WordSums *terms = nullptr);
+                        Value tileColumn, const WordSums &terms);
 
 /// Every row names its group. The four lanes of a row put their bits of a word together.
 LogicalResult markRows(PtxBuilder &builder, FragmentEvaluator &fragment, KernelArguments &arguments,

@@ -51,12 +51,15 @@ LogicalResult OnlineLse::update(Value logits, Value tileColumn) {
   int columns = 2 * fragment.groups();
   ArrayRef<Value> halves[2] = {ArrayRef<Value>(values).take_front(columns), ArrayRef<Value>(values).drop_front(columns)};
   std::optional<WordSums> terms;
-  if (marksByTerms())
-    terms = sumWords(halves);
   for (MarkOp op : product.marks) {
     if (op.getValue() != logits)
       return op.emitOpError("expected to mark what the log-sum-exp is taken of on sm_90a");
-    if (failed(markGroup(b, fragment, arguments, product, op, values, tileColumn, terms ? &*terms : nullptr)))
+    // Words are told by terms below a maximum that is known before the tile.
+    if (keepsMaximum())
+      return op.emitOpError("expected neither cce.save nor a gathered second operand in its reduction on sm_90a");
+    if (!terms)
+      terms = sumWords(halves);
+    if (failed(markGroup(b, fragment, arguments, product, op, values, tileColumn, *terms)))
       return failure();
   }
   for (TallyOp op : product.tallies) {
@@ -129,11 +132,6 @@ LogicalResult OnlineLse::save(SaveOp op, ArrayRef<Value> logits, Value tileColum
 
 /// The largest term of some of a list of classes has to be that (filter_threshold.mlir), and where logits are saved maxima are at hand.
 bool OnlineLse::keepsMaximum() const { return product.rhs.gather || !product.saves.empty(); }
-
-/// Terms below the largest logit of the tile itself would be known too late.
-bool OnlineLse::marksByTerms() const {
-  return product.markWords == 1 && !product.marks.empty() && !keepsMaximum();
-}
 
 /// A sum is right below any number that does not make it overflow, so the maximum need not be looked for in every tile: the one that is
 /// known stays as long as it does, and where it does not, as in the first tile, the sum is infinite or NaN at worst and is made again.

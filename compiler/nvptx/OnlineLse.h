@@ -30,8 +30,6 @@ public:
 
 private:
   bool keepsMaximum() const;
-  /// Whether the terms tell which words have marks.
-  bool marksByTerms() const;
   /// The terms below the maximum that is known, without a branch in between: then none waits for another.
   WordSums sumWords(ArrayRef<Value> (&logits)[2]);
   /// Takes in the logits of both halves, whose terms may have been added up by words.

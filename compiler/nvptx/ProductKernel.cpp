@@ -195,7 +195,6 @@ FailureOr<ProductKernel> ProductKernel::match(KernelOp kernel) {
   product.stages = config ? config.getStages() : 4;
   product.cluster = config ? config.getCluster() : 1;
   product.lastPart = config ? config.getLastPart() : 1;
-  product.markWords = config ? config.getMarkWords() : 2;
   if (failed(verifyConfig(kernel, product)))
     return failure();
   return product;

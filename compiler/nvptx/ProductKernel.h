@@ -50,7 +50,6 @@ struct ProductKernel {
   int64_t tileM, tileN, tileK, stages;
   int64_t cluster;  ///< blocks that share the tiles of one operand
   int64_t lastPart; ///< how often the last part of a reduction fits into one of the others
-  int64_t markWords; ///< that a warp looks at at a time beside a log-sum-exp (Marks.h)
   Type elementType; ///< of both operands
 
   /// Whether blocks of a cluster take neighbouring columns and share the first operand: the second one's rows are those of a list that

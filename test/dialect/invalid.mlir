@@ -1078,28 +1078,8 @@ cce.kernel @config_last_part(%x: !cce.buffer<tokens x f32>)
 // -----
 
 cce.kernel @config_unknown(%x: !cce.buffer<tokens x f32>)
-    // expected-error@+1 {{expected 'cluster', 'last_part' or 'mark_words'}}
+    // expected-error@+1 {{expected 'cluster' or 'last_part'}}
     attributes {config = #cce.config<tile_m = 128, tile_n = 64, tile_k = 64, stages = 4, colour = 3>} {
-  cce.parallel %i over tokens {
-  }
-}
-
-// -----
-
-// Words that no warp looks at at once.
-cce.kernel @config_mark_words(%x: !cce.buffer<tokens x f32>)
-    // expected-error@+1 {{expected 'mark_words' to be 1 or 2, got 3}}
-    attributes {config = #cce.config<tile_m = 128, tile_n = 64, tile_k = 64, stages = 4, mark_words = 3>} {
-  cce.parallel %i over tokens {
-  }
-}
-
-// -----
-
-// Nor at none.
-cce.kernel @config_no_mark_words(%x: !cce.buffer<tokens x f32>)
-    // expected-error@+1 {{expected 'mark_words' to be 1 or 2, got 0}}
-    attributes {config = #cce.config<tile_m = 128, tile_n = 64, tile_k = 64, stages = 4, mark_words = 0>} {
   cce.parallel %i over tokens {
   }
 }

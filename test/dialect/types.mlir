@@ -51,21 +51,6 @@ cce.kernel @short_part(%a: !cce.buffer<tokens x f32>)
   cce.parallel %i over tokens {
   }
 }
-// How a warp looks for marks: 2 words at a time are not printed.
-// CHECK-LABEL: cce.kernel @word_by_word
-// CHECK-SAME: attributes {config = #cce.config<tile_m = 128, tile_n = 256, tile_k = 64, stages = 4, last_part = 2, mark_words = 1>}
-cce.kernel @word_by_word(%a: !cce.buffer<tokens x f32>)
-    attributes {config = #cce.config<tile_m = 128, tile_n = 256, tile_k = 64, stages = 4, last_part = 2, mark_words = 1>} {
-  cce.parallel %i over tokens {
-  }
-}
-// CHECK-LABEL: cce.kernel @two_words
-// CHECK-SAME: attributes {config = #cce.config<tile_m = 128, tile_n = 256, tile_k = 64, stages = 4, cluster = 2>}
-cce.kernel @two_words(%a: !cce.buffer<tokens x f32>)
-    attributes {config = #cce.config<tile_m = 128, tile_n = 256, tile_k = 64, stages = 4, cluster = 2, mark_words = 2>} {
-  cce.parallel %i over tokens {
-  }
-}
 // CHECK-LABEL: cce.kernel @alone
 // CHECK-SAME: attributes {config = #cce.config<tile_m = 128, tile_n = 256, tile_k = 64, stages = 4>}
 cce.kernel @alone(%a: !cce.buffer<tokens x f32>)

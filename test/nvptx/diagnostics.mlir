@@ -452,30 +452,6 @@ cce.kernel @rows_of_tokens(%e: !cce.buffer<positions x hidden x bf16>, %rows: !c
 
 // -----
 
-cce.kernel @mark_of_another(%e: !cce.buffer<tokens x hidden x bf16>, %c: !cce.buffer<vocab x hidden x bf16>, %threshold: !cce.buffer<tokens x f32>,
-                            %bits: !cce.buffer<groups x vocab x i1>, %out: !cce.buffer<tokens x !cce.lse>) {
-  cce.parallel %i over tokens {
-    %none = cce.lse_init : !cce.tile<tokens x !cce.lse>
-    %all = cce.reduce %v over vocab from %some = %none : !cce.tile<tokens x !cce.lse> {
-      %x = cce.matmul %e[%i], %c[%v] : !cce.buffer<tokens x hidden x bf16>, !cce.buffer<vocab x hidden x bf16> -> !cce.tile<tokens x vocab x f32>
-      %z = cce.map %x : !cce.tile<tokens x vocab x f32> -> !cce.tile<tokens x vocab x f32> {
-      ^bb0(%a: f32):
-        %b = math.tanh %a : f32
-        cce.yield %b : f32
-      }
-      %t = cce.load %threshold[%i] : !cce.buffer<tokens x f32>
-      // The product, where the log-sum-exp is of its tanh, whose maxima are at hand.
-      // expected-error@below {{'cce.mark' op expected to mark what the log-sum-exp is taken of on sm_90a}}
-      cce.mark %x, %t, %bits : !cce.tile<tokens x vocab x f32>, !cce.tile<tokens x f32>, !cce.buffer<groups x vocab x i1>
-      %more = cce.lse_update %some, %z : !cce.tile<tokens x !cce.lse>, !cce.tile<tokens x vocab x f32>
-      cce.yield %more : !cce.tile<tokens x !cce.lse>
-    }
-    cce.store %all, %out[%i] : !cce.tile<tokens x !cce.lse>, !cce.buffer<tokens x !cce.lse>
-  }
-}
-
-// -----
-
 cce.kernel @save_of_another(%e: !cce.buffer<tokens x hidden x bf16>, %c: !cce.buffer<vocab x hidden x bf16>, %codes: !cce.buffer<tokens x vocab x i16>,
                             %maxima: !cce.buffer<tiles x tokens x f32>, %out: !cce.buffer<tokens x !cce.lse>) {
   cce.parallel %i over tokens {
@@ -625,58 +601,6 @@ cce.kernel @sums_alone(%a: !cce.buffer<tokens x hidden x bf16>, %b: !cce.buffer<
 
 // -----
 
-cce.kernel @rows_name_groups_beside_a_reduction(%e: !cce.buffer<tokens x hidden x bf16>, %c: !cce.buffer<vocab x hidden x bf16>,
-                                                %threshold: !cce.buffer<tokens x f32>, %group: !cce.buffer<tokens x i32>,
-                                                %bits: !cce.buffer<groups x vocab x i1>, %out: !cce.buffer<tokens x !cce.lse>) {
-  cce.parallel %i over tokens {
-    %none = cce.lse_init : !cce.tile<tokens x !cce.lse>
-    %all = cce.reduce %v over vocab from %some = %none : !cce.tile<tokens x !cce.lse> {
-      %z = cce.matmul %e[%i], %c[%v] : !cce.buffer<tokens x hidden x bf16>, !cce.buffer<vocab x hidden x bf16> -> !cce.tile<tokens x vocab x f32>
-      %t = cce.load %threshold[%i] : !cce.buffer<tokens x f32>
-      %g = cce.load %group[%i] : !cce.buffer<tokens x i32>
-      // A warp puts the bits of its rows together before they go out, so they are of one group.
-      // expected-error@below {{'cce.mark' op expected the rows of a tile to be a group beside a reduction on sm_90a}}
-      cce.mark %z, %t, %bits by %g : !cce.tile<tokens x vocab x f32>, !cce.tile<tokens x f32>, !cce.buffer<groups x vocab x i1>, !cce.tile<tokens x i32>
-      %more = cce.lse_update %some, %z : !cce.tile<tokens x !cce.lse>, !cce.tile<tokens x vocab x f32>
-      cce.yield %more : !cce.tile<tokens x !cce.lse>
-    }
-    cce.store %all, %out[%i] : !cce.tile<tokens x !cce.lse>, !cce.buffer<tokens x !cce.lse>
-  }
-}
-
-// -----
-
-cce.kernel @mark_without_reduction(%a: !cce.buffer<tokens x hidden x bf16>, %b: !cce.buffer<vocab x hidden x bf16>,
-                                   %threshold: !cce.buffer<tokens x f32>, %bits: !cce.buffer<groups x vocab x i1>, %z: !cce.buffer<tokens x vocab x f32>) {
-  cce.parallel %i, %v over tokens, vocab {
-    %x = cce.matmul %a[%i], %b[%v] : !cce.buffer<tokens x hidden x bf16>, !cce.buffer<vocab x hidden x bf16> -> !cce.tile<tokens x vocab x f32>
-    %t = cce.load %threshold[%i] : !cce.buffer<tokens x f32>
-    // A tile without a reduction: which group its rows are of, nobody has said.
-    // expected-error@below {{'cce.mark' op expected rows that name their groups where no reduction takes the product in, on sm_90a}}
-    cce.mark %x, %t, %bits : !cce.tile<tokens x vocab x f32>, !cce.tile<tokens x f32>, !cce.buffer<groups x vocab x i1>
-    cce.store %x, %z[%i, %v] : !cce.tile<tokens x vocab x f32>, !cce.buffer<tokens x vocab x f32>
-  }
-}
-
-// -----
-
-cce.kernel @mark_of_columns(%a: !cce.buffer<tokens x hidden x bf16>, %b: !cce.buffer<vocab x hidden x bf16>, %turned: !cce.buffer<vocab x tokens x f32>,
-                            %threshold: !cce.buffer<vocab x f32>, %group: !cce.buffer<vocab x i32>, %bits: !cce.buffer<groups x tokens x i1>,
-                            %z: !cce.buffer<tokens x vocab x f32>) {
-  cce.parallel %i, %v over tokens, vocab {
-    %x = cce.matmul %a[%i], %b[%v] : !cce.buffer<tokens x hidden x bf16>, !cce.buffer<vocab x hidden x bf16> -> !cce.tile<tokens x vocab x f32>
-    %w = cce.load %turned[%v, %i] : !cce.buffer<vocab x tokens x f32>
-    %t = cce.load %threshold[%v] : !cce.buffer<vocab x f32>
-    %g = cce.load %group[%v] : !cce.buffer<vocab x i32>
-    // Words of bits lie along the columns of the product.
-    // expected-error@below {{'cce.mark' op expected groups of rows of the product, 'tokens', on sm_90a}}
-    cce.mark %w, %t, %bits by %g : !cce.tile<vocab x tokens x f32>, !cce.tile<vocab x f32>, !cce.buffer<groups x tokens x i1>, !cce.tile<vocab x i32>
-    cce.store %x, %z[%i, %v] : !cce.tile<tokens x vocab x f32>, !cce.buffer<tokens x vocab x f32>
-  }
-}
-
-// -----
-
 cce.kernel @save_without_reduction(%a: !cce.buffer<tokens x hidden x bf16>, %b: !cce.buffer<vocab x hidden x bf16>,
                                    %codes: !cce.buffer<tokens x vocab x i16>, %maxima: !cce.buffer<tiles x tokens x f32>, %z: !cce.buffer<tokens x vocab x f32>) {
   cce.parallel %i, %v over tokens, vocab {
@@ -684,24 +608,6 @@ cce.kernel @save_without_reduction(%a: !cce.buffer<tokens x hidden x bf16>, %b: 
     // expected-error@below {{'cce.save' op expected a save of a product that a reduction takes in, on sm_90a}}
     cce.save %x, %codes, %maxima : !cce.tile<tokens x vocab x f32>, !cce.buffer<tokens x vocab x i16>, !cce.buffer<tiles x tokens x f32>
     cce.store %x, %z[%i, %v] : !cce.tile<tokens x vocab x f32>, !cce.buffer<tokens x vocab x f32>
-  }
-}
-
-// -----
-
-cce.kernel @mark_without_product(%g: !cce.buffer<tokens x vocab x bf16>, %threshold: !cce.buffer<tokens x f32>,
-                                 %bits: !cce.buffer<groups x vocab x i1>, %sums: !cce.buffer<vocab x f32>) {
-  cce.parallel %v over vocab {
-    %none = cce.zero : !cce.tile<vocab x f32>
-    %sum = cce.reduce %i over tokens from %some = %none : !cce.tile<vocab x f32> {
-      %x = cce.load %g[%i, %v] : !cce.buffer<tokens x vocab x bf16>
-      %t = cce.load %threshold[%i] : !cce.buffer<tokens x f32>
-      // expected-error@below {{'cce.mark' op expected a mark of a product, on sm_90a}}
-      cce.mark %x, %t, %bits : !cce.tile<tokens x vocab x f32>, !cce.tile<tokens x f32>, !cce.buffer<groups x vocab x i1>
-      %more = cce.accumulate %some, %x : !cce.tile<vocab x f32>, !cce.tile<tokens x vocab x f32>
-      cce.yield %more : !cce.tile<vocab x f32>
-    }
-    cce.store %sum, %sums[%v] : !cce.tile<vocab x f32>, !cce.buffer<vocab x f32>
   }
 }
 

@@ -1,6 +1,6 @@
-// RUN: cce-opt %s --cce-to-nvvm --canonicalize --cse --split-input-file | FileCheck %s --enable-var-scope
+// RUN: cce-opt %s --cce-to-nvvm --canonicalize --cse | FileCheck %s --enable-var-scope
 
-// With mark_words = 1 classes are marked from the terms of the log-sum-exp. Added up by words of 32 columns, a thread's 8 terms of a row are
+// Classes are marked from the terms of the log-sum-exp. Added up by words of 32 columns, a thread's 8 terms of a row are
 // what the sum needs and what tells whether any of them can be at the threshold.
 // CHECK-LABEL: llvm.func @by_terms(
 // CHECK-DAG: %[[MUCH:.*]] = arith.constant 1.2676506E+30 : f32
@@ -101,7 +101,7 @@
 // CHECK-COUNT-15: arith.maxnumf
 cce.kernel @by_terms(%e: !cce.buffer<tokens x hidden x bf16>, %c: !cce.buffer<vocab x hidden x bf16>, %threshold: !cce.buffer<tokens x f32>,
                      %bits: !cce.buffer<groups x vocab x i1>, %out: !cce.buffer<splits x tokens x !cce.lse>)
-    attributes {config = #cce.config<tile_m = 128, tile_n = 64, tile_k = 64, stages = 2, mark_words = 1>} {
+    attributes {config = #cce.config<tile_m = 128, tile_n = 64, tile_k = 64, stages = 2>} {
   cce.parallel %s, %i over splits, tokens {
     %none = cce.lse_init : !cce.tile<tokens x !cce.lse>
     %all = cce.reduce %v over vocab part %s from %some = %none : !cce.tile<tokens x !cce.lse> {
@@ -109,42 +109,6 @@ cce.kernel @by_terms(%e: !cce.buffer<tokens x hidden x bf16>, %c: !cce.buffer<vo
       %t = cce.load %threshold[%i] : !cce.buffer<tokens x f32>
       cce.mark %z, %t, %bits : !cce.tile<tokens x vocab x f32>, !cce.tile<tokens x f32>, !cce.buffer<groups x vocab x i1>
       %more = cce.lse_update %some, %z : !cce.tile<tokens x !cce.lse>, !cce.tile<tokens x vocab x f32>
-      cce.yield %more : !cce.tile<tokens x !cce.lse>
-    }
-    cce.store %all, %out[%s, %i] : !cce.tile<tokens x !cce.lse>, !cce.buffer<splits x tokens x !cce.lse>
-  }
-}
-
-// -----
-
-// Where the log-sum-exp keeps its maximum, terms come too late, and maxima tell, of 64 columns at a time.
-// CHECK-LABEL: llvm.func @of_a_list(
-// CHECK: nvvm.setmaxregister increase
-// CHECK: nvvm.wgmma.mma_async
-// CHECK-NOT: ex2.approx
-// CHECK-COUNT-15: arith.maxnumf
-// CHECK: arith.cmpf olt
-// CHECK-COUNT-15: arith.maxnumf
-// CHECK: arith.cmpf olt
-// CHECK: nvvm.vote.sync all
-// CHECK: llvm.atomicrmw _or
-// CHECK-NOT: nvvm.vote.sync
-// CHECK: llvm.atomicrmw _or
-// CHECK-NOT: nvvm.vote.sync
-// CHECK: ex2.approx
-// CHECK-NOT: nvvm.vote.sync
-// CHECK: llvm.return
-cce.kernel @of_a_list(%e: !cce.buffer<tokens x hidden x bf16>, %c: !cce.buffer<vocab x hidden x bf16>, %rows: !cce.buffer<classes x i32>,
-                      %threshold: !cce.buffer<tokens x f32>, %bits: !cce.buffer<groups x classes x i1>, %out: !cce.buffer<splits x tokens x !cce.lse>)
-    attributes {config = #cce.config<tile_m = 128, tile_n = 64, tile_k = 64, stages = 2, mark_words = 1>} {
-  %some = cce.gather %c[%rows] : !cce.buffer<vocab x hidden x bf16>, !cce.buffer<classes x i32>
-  cce.parallel %s, %i over splits, tokens {
-    %none = cce.lse_init : !cce.tile<tokens x !cce.lse>
-    %all = cce.reduce %v over classes part %s from %before = %none : !cce.tile<tokens x !cce.lse> {
-      %z = cce.matmul %e[%i], %some[%v] : !cce.buffer<tokens x hidden x bf16>, !cce.buffer<classes x hidden x bf16> -> !cce.tile<tokens x classes x f32>
-      %t = cce.load %threshold[%i] : !cce.buffer<tokens x f32>
-      cce.mark %z, %t, %bits : !cce.tile<tokens x classes x f32>, !cce.tile<tokens x f32>, !cce.buffer<groups x classes x i1>
-      %more = cce.lse_update %before, %z : !cce.tile<tokens x !cce.lse>, !cce.tile<tokens x classes x f32>
       cce.yield %more : !cce.tile<tokens x !cce.lse>
     }
     cce.store %all, %out[%s, %i] : !cce.tile<tokens x !cce.lse>, !cce.buffer<splits x tokens x !cce.lse>

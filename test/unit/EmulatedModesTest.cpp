@@ -229,8 +229,7 @@ TEST_P(EmulatedFilter, leavesOutWhatMayBeLeftOut) {
 
 INSTANTIATE_TEST_SUITE_P(, EmulatedFilter,
                          ::testing::Values(std::pair("usual", Choices{}),
-                                           std::pair("pairsOfColumns", Choices{{{"logit_grad", {{"cluster", 2}}}, {"grad_embedding", {{"cluster", 2}, {"tile_n", 256}}}}}),
-                                           std::pair("marksFromTerms", Choices{{{"lse_forward", {{"mark_words", 1}}}}})),
+                                           std::pair("pairsOfColumns", Choices{{{"logit_grad", {{"cluster", 2}}}, {"grad_embedding", {{"cluster", 2}, {"tile_n", 256}}}}})),
                          [](const auto &info) { return info.param.first; });
 
 TEST_F(EmulatedModes, flatProbabilitiesTakeTheExactPath) {
