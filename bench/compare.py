@@ -5,7 +5,7 @@
 
 An arm is NAME=LIBRARY, or NAME=LIBRARY@KERNEL:KEY=NUMBER,...@KERNEL:... with configurations as a tuner would have found them, for example
 
-    base=lib/libcce.so  pairs=lib/libcce.so@logit_grad:cluster=2@grad_embedding:cluster=2,tile_n=256
+    base=lib/libcce.so  alone=lib/libcce.so@lse_forward:cluster=1@grad_embedding:cluster=1,tile_n=192
 
 For each shape the arms, and the plain product E.C^T beside them, take their turns in another order each round; what is printed is the median, the mean
 of the ratio to the first arm by round with its standard error, and whether losses and gradients have the same bits as the first arm's.

@@ -13,9 +13,7 @@ def Cce_ConfigAttr : AttrDef<Cce_Dialect, "Config"> {
     `tile_m` and `tile_n` are the sides of the output tile of a product (rows of its first and of its
     second operand), `tile_k` the depth of one step of the contraction, all in elements; `stages` the
     number of steps that are in flight between memory and the multipliers; `cluster` the number of
-    blocks, on neighbouring rows of the first operand, that share what they read of the second, or, where
-    each tile of rows has a list of its own that gathers the second operand, on neighbouring columns of one
-    tile of rows, sharing what they read of the first;
+    blocks, on neighbouring rows of the first operand, that share what they read of the second;
     `last_part` how often the last of the parts of a reduction fits into one of the others, 1 if all have the
     same length. Which values a target takes is checked by its lowering.
 

@@ -14,10 +14,7 @@
 //                                          pass the turn to the other consumer
 //
 // With a cluster of two, the two blocks take neighbouring rows m, each copies half of B[n,k] to both,
-// and a stage is empty when the consumers of both have released it. Where each tile of rows has a list of
-// its own they take the same rows m and neighbouring columns n, and each copies half of A[m,k] to both if
-// it comes as boxes. Such an item exists for both or none, as they wait for each other: one without a tile
-// of its own copies and multiplies, and leaves out what follows.
+// and a stage is empty when the consumers of both have released it.
 //
 // Operands lie in shared memory as TMA writes them with the 128-byte swizzle:
 //   K-major:  `rows` rows of 64 contraction elements (128 bytes);
@@ -68,8 +65,6 @@ struct Ring {
 struct Item {
   Value m, nBegin, nEnd, kBlocks, part;
   Value exists; ///< null if always
-  /// Whether this block has a tile of it, of neighbouring columns; null if always.
-  Value hasTile;
 };
 
 /// Where the items are that a shorter last part of a reduction makes.
@@ -132,10 +127,8 @@ private:
     /// Those that this thread copies, looked up before they are wanted; empty: look them up then.
     SmallVector<Value> mine;
   };
-  RowList findRows(const ProductOperand &operand, Value group, Value start, int64_t count,
-                   Value exist = {});
-  SmallVector<Value> lookUpRows(const ProductOperand &operand, Value entries, int64_t count,
-                                Value exist = {});
+  RowList findRows(const ProductOperand &operand, Value group, Value start, int64_t count);
+  SmallVector<Value> lookUpRows(const ProductOperand &operand, Value entries, int64_t count);
   bool listsClasses(const ProductOperand &operand) const;
   bool remembersRows() const { return product.rhs.gathersTile() && listsClasses(product.rhs); }
   void copyBoxes(const ProductOperand &operand, Value destination, Value tileStart, Value k,
@@ -230,11 +223,8 @@ Item ProductLowering::decode(Value index) {
     item.m = b.select(isLast, ofLast, item.m);
     column = b.select(isLast, b.sub(parts, b.c32(1)), column);
   }
-  // Blocks of a cluster take neighbours; a last one may be left without rows, or columns, that exist.
-  Value own = column;
-  if (product.sharesFirst())
-    own = b.add(column = b.mul(column, product.cluster), rank);
-  else if (product.cluster > 1)
+  // Blocks of a cluster take neighbours; a last one may be left without rows that exist.
+  if (product.cluster > 1)
     item.m = b.add(b.mul(item.m, product.cluster), rank);
   if (product.reduce) {
     item.part = column;
@@ -252,24 +242,18 @@ Item ProductLowering::decode(Value index) {
     if (item.exists)
       item.nEnd = b.select(item.exists, item.nEnd, item.nBegin);
   } else {
-    item.nBegin = own;
-    item.nEnd = b.add(own, 1);
+    item.nBegin = column;
+    item.nEnd = b.add(column, 1);
   }
   item.kBlocks = kBlocks;
-  // Of a list only its length is looked at, which may end before this tile. Blocks that go through the same
-  // stages all look at the first one's.
-  Value columnsEnd;
+  // Of a list only its length is looked at, which may end before this tile.
   if (product.listAxis == product.nAxis) {
-    columnsEnd = arguments.listLength(product.nAxis, item.m);
-    Value first = product.sharesFirst() ? column : item.nBegin;
-    Value exists = b.lt(b.mul(first, product.tileN), columnsEnd);
+    Value length = arguments.listLength(product.nAxis, item.m);
+    Value exists = b.lt(b.mul(item.nBegin, product.tileN), length);
     item.nEnd = b.select(exists, item.nEnd, item.nBegin);
   } else if (product.listAxis) {
-    columnsEnd = arguments.extent(product.nAxis);
     item.kBlocks = b.ceilDiv(arguments.listLength(product.kAxis, item.m), product.tileK);
   }
-  if (product.sharesFirst())
-    item.hasTile = b.lt(b.mul(own, product.tileN), columnsEnd);
   return item;
 }
 
@@ -318,12 +302,10 @@ void ProductLowering::emitPrologue() {
   lane = b.andi(thread, 31);
   warp = b.broadcast(b.shr(thread, 5));
   group = b.shr(warp, 2);
-  // What the blocks of a cluster take side by side is counted once.
-  int64_t rowsBeside = product.sharesFirst() ? 1 : product.cluster;
-  mTiles = b.ceilDiv(arguments.extent(product.mAxis), product.tileM * rowsBeside);
+  mTiles = b.ceilDiv(arguments.extent(product.mAxis), product.tileM * product.cluster);
   if (product.cluster > 1)
     rank = NVVM::ClusterId::create(b, b.i32());
-  nTiles = b.ceilDiv(arguments.extent(product.nAxis), product.tileN * (product.cluster / rowsBeside));
+  nTiles = b.ceilDiv(arguments.extent(product.nAxis), product.tileN);
   kBlocks = b.ceilDiv(arguments.extent(product.kAxis), product.tileK);
   parts = product.partAxis ? arguments.extent(product.partAxis) : b.c32(1);
   b.ifThen(b.eq(thread, b.c32(0)), [&] {
@@ -346,12 +328,11 @@ void ProductLowering::emitPrologue() {
 //===----------------------------------------------------------------------===//
 
 /// Entries `start`.. of the list that gathers the operand, that of the group if each has one. Lists of
-/// tokens mostly name consecutive rows, lists of classes never do. If those entries need not `exist`,
-/// the first ones of the list, which then do, are read instead.
+/// tokens mostly name consecutive rows, lists of classes never do.
 ProductLowering::RowList ProductLowering::findRows(const ProductOperand &operand, Value group,
-                                                   Value start, int64_t count, Value exist) {
+                                                   Value start, int64_t count) {
   Value rows = GatherOp(operand.gather).getRows();
-  Value index = b.sext64(exist ? b.select(exist, start, b.c32(0)) : start);
+  Value index = b.sext64(start);
   if (operand.hasListPerGroup())
     index = b.add(index, b.mul(b.sext64(group), arguments.stride(rows)));
   RowList list;
@@ -359,7 +340,7 @@ ProductLowering::RowList ProductLowering::findRows(const ProductOperand &operand
   if (listsClasses(operand)) {
     // Of a tile, where they stay the same for all stages.
     if (remembersRows())
-      list.mine = lookUpRows(operand, list.entries, count, exist);
+      list.mine = lookUpRows(operand, list.entries, count);
     return list;
   }
   SmallVector<Value> mine;
@@ -376,18 +357,15 @@ ProductLowering::RowList ProductLowering::findRows(const ProductOperand &operand
 }
 
 /// Of so many entries those that the thread copies, 8 threads a row: where the row begins, in units of 16
-/// bytes; of none if they do not `exist`.
+/// bytes.
 SmallVector<Value> ProductLowering::lookUpRows(const ProductOperand &operand, Value entries,
-                                               int64_t count, Value exist) {
+                                               int64_t count) {
   Value rowUnits = b.shr(b.trunc32(arguments.stride(operand.buffer)), 3);
   SmallVector<Value> mine;
   for (int64_t i = 0; i < count; i += rowsAtOnce) {
     Value index = b.zext64(b.add(b.shr(thread, 3), i));
     Value row = b.load(b.i32(), b.offset(entries, b.mul(index, b.c64(4))), 4);
-    Value isRow = b.ge(row, b.c32(0));
-    if (exist)
-      isRow = b.andi(exist, isRow);
-    mine.push_back(b.select(isRow, b.mul(row, rowUnits), b.c32(noRow)));
+    mine.push_back(b.select(b.ge(row, b.c32(0)), b.mul(row, rowUnits), b.c32(noRow)));
   }
   return mine;
 }
@@ -495,8 +473,8 @@ void ProductLowering::fillStage(Ring ring, Value mStart, Value nStart, Value k,
     else
       rows();
   };
-  copy(product.lhs, lhsRows, a, mStart, product.tileM, product.sharesFirst());
-  copy(product.rhs, rhsRows, c, nStart, product.tileN, !product.sharesFirst());
+  copy(product.lhs, lhsRows, a, mStart, product.tileM, false);
+  copy(product.rhs, rhsRows, c, nStart, product.tileN, true);
   if (!gathers())
     return;
   b.ifThenElse(
@@ -533,7 +511,7 @@ void ProductLowering::emitProducer() {
           [&](Value n, ValueRange outer) -> SmallVector<Value> {
             Value nStart = b.mul(n, product.tileN);
             if (product.rhs.gathersTile())
-              rhsTile = findRows(product.rhs, item.m, nStart, product.tileN, item.hasTile);
+              rhsTile = findRows(product.rhs, item.m, nStart, product.tileN);
             // The rows that the thread copies of a stage, looked up one stage ahead.
             auto lookAhead = [&](Value block) {
               Value k = b.mul(block, product.tileK);
@@ -721,9 +699,6 @@ void ProductLowering::emitConsumer() {
             lse.setState(outer.drop_front(3));
             emitTile(n, tileColumn, sums, &lse);
             llvm::append_range(next, lse.getState());
-          } else if (item.hasTile) {
-            auto tile = [&] { emitTile(n, tileColumn, sums, nullptr); };
-            b.ifThen(item.hasTile, [&] { fragment.inBranch(tile); });
           } else {
             emitTile(n, tileColumn, sums, nullptr);
           }

@@ -78,11 +78,7 @@ static LogicalResult verifyConfig(KernelOp kernel, const ProductKernel &product)
            << product.tileN;
   if (product.tileK != 64)
     return kernel.emitOpError("expected tile_k to be 64 on sm_90a, got ") << product.tileK;
-  if (product.listAxis && product.cluster != 1 && (product.cluster != 2 || product.reduce))
-    return kernel.emitOpError("expected cluster to be 1, or 2 without a reduction, where each group of tokens has a list, on sm_90a, got ")
-           << product.cluster << (product.reduce ? " with a reduction" : "");
-  // Each block copies half of what it shares, in whole panels.
-  if (!product.sharesFirst() && product.cluster != 1 && (product.cluster != 2 || product.tileN % 128 != 0))
+  if (product.cluster != 1 && (product.cluster != 2 || product.tileN % 128 != 0))
     return kernel.emitOpError("expected cluster to be 1, or 2 with a tile_n of 128 or 256, on sm_90a, got ")
            << product.cluster << " with a tile_n of " << product.tileN;
   if (product.lastPart != 1 && !product.partAxis)
@@ -197,5 +193,8 @@ FailureOr<ProductKernel> ProductKernel::match(KernelOp kernel) {
   product.lastPart = config ? config.getLastPart() : 1;
   if (failed(verifyConfig(kernel, product)))
     return failure();
+  if (product.listAxis && product.cluster != 1)
+    return kernel.emitOpError("expected cluster to be 1 where each group of tokens has a list, because "
+                              "blocks of a cluster share the second operand");
   return product;
 }

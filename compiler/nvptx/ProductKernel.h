@@ -48,13 +48,10 @@ struct ProductKernel {
   Value upperHalves, lowerHalves; ///< of both; null without
   SmallVector<StoreOp> rowSums; ///< those of the first form that store a cce.accumulate of the tile
   int64_t tileM, tileN, tileK, stages;
-  int64_t cluster;  ///< blocks that share the tiles of one operand
+  int64_t cluster;  ///< blocks that share the tiles of the second operand
   int64_t lastPart; ///< how often the last part of a reduction fits into one of the others
   Type elementType; ///< of both operands
 
-  /// Whether blocks of a cluster take neighbouring columns and share the first operand: the second one's rows are those of a list that
-  /// only one tile of rows has. Else they take neighbouring rows and share the second.
-  bool sharesFirst() const { return listAxis && cluster > 1; }
   /// Bits of an element of the lower halves.
   int64_t lowerBits() const;
   /// Whether halves lie in strips of 16 rows and panels of 64 columns: where the sums are those of classes.

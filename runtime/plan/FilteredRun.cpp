@@ -422,12 +422,10 @@ Status Plan::backwardFiltered(const BackwardCall &call, void *stream) const {
               filter.slots)
       .vector("mass", mass, CCE_F32, layout.padded)
       .vector("tail", meanClass, CCE_F32, problem.hidden);
-  // Blocks of a cluster take neighbouring columns of the same tile of tokens, one of them maybe none.
   auto run = [&](const Kernel &kernel, const char *axis, int64_t extent) {
-    const int64_t cluster = std::max<int64_t>(kernel.manifest().cluster, 1);
-    const int64_t columns = divideUp(tilesOf(kernel, axis, extent), cluster) * cluster;
-    return backend->launch(kernel, bindings,
-                           tilesOf(kernel, "tokens", layout.padded) * columns, stream);
+    return backend->launch(
+        kernel, bindings,
+        tilesOf(kernel, "tokens", layout.padded) * tilesOf(kernel, axis, extent), stream);
   };
   CCE_RETURN_IF_ERROR(run(*filterKernels.logitGrad, "slots", filter.slots));
 

@@ -432,6 +432,20 @@ cce.kernel @lists_of_others(%e: !cce.buffer<positions x hidden x bf16>, %c: !cce
 
 // -----
 
+// Two blocks with a list each, and one tile of the second operand for both.
+// expected-error@below {{'cce.kernel' op expected cluster to be 1 where each group of tokens has a list, because blocks of a cluster share the second operand}}
+cce.kernel @lists_in_clusters(%e: !cce.buffer<tokens x hidden x bf16>, %c: !cce.buffer<vocab x hidden x bf16>,
+                              %lists: !cce.buffer<groups x slots x i32>, %z: !cce.buffer<tokens x slots x f32>)
+    attributes {config = #cce.config<tile_m = 128, tile_n = 128, tile_k = 64, stages = 2, cluster = 2>} {
+  %class = cce.gather %c[%lists] : !cce.buffer<vocab x hidden x bf16>, !cce.buffer<groups x slots x i32>
+  cce.parallel %i, %s over tokens, slots {
+    %t = cce.matmul %e[%i], %class[%s] : !cce.buffer<tokens x hidden x bf16>, !cce.buffer<slots x hidden x bf16> -> !cce.tile<tokens x slots x f32>
+    cce.store %t, %z[%i, %s] : !cce.tile<tokens x slots x f32>, !cce.buffer<tokens x slots x f32>
+  }
+}
+
+// -----
+
 cce.kernel @rows_of_tokens(%e: !cce.buffer<positions x hidden x bf16>, %rows: !cce.buffer<tokens x i32>, %c: !cce.buffer<vocab x hidden x bf16>,
                            %z: !cce.buffer<tokens x vocab x f32>) {
   %view = cce.gather %e[%rows] : !cce.buffer<positions x hidden x bf16>, !cce.buffer<tokens x i32>

@@ -1,8 +1,7 @@
 //===- EmulatedModesTest.cpp - what only GPUs do, on an emulated one ------===//
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //===----------------------------------------------------------------------===//
-// The filter, saved logits, and configurations that are not the default, with the PTX of the real kernels and compared with the loss
-// and its gradients in double. bench/check_gradients.py --emulator checks more, and more slowly.
+// The filter and saved logits, with the PTX of the real kernels and compared with the loss and its gradients in double. bench/check_gradients.py --emulator checks more, and more slowly.
 //===----------------------------------------------------------------------===//
 #include "runtime/cpu/Float16.h"
 #include "test/unit/Reference.h"
@@ -91,22 +90,23 @@ protected:
     float kept = 1;
     std::vector<float> dropped;
     std::vector<double> de, dc;
-    /// Which classes groups of tokens need, as the forward has found it.
-    std::vector<uint32_t> marks;
   };
 
-  /// A forward and a backward of a plan with these choices.
-  Results run(Choices choices = {}) {
+  void makePlan(Choices choices = {}) {
+    auto checked = Problem::check(problem);
+    ASSERT_TRUE(checked.ok()) << checked.status().toString();
+    auto created = Plan::create(context->backend, *checked, std::move(choices));
+    ASSERT_TRUE(created.ok()) << created.status().toString();
+    plan = *std::move(created);
+  }
+
+  /// A forward and a backward.
+  Results run() {
     fill();
     const int64_t n = problem.tokens, d = problem.hidden, v = problem.vocab;
-    auto checked = Problem::check(problem);
-    EXPECT_TRUE(checked.ok()) << checked.status().toString();
-    auto created = Plan::create(context->backend, *checked, std::move(choices));
-    if (!created.ok()) {
-      ADD_FAILURE() << created.status().toString();
-      return {0, 1, std::vector<float>(size_t(n)), reference.de, reference.dc, {}};
-    }
-    plan = *std::move(created);
+    makePlan();
+    if (HasFatalFailure())
+      return {0, 1, std::vector<float>(size_t(n)), reference.de, reference.dc};
     cce_forward_args forward;
     cce_forward_args_init(&forward);
     forward.e = upload("e", reference.e);
@@ -138,8 +138,6 @@ protected:
     status = plan->backward(backward, nullptr);
     EXPECT_TRUE(status.ok()) << status.toString();
     Results results;
-    if (const Slice &needed = plan->layoutOf().filter.needed; needed.bytes)
-      results.marks = download<uint32_t>("state", size_t(needed.offset + needed.bytes) / 4);
     results.loss = download<float>("loss", 1)[0];
     results.kept = download<float>("kept", 1)[0];
     results.dropped = download<float>("dropped", size_t(n));
@@ -190,21 +188,12 @@ protected:
   std::map<std::string, void *> owned;
 };
 
-/// The path that lists classes, and what it drops or stands in for.
-class EmulatedFilter : public EmulatedModes, public ::testing::WithParamInterface<std::pair<const char *, Choices>> {};
-
-TEST_P(EmulatedFilter, leavesOutWhatMayBeLeftOut) {
+// The path that lists classes, and what it drops or stands in for.
+TEST_F(EmulatedModes, filterLeavesOutWhatMayBeLeftOut) {
   problem.hidden = 264; // two tiles of columns, of which the second has few
   problem.filter_eps = 0x1p-7f;
   problem.filter_tail = CCE_FILTER_TAIL_DROP;
-  const Results usual = run();
-  reset();
-  const Results dropped = run(GetParam().second);
-  EXPECT_EQ(dropped.marks, usual.marks);
-  if (std::string_view(GetParam().first) == "pairsOfColumns") {
-    EXPECT_THAT(plan->describe(), testing::ContainsRegex("logit_grad_listed: .*, in clusters of 2"));
-    EXPECT_THAT(plan->describe(), testing::ContainsRegex("grad_embedding_listed: .*, in clusters of 2"));
-  }
+  const Results dropped = run();
   EXPECT_NEAR(dropped.loss, reference.loss[0], 1e-5 * reference.loss[0] + 1e-3);
   EXPECT_LT(dropped.kept, 0.4f);
   EXPECT_GT(dropped.kept, 0.0f);
@@ -214,7 +203,7 @@ TEST_P(EmulatedFilter, leavesOutWhatMayBeLeftOut) {
   EXPECT_LT(errorC, 0.12);
   reset();
   problem.filter_tail = CCE_FILTER_TAIL_CORRECT;
-  const Results corrected = run(GetParam().second);
+  const Results corrected = run();
   EXPECT_EQ(corrected.kept, dropped.kept);
   EXPECT_EQ(corrected.dropped, dropped.dropped);
   const double correctedE = relativeError(corrected.de, reference.de);
@@ -222,15 +211,19 @@ TEST_P(EmulatedFilter, leavesOutWhatMayBeLeftOut) {
   EXPECT_LT(relativeError(corrected.dc, reference.dc), errorC);
   reset();
   problem.filter_tail = CCE_FILTER_TAIL_TILT;
-  const Results tilted = run(GetParam().second);
+  const Results tilted = run();
   EXPECT_LT(relativeError(tilted.de, reference.de), 0.6 * correctedE);
   EXPECT_EQ(tilted.dc, corrected.dc);
 }
 
-INSTANTIATE_TEST_SUITE_P(, EmulatedFilter,
-                         ::testing::Values(std::pair("usual", Choices{}),
-                                           std::pair("pairsOfColumns", Choices{{{"logit_grad", {{"cluster", 2}}}, {"grad_embedding", {{"cluster", 2}, {"tile_n", 256}}}}})),
-                         [](const auto &info) { return info.param.first; });
+// Pairs of blocks share rows of C, of which each tile of tokens lists its own.
+TEST_F(EmulatedModes, listedKernelsHaveNoClusters) {
+  problem.filter_eps = 0x1p-7f;
+  ASSERT_NO_FATAL_FAILURE(makePlan({{{"logit_grad", {{"cluster", 2}}}, {"grad_embedding", {{"cluster", 2}, {"tile_n", 256}}}}}));
+  EXPECT_THAT(plan->describe(), testing::ContainsRegex("logit_grad: .*, in clusters of 2"));
+  EXPECT_THAT(plan->describe(), testing::ContainsRegex("grad_embedding: .*, in clusters of 2"));
+  EXPECT_THAT(plan->describe(), testing::Not(testing::ContainsRegex("_listed: .*, in clusters")));
+}
 
 TEST_F(EmulatedModes, flatProbabilitiesTakeTheExactPath) {
   problem.filter_eps = 0x1p-30f;

@@ -588,22 +588,7 @@ TEST_F(FilterTest, descriptionTellsWhatItCosts) {
   EXPECT_THAT(cce_plan_describe(plan), HasSubstr("  mark_missed: tiles of "));
 }
 
-/// Pairs of blocks take columns of the same tile of tokens: those are rounded up, and tiles of tokens need not be even in number.
-TEST_F(FilterTest, listedKernelsInClustersTakeColumnsInPairs) {
-  change = [&](const KernelRequest &request, KernelCode &code) {
-    if (request.kernel.ends_with("_listed"))
-      code.manifest.cluster = 2;
-  };
-  problem.hidden = 600;
-  ASSERT_NO_FATAL_FAILURE(makePlan());
-  EXPECT_EQ(plan->plan->layoutOf().padded, 384);
-  EXPECT_EQ(filter().slots, 512);
-  runBackward();
-  EXPECT_EQ(launch("logit_grad_listed").blocks, 6u);      // 3 tiles of tokens, 2 of slots
-  EXPECT_EQ(launch("grad_embedding_listed").blocks, 12u); // 3 of hidden, and one that is none
-}
-
-TEST_F(FilterTest, othersInClustersTakeTilesOfTokensInPairs) {
+TEST_F(FilterTest, blocksOfClustersTakeTilesOfTokensInPairs) {
   change = [&](const KernelRequest &request, KernelCode &code) {
     if (request.kernel == "lse_forward_filter")
       code.manifest.cluster = 2;
@@ -675,17 +660,6 @@ TEST_F(FilterChoicesTest, comeFromTheExactKernels) {
   narrow["tile_n"] = 128;
   ASSERT_NO_FATAL_FAILURE(choose("logit_grad", narrow));
   EXPECT_EQ(requests.at("logit_grad").config, narrow);
-  EXPECT_TRUE(requests.at("logit_grad_listed").config.empty());
-}
-
-TEST_F(FilterChoicesTest, listedKernelsAreInClustersOnlyWhereThatIsAskedFor) {
-  problem.tokens = 1024;
-  ASSERT_NO_FATAL_FAILURE(choose("logit_grad", {{"cluster", 2}}));
-  EXPECT_EQ(requests.at("logit_grad_listed").config, KernelConfig({{"cluster", 2}}));
-  EXPECT_TRUE(requests.at("grad_embedding_listed").config.empty());
-  ASSERT_NO_FATAL_FAILURE(choose("grad_embedding", {{"cluster", 2}}));
-  EXPECT_EQ(requests.at("grad_embedding_listed").config, KernelConfig({{"cluster", 2}}));
-  EXPECT_EQ(requests.at("logit_grad").config.at("cluster"), 2);
   EXPECT_TRUE(requests.at("logit_grad_listed").config.empty());
 }
 
