@@ -42,7 +42,6 @@ constexpr int64_t wordsAnItem = 8;
 constexpr int64_t sumColumnsAnItem = 2048;
 constexpr int64_t partColumnsAnItem = 64;
 constexpr int64_t gradClassesAnItem = 32;
-constexpr int64_t gradColumnsAnItem = 512;
 
 /// What an entry of G, divided by its token's weight, must reach in a class that is listed for another
 /// token of the group. G is rounded to 16 bits; and where the logit function bends it also holds
@@ -375,10 +374,7 @@ Status Plan::gradClasses(const BackwardCall &call, void *stream) const {
       .scalar("dc_stride", dc.strides[0]);
   addMatrix(bindings, "e", call.e);
   addMatrix(bindings, "dc", dc);
-  return backend->launch(*filterKernels.gradClasses, bindings,
-                         divideUp(problem.vocab, gradClassesAnItem) *
-                             divideUp(problem.hidden, gradColumnsAnItem),
-                         stream);
+  return backend->launch(*filterKernels.gradClasses, bindings, divideUp(problem.vocab, gradClassesAnItem), stream);
 }
 
 Status Plan::backwardFiltered(const BackwardCall &call, void *stream) const {
