@@ -42,6 +42,7 @@ constexpr int64_t wordsAnItem = 8;
 constexpr int64_t sumColumnsAnItem = 2048;
 constexpr int64_t partColumnsAnItem = 64;
 constexpr int64_t gradClassesAnItem = 32;
+constexpr int64_t tiltingBlocks = 8; // one cluster
 
 /// What an entry of G, divided by its token's weight, must reach in a class that is listed for another
 /// token of the group. G is rounded to 16 bits; and where the logit function bends it also holds
@@ -291,14 +292,31 @@ Status Plan::weightedRows(char *workspace, const float *weights, int64_t n, int6
                          stream);
 }
 
+Status Plan::sumMassRows(const BackwardCall &call, void *stream) const {
+  const auto &slices = layout.filter.backward;
+  char *workspace = call.workspace;
+  // Over all tokens: how many of them take part only the device knows.
+  return weightedRows(workspace, at<float>(workspace, slices.mass), layout.padded, /*every=*/1,
+                      at<int32_t>(workspace, layout.rows), call.e, /*normalise=*/false, at<float>(workspace, slices.massRow),
+                      at<float>(workspace, slices.massTotal), stream);
+}
+
+/// All tokens weigh the same, so their mean row is the same by mass and by what mass comes to with their weights.
+bool Plan::weighsTokensAlike(const cce_backward_args &args) const {
+  return problem.reduction != CCE_REDUCTION_NONE && !args.dlse;
+}
+
 Status Plan::tiltTail(const BackwardCall &call, void *stream) const {
   const auto &slices = layout.filter.backward;
   char *workspace = call.workspace;
-  auto *meanRow = at<float>(workspace, slices.meanRow);
-  // Over all tokens: how many of them take part only the device knows.
-  CCE_RETURN_IF_ERROR(weightedRows(workspace, at<float>(workspace, slices.left), layout.padded, /*every=*/1,
-                                   at<int32_t>(workspace, layout.rows), call.e, /*normalise=*/true, meanRow,
-                                   at<float>(workspace, slices.massTotal), stream));
+  const bool isShared = weighsTokensAlike(call.args);
+  auto *meanRow = at<float>(workspace, isShared ? slices.massRow : slices.meanRow);
+  if (isShared)
+    CCE_RETURN_IF_ERROR(sumMassRows(call, stream));
+  else
+    CCE_RETURN_IF_ERROR(weightedRows(workspace, at<float>(workspace, slices.left), layout.padded, /*every=*/1,
+                                     at<int32_t>(workspace, layout.rows), call.e, /*normalise=*/true, meanRow,
+                                     at<float>(workspace, slices.massTotal), stream));
   const BufferBinding c = problem.c(call.args.c);
   Bindings bindings;
   bindings.vector("direction", at<void>(workspace, slices.direction), CCE_F32, problem.vocab)
@@ -308,9 +326,10 @@ Status Plan::tiltTail(const BackwardCall &call, void *stream) const {
       .scalar("columns", problem.hidden)
       .scalarBuffer("count_filtered", at<void>(workspace, layout.filter.countFiltered), CCE_I32)
       .vector("mean_row", meanRow, CCE_F32, problem.hidden)
+      .scalarBuffer("total_or_null", isShared ? at<void>(workspace, slices.massTotal) : nullptr, CCE_F32)
       .vector("tail", at<void>(workspace, slices.meanClass), CCE_F32, problem.hidden)
       .scalarBuffer("tilt", at<void>(workspace, slices.tilt), CCE_F32);
-  return backend->launch(*filterKernels.tailTilt, bindings, 1, stream);
+  return backend->launch(*filterKernels.tailTilt, bindings, tiltingBlocks, stream);
 }
 
 Status Plan::gradClasses(const BackwardCall &call, void *stream) const {
@@ -321,11 +340,9 @@ Status Plan::gradClasses(const BackwardCall &call, void *stream) const {
   const bool correct = problem.correctsTail();
   auto *countFiltered = at<int32_t>(workspace, filter.countFiltered);
   const auto *rows = at<int32_t>(workspace, layout.rows);
-  if (correct)
-    CCE_RETURN_IF_ERROR(weightedRows(workspace, at<float>(workspace, slices.mass), layout.padded,
-                                     /*every=*/1, rows, call.e, /*normalise=*/false,
-                                     at<float>(workspace, slices.massRow),
-                                     at<float>(workspace, slices.massTotal), stream));
+  const bool hasMassRow = call.args.de && problem.tiltsTail() && weighsTokensAlike(call.args);
+  if (correct && !hasMassRow)
+    CCE_RETURN_IF_ERROR(sumMassRows(call, stream));
   Bindings marks;
   marks
       .matrix("g", at<void>(workspace, slices.g), problem.dtype, layout.padded, filter.slots,

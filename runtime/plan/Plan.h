@@ -169,6 +169,9 @@ private:
   Status choosePath(const BackwardCall &call, void *stream) const;
   /// Turns the mean direction of what is left out into what grad_embedding_tilted wants.
   Status tiltTail(const BackwardCall &call, void *stream) const;
+  /// The sum of the rows of E, each times what its token has left out, and of these weights.
+  Status sumMassRows(const BackwardCall &call, void *stream) const;
+  bool weighsTokensAlike(const cce_backward_args &args) const;
   Status weightedRows(char *workspace, const float *weights, int64_t n, int64_t every,
                       const int32_t *rows, const BufferBinding &matrix, bool normalise,
                       float *result, float *total, void *stream) const;

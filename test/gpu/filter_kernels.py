@@ -333,24 +333,25 @@ class FilterTests(Tests):
                            close("dropped", dropped, want_dropped, 1e-6), close("left", without_weight[:padded], want_left, 1e-6),
                            untouched("left", without_weight, padded)])
 
-    def tail_tilt(self, dtype, vocab, columns, stride, weights="positive", count=1):
+    def tail_tilt(self, dtype, vocab, columns, stride, weights="positive", count=1, total=None):
         matrix = full((vocab, stride), NAN, dtype)
         matrix[:, :columns] = randn(vocab, columns, dtype=dtype) + 0.1
         direction = {"positive": rand(vocab), "zero": full(vocab, 0.0)}[weights]
         tail, mean_row, tilt = room(columns), randn(columns), room(1)
         tail[:columns] = 0.1 * randn(columns)
         before = tail.clone()
-        self.launch(f"tail_tilt_{suffix(dtype)}", 1, 1024,
-                    [direction, ("i32", vocab), matrix, ("i64", stride), ("i32", columns), i32([count]), mean_row, tail, tilt])
-        name = f"tail_tilt {suffix(dtype)} {vocab} x {columns} of {stride} {weights} count {count}"
+        whole = None if total is None else full(1, total)
+        self.launch(f"tail_tilt_{suffix(dtype)}", 8, 1024,
+                    [direction, ("i32", vocab), matrix, ("i64", stride), ("i32", columns), i32([count]), mean_row, whole, tail, tilt])
+        name = f"tail_tilt {suffix(dtype)} {vocab} x {columns} of {stride} {weights} count {count} total {total}"
         if count < 0:
             return self.report(name, [same("tail", tail, before), untouched("nothing", tilt, 0)])
         some = (2 * arange(256) + 1) * vocab // 512
         q, squares = direction[some].to(F64), matrix[some, :columns].to(F64).square().sum(1)
         length = before[:columns].to(F64).square().sum()
-        want = 7 / 8 * ((q @ squares / q.sum() - length) / columns).clamp_min(0) if q.sum() > 0 else full((), 0, F64)
+        want = 7 / 8 * ((q @ squares / q.sum() - length) / columns).clamp_min(0) if q.sum() > 0 and total != 0 else full((), 0, F64)
         want_tail = before.to(F64)
-        want_tail[:columns] -= want * mean_row.to(F64)
+        want_tail[:columns] -= want * mean_row.to(F64) / (total or 1)
         self.report(name, [close("tilt", tilt[:1], want[None], 1e-5 * want + 1e-12), untouched("tilt", tilt, 1),
                            close("tail", tail, want_tail, 1e-5 * (1 + want_tail.abs()))])
 
@@ -512,6 +513,9 @@ def run_tests(tests):
             tests.tail_tilt(dtype, *case)
         tests.tail_tilt(dtype, 1000, 64, 64, weights="zero")
         tests.tail_tilt(dtype, 1000, 64, 64, count=-1)
+        tests.tail_tilt(dtype, 5000, 1096, 1104, total=-2.5)
+        tests.tail_tilt(dtype, 1000, 9000, 9000, total=0.3)
+        tests.tail_tilt(dtype, 1000, 64, 64, total=0)
     for case in [(1, 5, 1, 1), (2, 33, 2, 1), (64, 50257, 32, 7), (3, 600001, 2, 132), (300, 8192, 75, 4), (9, 257, 10, 2)]:
         tests.heavy_classes(*case)
     tests.heavy_classes(9, 1000, 5, 3, unused=4)

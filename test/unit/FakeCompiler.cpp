@@ -327,7 +327,7 @@ const std::map<std::string, std::string> optionalArguments = {
     {"sum_parts", "partial weight_sums all_sums parts:i32 columns:i32 normalise:i32 gate_or_null result total"},
     {"dropped_mass", "kept padded:i32 counts prob_weight rows count_filtered enabled:i32 mass "
                      "dropped_or_null left_or_null"},
-    {"tail_tilt", "direction vocab:i32 matrix stride:i64 columns:i32 count_filtered mean_row tail tilt"},
+    {"tail_tilt", "direction vocab:i32 matrix stride:i64 columns:i32 count_filtered mean_row total_or_null tail tilt"},
     {"mark_entries", "g g_stride:i64 lists slots:i32 counts groups:i32 heavy_count labels prob_weight "
                      "count_filtered limit:f32 entries"},
     {"grad_classes", "needed ranks heavy entries words:i32 slots:i32 groups:i32 g g_stride:i64 e "

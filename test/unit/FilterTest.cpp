@@ -386,23 +386,23 @@ TEST_F(FilterTest, aTiltedTailKnowsTheMeanOfTheRows) {
   ASSERT_NO_FATAL_FAILURE(makePlan());
   EXPECT_EQ(requests.count("grad_embedding_listed"), 0u);
   EXPECT_EQ(runBackward(), join({tokenKernels, choosing, weightedSums, listing, weightedSums,
-                                 {"tail_tilt_bf16", "grad_embedding_tilted", "grad_classifier_heavy"},
-                                 weightedSums,
-                                 {"mark_entries_bf16", "grad_classes_bf16", "logit_grad", "grad_embedding_halves",
+                                 {"tail_tilt_bf16", "grad_embedding_tilted", "grad_classifier_heavy", "mark_entries_bf16", "grad_classes_bf16", "logit_grad", "grad_embedding_halves",
                                   "grad_classifier"}}));
   const auto &slices = filter().backward;
   EXPECT_EQ(launch("dropped_mass").pointers.at("left_or_null"), inWorkspace(slices.left));
+  // All tokens weigh the same: what dC is corrected by tells dE the mean, too.
   const NamedLaunch &rows = launch("weighted_rows_bf16", 1);
-  EXPECT_EQ(rows.pointers.at("weights"), inWorkspace(slices.left));
+  EXPECT_EQ(rows.pointers.at("weights"), inWorkspace(slices.mass));
   EXPECT_EQ(rows.pointers.at("matrix"), backward.e);
   EXPECT_EQ(rows.integers.at("every"), 1); // of 300 tokens
-  EXPECT_EQ(launch("sum_parts", 1).pointers.at("result"), inWorkspace(slices.meanRow));
-  EXPECT_EQ(launch("sum_parts", 1).integers.at("normalise"), 1);
+  EXPECT_EQ(launch("sum_parts", 1).pointers.at("result"), inWorkspace(slices.massRow));
+  EXPECT_EQ(launch("sum_parts", 1).integers.at("normalise"), 0);
   const NamedLaunch &tilt = launch("tail_tilt_bf16");
-  EXPECT_EQ(tilt.blocks, 1u);
+  EXPECT_EQ(tilt.blocks, 8u);
   EXPECT_EQ(tilt.pointers.at("direction"), inWorkspace(slices.direction));
   EXPECT_EQ(tilt.pointers.at("matrix"), backward.c);
-  EXPECT_EQ(tilt.pointers.at("mean_row"), inWorkspace(slices.meanRow));
+  EXPECT_EQ(tilt.pointers.at("mean_row"), inWorkspace(slices.massRow));
+  EXPECT_EQ(tilt.pointers.at("total_or_null"), inWorkspace(slices.massTotal));
   EXPECT_EQ(tilt.pointers.at("tail"), inWorkspace(slices.meanClass));
   EXPECT_EQ(tilt.pointers.at("tilt"), inWorkspace(slices.tilt));
   const NamedLaunch &embedding = launch("grad_embedding_tilted");
@@ -410,6 +410,22 @@ TEST_F(FilterTest, aTiltedTailKnowsTheMeanOfTheRows) {
   EXPECT_EQ(embedding.pointers.at("e"), backward.e);
   EXPECT_EQ(embedding.pointers.at("tail"), inWorkspace(slices.meanClass));
   EXPECT_THAT(cce_plan_describe(plan), HasSubstr("corrected by their mean direction, tilted along each token's row"));
+  EXPECT_EQ(launch("grad_classes_bf16").pointers.at("tail"), inWorkspace(slices.massRow));
+  // With weights of their own the mean is that of what tokens leave out, whatever the sign that it has in the gradient.
+  std::vector<float> dlse(300);
+  backward.dlse = dlse.data();
+  EXPECT_EQ(runBackward(), join({tokenKernels, choosing, weightedSums, listing, weightedSums,
+                                 {"tail_tilt_bf16", "grad_embedding_tilted", "grad_classifier_heavy"},
+                                 weightedSums,
+                                 {"mark_entries_bf16", "grad_classes_bf16", "logit_grad", "grad_embedding_halves",
+                                  "grad_classifier"}}));
+  EXPECT_EQ(launch("weighted_rows_bf16", 1).pointers.at("weights"), inWorkspace(slices.left));
+  EXPECT_EQ(launch("sum_parts", 1).pointers.at("result"), inWorkspace(slices.meanRow));
+  EXPECT_EQ(launch("sum_parts", 1).integers.at("normalise"), 1);
+  EXPECT_EQ(launch("tail_tilt_bf16").pointers.at("mean_row"), inWorkspace(slices.meanRow));
+  EXPECT_EQ(launch("tail_tilt_bf16").pointers.at("total_or_null"), nullptr);
+  EXPECT_EQ(launch("weighted_rows_bf16", 2).pointers.at("weights"), inWorkspace(slices.mass));
+  backward.dlse = nullptr;
   // Nothing of it without dE.
   backward.de = nullptr;
   EXPECT_THAT(runBackward(), Not(testing::Contains("tail_tilt_bf16")));
