@@ -194,6 +194,8 @@ gpu.module @kernels {
   llvm.func internal @store_row(%is_half: i1, %values: vector<8xf32>, %to: !llvm.ptr<1>, %left: i32, %in_vectors: i1) attributes {always_inline} {
     %c0 = arith.constant 0 : i32
     %c1 = arith.constant 1 : i32
+    %c2 = arith.constant 2 : i32
+    %c3 = arith.constant 3 : i32
     %c8 = arith.constant 8 : i32
     %raw = scf.if %is_half -> (vector<8xi16>) {
       %h = arith.truncf %values : vector<8xf32> to vector<8xf16>
@@ -206,7 +208,12 @@ gpu.module @kernels {
     }
     scf.if %in_vectors {
       %four = llvm.bitcast %raw : vector<8xi16> to vector<4xi32>
-      llvm.store %four, %to {alignment = 16 : i64} : vector<4xi32>, !llvm.ptr<1>
+      %w0 = llvm.extractelement %four[%c0 : i32] : vector<4xi32>
+      %w1 = llvm.extractelement %four[%c1 : i32] : vector<4xi32>
+      %w2 = llvm.extractelement %four[%c2 : i32] : vector<4xi32>
+      %w3 = llvm.extractelement %four[%c3 : i32] : vector<4xi32>
+      // Rows of dC are not read again here, those of E are.
+      llvm.inline_asm has_side_effects "st.global.cs.v4.b32 [$0], {$1, $2, $3, $4};", "l,r,r,r,r" %to, %w0, %w1, %w2, %w3 : (!llvm.ptr<1>, i32, i32, i32, i32) -> ()
     } else {
       %elements = arith.minsi %left, %c8 : i32
       %rest = scf.for %k = %c0 to %elements step %c1 iter_args(%some = %raw) -> (vector<8xi16>) : i32 {
@@ -322,18 +329,15 @@ gpu.module @kernels {
     llvm.return %both : !llvm.struct<(i32, i32)>
   }
 
-  // Adds the rows of `number` entries to the sums of both halves: four at a time while there are more than two, then the other two.
+  // Adds the rows of `number` entries to the sums of both halves, four at a time.
   llvm.func internal @add_rows(%is_half: i1, %list: !llvm.ptr<3>, %number: i32, %from0: !llvm.ptr<1>, %from1: !llvm.ptr<1>, %sum0: vector<8xf32>, %sum1: vector<8xf32>) -> !llvm.struct<(vector<8xf32>, vector<8xf32>)> attributes {always_inline} {
     %c0 = arith.constant 0 : i32
     %c1 = arith.constant 1 : i32
     %c2 = arith.constant 2 : i32
     %c3 = arith.constant 3 : i32
     %c4 = arith.constant 4 : i32
-    %cm4 = arith.constant -4 : i32
     %last = arith.subi %number, %c1 : i32
-    %n1 = arith.addi %number, %c1 : i32
-    %in_fours = arith.andi %n1, %cm4 : i32
-    %sums:2 = scf.for %j = %c0 to %in_fours step %c4 iter_args(%a0 = %sum0, %b0 = %sum1) -> (vector<8xf32>, vector<8xf32>) : i32 {
+    %sums:2 = scf.for %j = %c0 to %number step %c4 iter_args(%a0 = %sum0, %b0 = %sum1) -> (vector<8xf32>, vector<8xf32>) : i32 {
       %j1 = arith.addi %j, %c1 : i32
       %j2 = arith.addi %j, %c2 : i32
       %j3 = arith.addi %j, %c3 : i32
@@ -367,30 +371,9 @@ gpu.module @kernels {
       %b4 = llvm.call @add_row(%is_half, %b3, %x13, %f3) : (i1, vector<8xf32>, vector<4xi32>, i32) -> vector<8xf32>
       scf.yield %a4, %b4 : vector<8xf32>, vector<8xf32>
     }
-    %has_more = arith.cmpi slt, %in_fours, %number : i32
-    %with_rest:2 = scf.if %has_more -> (vector<8xf32>, vector<8xf32>) {
-      %k1 = arith.addi %in_fours, %c1 : i32
-      %e0 = llvm.call @entry(%list, %in_fours, %last) : (!llvm.ptr<3>, i32, i32) -> !llvm.struct<(i32, i32)>
-      %e1 = llvm.call @entry(%list, %k1, %last) : (!llvm.ptr<3>, i32, i32) -> !llvm.struct<(i32, i32)>
-      %r0 = llvm.extractvalue %e0[0] : !llvm.struct<(i32, i32)>
-      %f0 = llvm.extractvalue %e0[1] : !llvm.struct<(i32, i32)>
-      %r1 = llvm.extractvalue %e1[0] : !llvm.struct<(i32, i32)>
-      %f1 = llvm.extractvalue %e1[1] : !llvm.struct<(i32, i32)>
-      %x00 = llvm.call @load_row(%from0, %r0) : (!llvm.ptr<1>, i32) -> vector<4xi32>
-      %x10 = llvm.call @load_row(%from1, %r0) : (!llvm.ptr<1>, i32) -> vector<4xi32>
-      %x01 = llvm.call @load_row(%from0, %r1) : (!llvm.ptr<1>, i32) -> vector<4xi32>
-      %x11 = llvm.call @load_row(%from1, %r1) : (!llvm.ptr<1>, i32) -> vector<4xi32>
-      %a1 = llvm.call @add_row(%is_half, %sums#0, %x00, %f0) : (i1, vector<8xf32>, vector<4xi32>, i32) -> vector<8xf32>
-      %a2 = llvm.call @add_row(%is_half, %a1, %x01, %f1) : (i1, vector<8xf32>, vector<4xi32>, i32) -> vector<8xf32>
-      %b1 = llvm.call @add_row(%is_half, %sums#1, %x10, %f0) : (i1, vector<8xf32>, vector<4xi32>, i32) -> vector<8xf32>
-      %b2 = llvm.call @add_row(%is_half, %b1, %x11, %f1) : (i1, vector<8xf32>, vector<4xi32>, i32) -> vector<8xf32>
-      scf.yield %a2, %b2 : vector<8xf32>, vector<8xf32>
-    } else {
-      scf.yield %sums#0, %sums#1 : vector<8xf32>, vector<8xf32>
-    }
     %s0 = llvm.mlir.undef : !llvm.struct<(vector<8xf32>, vector<8xf32>)>
-    %s1 = llvm.insertvalue %with_rest#0, %s0[0] : !llvm.struct<(vector<8xf32>, vector<8xf32>)>
-    %s2 = llvm.insertvalue %with_rest#1, %s1[1] : !llvm.struct<(vector<8xf32>, vector<8xf32>)>
+    %s1 = llvm.insertvalue %sums#0, %s0[0] : !llvm.struct<(vector<8xf32>, vector<8xf32>)>
+    %s2 = llvm.insertvalue %sums#1, %s1[1] : !llvm.struct<(vector<8xf32>, vector<8xf32>)>
     llvm.return %s2 : !llvm.struct<(vector<8xf32>, vector<8xf32>)>
   }
 
@@ -477,6 +460,8 @@ gpu.module @kernels {
       %mine1 = arith.addi %mine0, %c256 : i32
       %in_split0 = arith.cmpi slt, %mine0, %width : i32
       %in_split1 = arith.cmpi slt, %mine1, %width : i32
+      %classes_on = arith.divui %c8, %splits : i32
+      %splits_on = arith.remui %c8, %splits : i32
       // Every row of dC begins at a multiple of 16 bytes and ends with eight columns.
       %dc_address = llvm.ptrtoint %dc : !llvm.ptr<1> to i64
       %dc_low = arith.andi %dc_address, %l15 : i64
@@ -586,17 +571,17 @@ gpu.module @kernels {
           %e1 = arith.subi %e0, %c1 : i32
           %full_rounds = arith.divui %e1, %room : i32
           %rounds = arith.maxsi %full_rounds, %c1 : i32
-          // A warp has every eighth class, one split of the columns after the other. A class that takes several rounds keeps its sums in registers, so
-          // a warp has one split of it at a time.
+          // Neighbouring warps have neighbouring columns of a class: some classes have many entries, and all warps share them. A class that takes
+          // several rounds keeps its sums in registers, so a warp has one split of it at a time.
+          %pairs = arith.muli %classes, %splits : i32
           %is_long = arith.cmpi sgt, %rounds, %c1 : i32
-          %a_pass = arith.select %is_long, %c8, %splits : i32
-          %first_in_batch = arith.select %is_long, %c0, %warp : i32
-          scf.for %pass = %c0 to %splits step %a_pass : i32 {
-            %own_split = arith.addi %pass, %warp : i32
-            %behind_own = arith.addi %own_split, %c1 : i32
-            %long_end = arith.minsi %behind_own, %splits : i32
-            %first_split = arith.select %is_long, %own_split, %c0 : i32
-            %end_split = arith.select %is_long, %long_end, %splits : i32
+          %a_pass = arith.select %is_long, %c8, %pairs : i32
+          scf.for %first_pair = %c0 to %pairs step %a_pass : i32 {
+            %pass_end = arith.addi %first_pair, %a_pass : i32
+            %end_pair = arith.minsi %pass_end, %pairs : i32
+            %my_pair = arith.addi %first_pair, %warp : i32
+            %first_in_batch = arith.divui %my_pair, %splits : i32
+            %first_split = arith.remui %my_pair, %splits : i32
             %over_rounds:2 = scf.for %round = %c0 to %rounds step %c1 iter_args(%sum0 = %zeros, %sum1 = %zeros) -> (vector<8xf32>, vector<8xf32>) : i32 {
               %in_rounds = arith.muli %round, %room : i32
               %first_in_list = arith.addi %first_entry, %in_rounds : i32
@@ -633,7 +618,7 @@ gpu.module @kernels {
               %is_first_round = arith.cmpi eq, %round, %c0 : i32
               %next_round = arith.addi %round, %c1 : i32
               %is_last_round = arith.cmpi eq, %next_round, %rounds : i32
-              %over_splits:2 = scf.for %split = %first_split to %end_split step %c1 iter_args(%of_split0 = %sum0, %of_split1 = %sum1) -> (vector<8xf32>, vector<8xf32>) : i32 {
+              %over_pairs:4 = scf.for %pair = %my_pair to %end_pair step %c8 iter_args(%before0 = %sum0, %before1 = %sum1, %in_batch = %first_in_batch, %split = %first_split) -> (vector<8xf32>, vector<8xf32>, i32, i32) : i32 {
                 %first_column = arith.muli %split, %width : i32
                 %column0 = arith.addi %first_column, %mine0 : i32
                 %column1 = arith.addi %first_column, %mine1 : i32
@@ -643,54 +628,59 @@ gpu.module @kernels {
                 %left1 = arith.select %in_split1, %left_of1, %c0 : i32
                 %exists0 = arith.cmpi sgt, %left0, %c0 : i32
                 %exists1 = arith.cmpi sgt, %left1, %c0 : i32
-                // Lanes without columns read along at column 0, and keep nothing of it.
-                %read0 = arith.select %exists0, %column0, %c0 : i32
-                %read1 = arith.select %exists1, %column1, %c0 : i32
-                %from0 = llvm.getelementptr %e[%read0] : (!llvm.ptr<1>, i32) -> !llvm.ptr<1>, i16
-                %from1 = llvm.getelementptr %e[%read1] : (!llvm.ptr<1>, i32) -> !llvm.ptr<1>, i16
-                %to0 = llvm.getelementptr %dc[%column0] : (!llvm.ptr<1>, i32) -> !llvm.ptr<1>, i16
-                %to1 = llvm.getelementptr %dc[%column1] : (!llvm.ptr<1>, i32) -> !llvm.ptr<1>, i16
-                %tails0 = arith.andi %exists0, %corrects : i1
-                %tails1 = arith.andi %exists1, %corrects : i1
-                %tail0 = llvm.call @load_tail(%tail, %column0, %tails0) : (!llvm.ptr<1>, i32, i1) -> vector<8xf32>
-                %tail1 = llvm.call @load_tail(%tail, %column1, %tails1) : (!llvm.ptr<1>, i32, i1) -> vector<8xf32>
-                %over_classes:2 = scf.for %in_batch = %first_in_batch to %classes step %c8 iter_args(%before0 = %of_split0, %before1 = %of_split1) -> (vector<8xf32>, vector<8xf32>) : i32 {
-                  %bit = arith.addi %k0, %in_batch : i32
-                  %class = arith.addi %first_class, %bit : i32
-                  %factor = nvvm.shfl.sync idx %all, %my_factor, %bit, %c31 : f32 -> f32
-                  %class_start = nvvm.shfl.sync idx %all, %start, %bit, %c31 : i32 -> i32
-                  %class_behind = nvvm.shfl.sync idx %all, %behind, %bit, %c31 : i32 -> i32
-                  %exists = arith.cmpi slt, %class, %vocab : i32
-                  %light_bit = arith.shrui %light, %bit : i32
-                  %is_light = arith.trunci %light_bit : i32 to i1
-                  %is_class = arith.andi %exists, %is_light : i1
-                  %sums:2 = scf.if %is_class -> (vector<8xf32>, vector<8xf32>) {
-                    %from_start = arith.subi %class_start, %first_in_list : i32
-                    %list_first = arith.maxsi %from_start, %c0 : i32
-                    %to_end = arith.subi %class_behind, %first_in_list : i32
-                    %list_end = arith.minsi %to_end, %room : i32
-                    %number = arith.subi %list_end, %list_first : i32
-                    %of_class = llvm.getelementptr %list[%list_first] : (!llvm.ptr<3>, i32) -> !llvm.ptr<3>, i64
-                    %a0 = arith.select %is_first_round, %zeros, %before0 : vector<8xf32>
-                    %a1 = arith.select %is_first_round, %zeros, %before1 : vector<8xf32>
-                    %s = llvm.call @add_rows(%is_half, %of_class, %number, %from0, %from1, %a0, %a1) : (i1, !llvm.ptr<3>, i32, !llvm.ptr<1>, !llvm.ptr<1>, vector<8xf32>, vector<8xf32>) -> !llvm.struct<(vector<8xf32>, vector<8xf32>)>
-                    %s0 = llvm.extractvalue %s[0] : !llvm.struct<(vector<8xf32>, vector<8xf32>)>
-                    %s1 = llvm.extractvalue %s[1] : !llvm.struct<(vector<8xf32>, vector<8xf32>)>
-                    scf.if %is_last_round {
-                      %class64 = arith.extui %class : i32 to i64
-                      %row_start = arith.muli %class64, %dc_stride : i64
-                      llvm.call @correct_and_store(%is_half, %s0, %factor, %tail0, %scale, %to0, %row_start, %left0, %in_vectors) : (i1, vector<8xf32>, f32, vector<8xf32>, f32, !llvm.ptr<1>, i64, i32, i1) -> ()
-                      llvm.call @correct_and_store(%is_half, %s1, %factor, %tail1, %scale, %to1, %row_start, %left1, %in_vectors) : (i1, vector<8xf32>, f32, vector<8xf32>, f32, !llvm.ptr<1>, i64, i32, i1) -> ()
-                    }
-                    scf.yield %s0, %s1 : vector<8xf32>, vector<8xf32>
-                  } else {
-                    scf.yield %before0, %before1 : vector<8xf32>, vector<8xf32>
+                %bit = arith.addi %k0, %in_batch : i32
+                %class = arith.addi %first_class, %bit : i32
+                %factor = nvvm.shfl.sync idx %all, %my_factor, %bit, %c31 : f32 -> f32
+                %class_start = nvvm.shfl.sync idx %all, %start, %bit, %c31 : i32 -> i32
+                %class_behind = nvvm.shfl.sync idx %all, %behind, %bit, %c31 : i32 -> i32
+                %exists = arith.cmpi slt, %class, %vocab : i32
+                %light_bit = arith.shrui %light, %bit : i32
+                %is_light = arith.trunci %light_bit : i32 to i1
+                %is_class = arith.andi %exists, %is_light : i1
+                %sums:2 = scf.if %is_class -> (vector<8xf32>, vector<8xf32>) {
+                  // Lanes without columns read along at column 0, and keep nothing of it.
+                  %read0 = arith.select %exists0, %column0, %c0 : i32
+                  %read1 = arith.select %exists1, %column1, %c0 : i32
+                  %from0 = llvm.getelementptr %e[%read0] : (!llvm.ptr<1>, i32) -> !llvm.ptr<1>, i16
+                  %from1 = llvm.getelementptr %e[%read1] : (!llvm.ptr<1>, i32) -> !llvm.ptr<1>, i16
+                  %from_start = arith.subi %class_start, %first_in_list : i32
+                  %list_first = arith.maxsi %from_start, %c0 : i32
+                  %to_end = arith.subi %class_behind, %first_in_list : i32
+                  %list_end = arith.minsi %to_end, %room : i32
+                  %number = arith.subi %list_end, %list_first : i32
+                  %of_class = llvm.getelementptr %list[%list_first] : (!llvm.ptr<3>, i32) -> !llvm.ptr<3>, i64
+                  %a0 = arith.select %is_first_round, %zeros, %before0 : vector<8xf32>
+                  %a1 = arith.select %is_first_round, %zeros, %before1 : vector<8xf32>
+                  %s = llvm.call @add_rows(%is_half, %of_class, %number, %from0, %from1, %a0, %a1) : (i1, !llvm.ptr<3>, i32, !llvm.ptr<1>, !llvm.ptr<1>, vector<8xf32>, vector<8xf32>) -> !llvm.struct<(vector<8xf32>, vector<8xf32>)>
+                  %s0 = llvm.extractvalue %s[0] : !llvm.struct<(vector<8xf32>, vector<8xf32>)>
+                  %s1 = llvm.extractvalue %s[1] : !llvm.struct<(vector<8xf32>, vector<8xf32>)>
+                  scf.if %is_last_round {
+                    %tails0 = arith.andi %exists0, %corrects : i1
+                    %tails1 = arith.andi %exists1, %corrects : i1
+                    %tail0 = llvm.call @load_tail(%tail, %column0, %tails0) : (!llvm.ptr<1>, i32, i1) -> vector<8xf32>
+                    %tail1 = llvm.call @load_tail(%tail, %column1, %tails1) : (!llvm.ptr<1>, i32, i1) -> vector<8xf32>
+                    %to0 = llvm.getelementptr %dc[%column0] : (!llvm.ptr<1>, i32) -> !llvm.ptr<1>, i16
+                    %to1 = llvm.getelementptr %dc[%column1] : (!llvm.ptr<1>, i32) -> !llvm.ptr<1>, i16
+                    %class64 = arith.extui %class : i32 to i64
+                    %row_start = arith.muli %class64, %dc_stride : i64
+                    llvm.call @correct_and_store(%is_half, %s0, %factor, %tail0, %scale, %to0, %row_start, %left0, %in_vectors) : (i1, vector<8xf32>, f32, vector<8xf32>, f32, !llvm.ptr<1>, i64, i32, i1) -> ()
+                    llvm.call @correct_and_store(%is_half, %s1, %factor, %tail1, %scale, %to1, %row_start, %left1, %in_vectors) : (i1, vector<8xf32>, f32, vector<8xf32>, f32, !llvm.ptr<1>, i64, i32, i1) -> ()
                   }
-                  scf.yield %sums#0, %sums#1 : vector<8xf32>, vector<8xf32>
+                  scf.yield %s0, %s1 : vector<8xf32>, vector<8xf32>
+                } else {
+                  scf.yield %before0, %before1 : vector<8xf32>, vector<8xf32>
                 }
-                scf.yield %over_classes#0, %over_classes#1 : vector<8xf32>, vector<8xf32>
+                // Eight pairs on.
+                %split_on = arith.addi %split, %splits_on : i32
+                %in_batch_on = arith.addi %in_batch, %classes_on : i32
+                %is_behind = arith.cmpi sge, %split_on, %splits : i32
+                %split_before = arith.subi %split_on, %splits : i32
+                %in_batch_next = arith.addi %in_batch_on, %c1 : i32
+                %next_split = arith.select %is_behind, %split_before, %split_on : i32
+                %next_in_batch = arith.select %is_behind, %in_batch_next, %in_batch_on : i32
+                scf.yield %sums#0, %sums#1, %next_in_batch, %next_split : vector<8xf32>, vector<8xf32>, i32, i32
               }
-              scf.yield %over_splits#0, %over_splits#1 : vector<8xf32>, vector<8xf32>
+              scf.yield %over_pairs#0, %over_pairs#1 : vector<8xf32>, vector<8xf32>
             }
           }
           scf.yield %k1 : i32
