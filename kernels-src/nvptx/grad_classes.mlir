@@ -1,17 +1,17 @@
 // The gradient of the classifier for all classes but the heavy ones, from the listed logit gradients, every row written once by its owner. Few entries
-// of a listed column count, and mark_entries has said which. A block has the 32 classes of a word. It counts their entries, a lane for each class and an
-// eighth of the groups of tokens for each of its 8 warps; lists them in shared memory by class, in the order of the tokens, as many classes as there is
+// of a listed column count, and mark_entries has said which. A block has the 32 classes of a word. It counts their entries, a lane for each class and a
+// quarter of the groups of tokens for each of its 4 warps; lists them in shared memory by class, in the order of the tokens, as many classes as there is
 // room for, or one whose entries come piece by piece; and then adds up their rows of E: a warp one class and up to 512 columns at a time, 8 columns a lane
 // in each half of the 512. So what it takes to find the entries, four loads that wait for each other, is waited for once for 32 classes.
 gpu.module @kernels {
-  // Up to 2048 entries: token and slot, then the row of E in units of 16 bytes and the factor.
-  llvm.mlir.global internal @lists() {addr_space = 3 : i32, alignment = 16 : i64} : !llvm.array<4096 x i32>
+  // Up to 1024 entries: token and slot, then the row of E in units of 16 bytes and the factor.
+  llvm.mlir.global internal @lists() {addr_space = 3 : i32, alignment = 16 : i64} : !llvm.array<2048 x i32>
   // How many entries the classes have in the groups of each warp.
-  llvm.mlir.global internal @counts() {addr_space = 3 : i32, alignment = 16 : i64} : !llvm.array<256 x i32>
+  llvm.mlir.global internal @counts() {addr_space = 3 : i32, alignment = 16 : i64} : !llvm.array<128 x i32>
 
   llvm.func @grad_classes_bf16(%needed: !llvm.ptr<1>, %ranks: !llvm.ptr<1>, %heavy: !llvm.ptr<1>, %entry_bits: !llvm.ptr<1>, %words: i32, %slots: i32, %groups: i32, %g: !llvm.ptr<1>, %g_stride: i64, %e: !llvm.ptr<1>, %e_stride: i64, %rows: !llvm.ptr<1>, %count_filtered: !llvm.ptr<1>, %hidden: i32, %vocab: i32, %direction: !llvm.ptr<1>, %total: !llvm.ptr<1>, %tail: !llvm.ptr<1>, %correct: i32, %alpha: !llvm.ptr<1>, %dc: !llvm.ptr<1>, %dc_stride: i64)
-      attributes {nvvm.kernel, nvvm.reqntid = array<i32: 256, 1, 1>, nvvm.minctasm = 3 : i32, cce.manifest = {
-      kernel = "grad_classes_bf16", target = "sm_90a", entry = "grad_classes_bf16", threads = 256 : i64, cluster = 1 : i64,
+      attributes {nvvm.kernel, nvvm.reqntid = array<i32: 128, 1, 1>, nvvm.minctasm = 6 : i32, cce.manifest = {
+      kernel = "grad_classes_bf16", target = "sm_90a", entry = "grad_classes_bf16", threads = 128 : i64, cluster = 1 : i64,
       shared_bytes = 0 : i64, tiles = {}, arguments = [
          {kind = "pointer", buffer = "needed"},
          {kind = "pointer", buffer = "ranks"},
@@ -41,8 +41,8 @@ gpu.module @kernels {
   }
 
   llvm.func @grad_classes_f16(%needed: !llvm.ptr<1>, %ranks: !llvm.ptr<1>, %heavy: !llvm.ptr<1>, %entry_bits: !llvm.ptr<1>, %words: i32, %slots: i32, %groups: i32, %g: !llvm.ptr<1>, %g_stride: i64, %e: !llvm.ptr<1>, %e_stride: i64, %rows: !llvm.ptr<1>, %count_filtered: !llvm.ptr<1>, %hidden: i32, %vocab: i32, %direction: !llvm.ptr<1>, %total: !llvm.ptr<1>, %tail: !llvm.ptr<1>, %correct: i32, %alpha: !llvm.ptr<1>, %dc: !llvm.ptr<1>, %dc_stride: i64)
-      attributes {nvvm.kernel, nvvm.reqntid = array<i32: 256, 1, 1>, nvvm.minctasm = 3 : i32, cce.manifest = {
-      kernel = "grad_classes_f16", target = "sm_90a", entry = "grad_classes_f16", threads = 256 : i64, cluster = 1 : i64,
+      attributes {nvvm.kernel, nvvm.reqntid = array<i32: 128, 1, 1>, nvvm.minctasm = 6 : i32, cce.manifest = {
+      kernel = "grad_classes_f16", target = "sm_90a", entry = "grad_classes_f16", threads = 128 : i64, cluster = 1 : i64,
       shared_bytes = 0 : i64, tiles = {}, arguments = [
          {kind = "pointer", buffer = "needed"},
          {kind = "pointer", buffer = "ranks"},
@@ -231,7 +231,7 @@ gpu.module @kernels {
   llvm.func internal @list_tokens(%bits: i32, %first_token: i32, %slot: i32, %first: i32, %list: !llvm.ptr<3>) -> i32 attributes {always_inline} {
     %c0 = arith.constant 0 : i32
     %c1 = arith.constant 1 : i32
-    %room = arith.constant 2048 : i32
+    %room = arith.constant 1024 : i32
     %end:2 = scf.while (%left = %bits, %place = %first) : (i32, i32) -> (i32, i32) {
       %more = arith.cmpi ne, %left, %c0 : i32
       scf.condition(%more) %left, %place : i32, i32
@@ -400,6 +400,7 @@ gpu.module @kernels {
     %c5 = arith.constant 5 : i32
     %c7 = arith.constant 7 : i32
     %c8 = arith.constant 8 : i32
+    %c128 = arith.constant 128 : i32
     %c31 = arith.constant 31 : i32
     %c32 = arith.constant 32 : i32
     %c63 = arith.constant 63 : i32
@@ -407,7 +408,7 @@ gpu.module @kernels {
     %c256 = arith.constant 256 : i32
     %c511 = arith.constant 511 : i32
     %c512 = arith.constant 512 : i32
-    %room = arith.constant 2048 : i32
+    %room = arith.constant 1024 : i32
     %all = arith.constant -1 : i32
     %true = arith.constant true
     %l0 = arith.constant 0 : i64
@@ -450,8 +451,8 @@ gpu.module @kernels {
       %r4 = arith.addi %vocab, %c31 : i32
       %used_words = arith.shrui %r4, %c5 : i32
       // The warp's groups.
-      %g7 = arith.addi %groups, %c7 : i32
-      %share = arith.divui %g7, %c8 : i32
+      %g3 = arith.addi %groups, %c3 : i32
+      %share = arith.divui %g3, %c4 : i32
       %own_begin = arith.muli %warp, %share : i32
       %own_end = arith.addi %own_begin, %share : i32
       %begin = arith.minsi %own_begin, %groups : i32
@@ -460,8 +461,8 @@ gpu.module @kernels {
       %mine1 = arith.addi %mine0, %c256 : i32
       %in_split0 = arith.cmpi slt, %mine0, %width : i32
       %in_split1 = arith.cmpi slt, %mine1, %width : i32
-      %classes_on = arith.divui %c8, %splits : i32
-      %splits_on = arith.remui %c8, %splits : i32
+      %classes_on = arith.divui %c4, %splits : i32
+      %splits_on = arith.remui %c4, %splits : i32
       // Every row of dC begins at a multiple of 16 bytes and ends with eight columns.
       %dc_address = llvm.ptrtoint %dc : !llvm.ptr<1> to i64
       %dc_low = arith.andi %dc_address, %l15 : i64
@@ -525,7 +526,7 @@ gpu.module @kernels {
         llvm.store %mine, %my_count : i32, !llvm.ptr<3>
         nvvm.barrier
         // Of the lane's class: all entries, and those of the groups of earlier warps.
-        %total_of_class, %earlier = scf.for %w = %c0 to %c8 step %c1 iter_args(%sum = %c0, %sum_earlier = %c0) -> (i32, i32) : i32 {
+        %total_of_class, %earlier = scf.for %w = %c0 to %c4 step %c1 iter_args(%sum = %c0, %sum_earlier = %c0) -> (i32, i32) : i32 {
           %row = arith.muli %w, %c32 : i32
           %at = arith.addi %row, %lane : i32
           %p = llvm.getelementptr %counts[%at] : (!llvm.ptr<3>, i32) -> !llvm.ptr<3>, i32
@@ -575,7 +576,7 @@ gpu.module @kernels {
           // several rounds keeps its sums in registers, so a warp has one split of it at a time.
           %pairs = arith.muli %classes, %splits : i32
           %is_long = arith.cmpi sgt, %rounds, %c1 : i32
-          %a_pass = arith.select %is_long, %c8, %pairs : i32
+          %a_pass = arith.select %is_long, %c4, %pairs : i32
           scf.for %first_pair = %c0 to %pairs step %a_pass : i32 {
             %pass_end = arith.addi %first_pair, %a_pass : i32
             %end_pair = arith.minsi %pass_end, %pairs : i32
@@ -610,7 +611,7 @@ gpu.module @kernels {
                   scf.yield %place_behind : i32
                 }
                 nvvm.barrier
-                scf.for %i = %tid to %in_list step %c256 : i32 {
+                scf.for %i = %tid to %in_list step %c128 : i32 {
                   llvm.call @look_up(%is_half, %list, %i, %g, %g_stride, %rows, %row_units) : (i1, !llvm.ptr<3>, i32, !llvm.ptr<1>, i64, !llvm.ptr<1>, i32) -> ()
                 }
                 nvvm.barrier
@@ -618,7 +619,7 @@ gpu.module @kernels {
               %is_first_round = arith.cmpi eq, %round, %c0 : i32
               %next_round = arith.addi %round, %c1 : i32
               %is_last_round = arith.cmpi eq, %next_round, %rounds : i32
-              %over_pairs:4 = scf.for %pair = %my_pair to %end_pair step %c8 iter_args(%before0 = %sum0, %before1 = %sum1, %in_batch = %first_in_batch, %split = %first_split) -> (vector<8xf32>, vector<8xf32>, i32, i32) : i32 {
+              %over_pairs:4 = scf.for %pair = %my_pair to %end_pair step %c4 iter_args(%before0 = %sum0, %before1 = %sum1, %in_batch = %first_in_batch, %split = %first_split) -> (vector<8xf32>, vector<8xf32>, i32, i32) : i32 {
                 %first_column = arith.muli %split, %width : i32
                 %column0 = arith.addi %first_column, %mine0 : i32
                 %column1 = arith.addi %first_column, %mine1 : i32
@@ -670,7 +671,7 @@ gpu.module @kernels {
                 } else {
                   scf.yield %before0, %before1 : vector<8xf32>, vector<8xf32>
                 }
-                // Eight pairs on.
+                // Four pairs on.
                 %split_on = arith.addi %split, %splits_on : i32
                 %in_batch_on = arith.addi %in_batch, %classes_on : i32
                 %is_behind = arith.cmpi sge, %split_on, %splits : i32

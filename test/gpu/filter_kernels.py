@@ -379,7 +379,7 @@ class FilterTests(Tests):
         c = Classes(dtype, **options)
         entry = f"grad_classes_{suffix(dtype)}"
         name = f"grad_classes {suffix(dtype)} {name}: n {c.n} V {c.vocab} D {c.hidden} heavy {len(c.heavy_list)} grid {grid}"
-        self.launch(entry, grid or c.words_in_use(), 256, c.arguments(count))
+        self.launch(entry, grid or c.words_in_use(), 128, c.arguments(count))
         if count is not None and count < 0:
             return self.report(name + f" count {count}", [same("dC", c.memory, UNTOUCHED)])
         want, size = c.reference()
@@ -388,7 +388,7 @@ class FilterTests(Tests):
         problems = [close("dC", got, want, unit * want.abs() + 3e-6 * size + least)]
         c.dc()[:, :c.hidden] = UNTOUCHED
         problems.append(same("outside of dC", c.memory, UNTOUCHED))
-        self.launch(entry, 5 if grid is None else c.words_in_use(), 256, c.arguments(count))
+        self.launch(entry, 5 if grid is None else c.words_in_use(), 128, c.arguments(count))
         self.report(name, problems + [same("again, with another grid", c.dc()[:, :c.hidden], got)])
 
 
@@ -658,7 +658,7 @@ def run_times(tests):
         show("mark_entries_bf16", c.blocks * c.slots // 256, 128,
              [c.g, ("i64", c.slots), c.lists, ("i32", c.slots), i32(c.counts), ("i32", c.blocks), i32([len(c.heavy_list)]), c.labels, c.prob_weight,
               count, ("f32", c.limit), c.entries.clone()], 2 * 128 * sum(c.counts), what)
-        show("grad_classes_bf16", min(c.words_in_use(), 3 * processors), 256, c.arguments(), 2 * vocab * hidden, what)
+        show("grad_classes_bf16", min(c.words_in_use(), 6 * processors), 128, c.arguments(), 2 * vocab * hidden, what)
 
 
 if __name__ == "__main__":
