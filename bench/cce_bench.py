@@ -220,7 +220,7 @@ def main():
     parser.add_argument("--softcap", type=float)
     parser.add_argument("--filter", type=lambda text: text if text == "auto" else float(text), default=0, metavar="EPS",
                         help="filtered backward: entries of p - onehot below EPS may be left out; auto: 2^-12 for bf16, 2^-15 for f16; 0: exact")
-    parser.add_argument("--filter-tail", choices=("correct", "drop", "tilt"), default="correct", help="what stands for what is left out")
+    parser.add_argument("--filter-tail", choices=("correct", "drop"), default="correct", help="what stands for what is left out")
     parser.add_argument("--save", type=int, default=0, metavar="MIB", help="memory for logits that the backward then need not compute again; 0: none")
     parser.add_argument("--one-call", action="store_true", help="loss and gradients in one call")
     parser.add_argument("--order", choices=("given", "frequency"), default="given", help="of the classes: frequency sorts them by their labels")

@@ -9,7 +9,7 @@ import torch
 F32, BF16, F16, I32, I64 = 1, 2, 3, 4, 5
 DTYPES = {torch.float32: F32, torch.bfloat16: BF16, torch.float16: F16, torch.int32: I32, torch.int64: I64, None: 0}
 REDUCTIONS = {"none": 0, "mean": 1, "sum": 2}
-FILTER_TAILS = {"correct": 0, "drop": 1, "tilt": 2}
+FILTER_TAILS = {"correct": 0, "drop": 1}
 AUTO_EPS = {torch.float32: 2.0**-28, torch.bfloat16: 2.0**-12, torch.float16: 2.0**-15}  # a 32nd of the epsilon of the type
 
 

@@ -108,7 +108,7 @@ def main():
     parser.add_argument("--saved", metavar="FOLDER")
     parser.add_argument("--mode", choices=("step", "forward"), default="step")
     parser.add_argument("--filter", type=float, default=0, metavar="EPS")
-    parser.add_argument("--filter-tail", choices=("correct", "drop", "tilt"), default="correct")
+    parser.add_argument("--filter-tail", choices=("correct", "drop"), default="correct")
     parser.add_argument("--one-call", action="store_true")
     parser.add_argument("--workspace", type=int, default=1024, metavar="MIB")
     parser.add_argument("--rounds", type=int, default=30)

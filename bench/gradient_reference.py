@@ -28,11 +28,11 @@ def spread(c, direction, mean_class):
 
 
 def reference(e, c, labels, bias=None, softcap=None, ignore_index=-100, reduction="mean", dloss=None, dlse=None, shift=0,
-              sequence=0, rows=512, noise=True, marks=None, tally=None, tilted=False, eps=0, saved=0):
+              sequence=0, rows=512, noise=True, marks=None, tally=None, eps=0, saved=0):
     """Loss (per token), lse and gradients in float64, in blocks of rows; all on the exactly rounded inputs. With `noise` also, for every
     element of the gradients, what rounding G (_u) and evaluating it in f32 (_f) may cost. With `marks` (groups of 128 tokens x classes)
-    what is not listed is left out and stood for by its mean direction, which the classes' `tally` of small entries gives, or, without, by nothing; `tilted`: in dE along the
-    token's own row. With `saved` classes whose logits are saved, also what
+    what is not listed is left out and stood for by its mean direction, in dE tilted along the token's own row, which the classes' `tally` of small entries gives, or,
+    without, by nothing. With `saved` classes whose logits are saved, also what
     that may cost (_s)."""
     n, v = e.shape[0], c.shape[0]
     t = sequence or n
@@ -124,8 +124,7 @@ def reference(e, c, labels, bias=None, softcap=None, ignore_index=-100, reductio
         some = slice(None, None, min(max(v // 16384, 1), 8))  # as runtime/plan/FilteredRun.cpp
         mean_class, row = q[some] @ cd[some] / q[some].sum(), weight @ ed
         along = mean_class.expand_as(ed)
-        if tilted:
-            along = along + spread(cd, direction, mean_class) * (ed - (mass @ ed / mass.sum() if mass.sum() > 0 else 0))
+        along = along + spread(cd, direction, mean_class) * (ed - (mass @ ed / mass.sum() if mass.sum() > 0 else 0))
         de += weight[:, None] * along
         dc += direction[:, None] * row
         if noise:

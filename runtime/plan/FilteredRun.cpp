@@ -340,7 +340,7 @@ Status Plan::gradClasses(const BackwardCall &call, void *stream) const {
   const bool correct = problem.correctsTail();
   auto *countFiltered = at<int32_t>(workspace, filter.countFiltered);
   const auto *rows = at<int32_t>(workspace, layout.rows);
-  const bool hasMassRow = call.args.de && problem.tiltsTail() && weighsTokensAlike(call.args);
+  const bool hasMassRow = call.args.de && weighsTokensAlike(call.args);
   if (correct && !hasMassRow)
     CCE_RETURN_IF_ERROR(sumMassRows(call, stream));
   Bindings marks;
@@ -459,7 +459,7 @@ Status Plan::backwardFiltered(const BackwardCall &call, void *stream) const {
   CCE_RETURN_IF_ERROR(backend->launch(*filterKernels.droppedMass, dropped,
                                       divideUp(layout.padded, tokensAnItem), stream));
 
-  if (args.de && problem.tiltsTail()) {
+  if (args.de && correct) {
     CCE_RETURN_IF_ERROR(tiltTail(call, stream));
     bindings.scalarBuffer("tilt", at<void>(workspace, slices.tilt), CCE_F32);
   }

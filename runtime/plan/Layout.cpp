@@ -219,9 +219,9 @@ int64_t placeFiltered(Layout &layout, const Problem &problem, const LayoutInputs
   slices.partial = allocator.take({4, parts, problem.hidden});
   slices.weightSums = allocator.take({4, parts});
   slices.allSums = allocator.take({4, parts});
-  slices.left = allocator.take({inputs.tiltsTail ? 4 : 0, layout.padded});
-  slices.meanRow = allocator.take({inputs.tiltsTail ? 4 : 0, problem.hidden});
-  slices.tilt = allocator.take({inputs.tiltsTail ? 4 : 0});
+  slices.left = allocator.take({inputs.correctsTail ? 4 : 0, layout.padded});
+  slices.meanRow = allocator.take({inputs.correctsTail ? 4 : 0, problem.hidden});
+  slices.tilt = allocator.take({inputs.correctsTail ? 4 : 0});
   slices.g = allocator.take({element, layout.padded, slots});
   return allocator.end;
 }

@@ -63,8 +63,6 @@ struct LayoutInputs {
   /// Whether there shall be a filtered backward, and whether it corrects what it leaves out.
   bool filter = false;
   bool correctsTail = false;
-  /// ... and tilts the correction of dE along each token's row.
-  bool tiltsTail = false;
   /// Tiles of lse_forward_classes.
   int64_t headClassTile = 1;
   /// Whether the forward may save logits.

@@ -238,14 +238,14 @@ Status Plan::build() {
                                    {"choose_path", &k.choosePath},
                                    {"logit_grad_listed", &k.logitGrad},
                                    {"dropped_mass", &k.droppedMass},
-                                   {problem.tiltsTail() ? "grad_embedding_tilted" : "grad_embedding_listed", &k.gradEmbedding},
+                                   {problem.correctsTail() ? "grad_embedding_tilted" : "grad_embedding_listed", &k.gradEmbedding},
                                    {"grad_classifier_heavy", &k.gradClassifier},
                                    {"mark_entries_" + type, &k.markEntries},
                                    {"grad_classes_" + type, &k.gradClasses}});
-    if (problem.tiltsTail())
-      kernels.emplace_back("tail_tilt_" + type, &k.tailTilt);
     if (problem.correctsTail())
-      kernels.insert(kernels.end(), {{"weighted_rows_" + type, &k.weightedRows}, {"sum_parts", &k.sumParts}});
+      kernels.insert(kernels.end(), {{"weighted_rows_" + type, &k.weightedRows},
+                                     {"sum_parts", &k.sumParts},
+                                     {"tail_tilt_" + type, &k.tailTilt}});
   }
   const bool saves = problem.savedLogitsLimit > 0 && whyNothingSaved().empty();
   if (saves) {
@@ -306,7 +306,6 @@ Status Plan::build() {
   if (filter) {
     inputs.filter = true;
     inputs.correctsTail = problem.correctsTail();
-    inputs.tiltsTail = problem.tiltsTail();
     inputs.headClassTile = filterKernels.lseForwardClasses->manifest().tile("classes", 1);
   }
   inputs.saves = saves;
@@ -533,9 +532,8 @@ std::string Plan::describeInWords() const {
       out << ", but there is no filtered path: " << whyNoFilter() << "; exact\n";
     } else {
       out << ", "
-          << (problem.tiltsTail()      ? "corrected by their mean direction, tilted along each token's row"
-              : problem.correctsTail() ? "corrected by their mean direction"
-                                       : "without a correction")
+          << (problem.correctsTail() ? "corrected by their mean direction, tilted along each token's row"
+                                     : "without a correction")
           << "; " << megabytes(filter.stateBytes) << " from forward to backward, up to "
           << filter.slots << " classes for " << filterGroup << " tokens in "
           << megabytes(filter.bytes) << "; exact where more are needed"
@@ -545,7 +543,7 @@ std::string Plan::describeInWords() const {
       line("lse_forward_filter", filterKernels.lseForward);
       line("mark_missed", filterKernels.markMissed);
       line("logit_grad_listed", filterKernels.logitGrad);
-      line(problem.tiltsTail() ? "grad_embedding_tilted" : "grad_embedding_listed", filterKernels.gradEmbedding);
+      line(problem.correctsTail() ? "grad_embedding_tilted" : "grad_embedding_listed", filterKernels.gradEmbedding);
       line("grad_classifier_heavy", filterKernels.gradClassifier);
     }
   }

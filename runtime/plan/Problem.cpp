@@ -143,8 +143,8 @@ Expected<Problem> Problem::check(const cce_problem &from) {
   int tail = 0;
   static_assert(sizeof(tail) == sizeof(from.filter_tail));
   std::memcpy(&tail, &from.filter_tail, sizeof(tail));
-  if (tail != CCE_FILTER_TAIL_CORRECT && tail != CCE_FILTER_TAIL_DROP && tail != CCE_FILTER_TAIL_TILT)
-    return wrong("filter_tail", "correct (0), drop (1) or tilt (2)", tail);
+  if (tail != CCE_FILTER_TAIL_CORRECT && tail != CCE_FILTER_TAIL_DROP)
+    return wrong("filter_tail", "correct (0) or drop (1)", tail);
   to.filterTail = static_cast<cce_filter_tail>(tail);
   to.savedLogitsLimit = from.saved_logits_limit;
   to.oneCall = from.one_call != 0;

@@ -36,7 +36,6 @@ struct Problem {
   float filterEps = 0;
   cce_filter_tail filterTail = CCE_FILTER_TAIL_CORRECT;
   bool correctsTail() const { return filterTail != CCE_FILTER_TAIL_DROP; }
-  bool tiltsTail() const { return filterTail == CCE_FILTER_TAIL_TILT; }
   /// Bytes; 0: no logits are saved.
   uint64_t savedLogitsLimit = 0;
   /// The plan is for cce_loss_and_gradients.

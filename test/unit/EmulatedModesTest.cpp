@@ -206,14 +206,8 @@ TEST_F(EmulatedModes, filterLeavesOutWhatMayBeLeftOut) {
   const Results corrected = run();
   EXPECT_EQ(corrected.kept, dropped.kept);
   EXPECT_EQ(corrected.dropped, dropped.dropped);
-  const double correctedE = relativeError(corrected.de, reference.de);
-  EXPECT_LT(correctedE, 0.75 * errorE);
+  EXPECT_LT(relativeError(corrected.de, reference.de), 0.45 * errorE);
   EXPECT_LT(relativeError(corrected.dc, reference.dc), errorC);
-  reset();
-  problem.filter_tail = CCE_FILTER_TAIL_TILT;
-  const Results tilted = run();
-  EXPECT_LT(relativeError(tilted.de, reference.de), 0.6 * correctedE);
-  EXPECT_EQ(tilted.dc, corrected.dc);
 }
 
 // Pairs of blocks share rows of C, of which each tile of tokens lists its own.

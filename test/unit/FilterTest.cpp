@@ -93,8 +93,8 @@ TEST_F(FilterTest, requestsNameTypesAndTransforms) {
     EXPECT_EQ(requests.at(kernel).dtype, CCE_F16) << kernel;
     EXPECT_EQ(requests.at(kernel).transform, "softcap") << kernel;
   }
-  EXPECT_EQ(requests.at("grad_embedding_listed").dtype, CCE_F16);
-  EXPECT_EQ(requests.at("grad_embedding_listed").transform, "");
+  EXPECT_EQ(requests.at("grad_embedding_tilted").dtype, CCE_F16);
+  EXPECT_EQ(requests.at("grad_embedding_tilted").transform, "");
   EXPECT_EQ(requests.at("grad_classifier_heavy").dtype, CCE_F16);
   for (const char *kernel : {"count_labels", "head_classes", "filter_threshold", "missed_tokens",
                              "heavy_classes", "list_classes", "choose_path",
@@ -261,10 +261,9 @@ TEST_F(FilterTest, backwardRunsBothPathsOneOfThemOnNothing) {
   backward.dropped_mass = dropped;
   backward.kept_fraction = kept;
   EXPECT_EQ(runBackward(),
-            join({tokenKernels, choosing, weightedSums, listing,
-                  {"grad_embedding_listed", "grad_classifier_heavy"}, weightedSums,
-                  {"mark_entries_bf16", "grad_classes_bf16", "logit_grad", "grad_embedding_halves",
-                   "grad_classifier"}}));
+            join({tokenKernels, choosing, weightedSums, listing, weightedSums,
+                  {"tail_tilt_bf16", "grad_embedding_tilted", "grad_classifier_heavy", "mark_entries_bf16", "grad_classes_bf16",
+                   "logit_grad", "grad_embedding_halves", "grad_classifier"}}));
   void *dense = inWorkspace(filter().countDense), *filtered = inWorkspace(filter().countFiltered);
   const int64_t slots = filter().slots;
   EXPECT_EQ(slots, 512); // half of 1000 and a rest
@@ -324,7 +323,7 @@ TEST_F(FilterTest, backwardRunsBothPathsOneOfThemOnNothing) {
   EXPECT_EQ(mass.integers.at("enabled"), 1);
   EXPECT_EQ(mass.pointers.at("dropped_or_null"), dropped);
   EXPECT_EQ(mass.pointers.at("count_filtered"), filtered);
-  const NamedLaunch &embedding = launch("grad_embedding_listed");
+  const NamedLaunch &embedding = launch("grad_embedding_tilted");
   EXPECT_EQ(embedding.pointers.at("mass"), mass.pointers.at("mass"));
   EXPECT_EQ(embedding.pointers.at("tail"), launch("sum_parts").pointers.at("result"));
   EXPECT_EQ(embedding.pointers.at("de"), backward.de);
@@ -382,7 +381,6 @@ TEST_F(FilterTest, exactKernelsGetTheDenseCount) {
 }
 
 TEST_F(FilterTest, aTiltedTailKnowsTheMeanOfTheRows) {
-  problem.filter_tail = CCE_FILTER_TAIL_TILT;
   ASSERT_NO_FATAL_FAILURE(makePlan());
   EXPECT_EQ(requests.count("grad_embedding_listed"), 0u);
   EXPECT_EQ(runBackward(), join({tokenKernels, choosing, weightedSums, listing, weightedSums,
@@ -435,6 +433,7 @@ TEST_F(FilterTest, droppingTheTailTakesNoSample) {
   problem.filter_tail = CCE_FILTER_TAIL_DROP;
   ASSERT_NO_FATAL_FAILURE(makePlan());
   EXPECT_EQ(requests.count("weighted_rows_bf16"), 0u);
+  EXPECT_EQ(requests.count("tail_tilt_bf16"), 0u);
   std::memset(inWorkspace(filter().backward.meanClass), 1, 256);
   EXPECT_EQ(runBackward(), join({tokenKernels, choosing, listing,
                                  {"grad_embedding_listed", "grad_classifier_heavy",
@@ -459,7 +458,7 @@ TEST_F(FilterTest, onlyWhatIsWanted) {
   backward.de = de;
   backward.dc = nullptr;
   EXPECT_EQ(runBackward(), join({tokenKernels, choosing, weightedSums, listing,
-                                 {"grad_embedding_listed", "logit_grad", "grad_embedding_halves"}}));
+                                 weightedSums, {"tail_tilt_bf16", "grad_embedding_tilted", "logit_grad", "grad_embedding_halves"}}));
   backward.de = nullptr;
   EXPECT_THAT(runBackward(), IsEmpty());
   // What was left out can be asked for alone.
@@ -598,9 +597,9 @@ TEST_F(FilterTest, descriptionTellsWhatItCosts) {
   ASSERT_NO_FATAL_FAILURE(makePlan());
   EXPECT_THAT(cce_plan_describe(plan),
               HasSubstr("filter: entries of p - onehot below 0.000244141 may be left out, "
-                        "corrected by their mean direction; 0.0 MiB from forward to backward, up to 512 "
-                        "classes for 128 tokens in "));
-  EXPECT_THAT(cce_plan_describe(plan), HasSubstr("  grad_embedding_listed: tiles of "));
+                        "corrected by their mean direction, tilted along each token's row; "
+                        "0.0 MiB from forward to backward, up to 512 classes for 128 tokens in "));
+  EXPECT_THAT(cce_plan_describe(plan), HasSubstr("  grad_embedding_tilted: tiles of "));
   EXPECT_THAT(cce_plan_describe(plan), HasSubstr("  mark_missed: tiles of "));
 }
 
@@ -668,7 +667,7 @@ TEST_F(FilterChoicesTest, comeFromTheExactKernels) {
   EXPECT_TRUE(requests.at("logit_grad_listed").config.empty());
   EXPECT_EQ(withChoices->layoutOf().splits, 2);
   ASSERT_NO_FATAL_FAILURE(choose("grad_embedding", config));
-  EXPECT_EQ(requests.at("grad_embedding_listed").config, config);
+  EXPECT_EQ(requests.at("grad_embedding_tilted").config, config);
   ASSERT_NO_FATAL_FAILURE(choose("logit_grad", config));
   EXPECT_EQ(requests.at("logit_grad_listed").config, config);
   // What is kept is summed up by tiles of 256 classes.

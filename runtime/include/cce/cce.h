@@ -150,15 +150,11 @@ typedef enum cce_reduction {
 /* What a filtered backward does about the entries that it leaves out. */
 typedef enum cce_filter_tail {
   /* Adds an estimate of their sum: what a token leaves out is taken to point in the mean
-   * direction of all that is left out. A rank-one product, so it costs little, and it
-   * removes most of the filter's error. */
+   * direction of all that is left out, in dE tilted along the token's own row, because classes
+   * that are small for all tokens are larger for those that point their way (docs/filter.md).
+   * It costs little and removes most of the filter's error. */
   CCE_FILTER_TAIL_CORRECT = 0,
-  CCE_FILTER_TAIL_DROP = 1, /* nothing: they count as zero */
-  /* As CCE_FILTER_TAIL_CORRECT, and in dE that direction is tilted along each token's own row,
-   * because classes that are small for all tokens are larger for those that point their way:
-   * the error of dE, before it is rounded, is 2 to 4 times less on generated data, and a tenth
-   * less on states of a small trained model (docs/filter.md). */
-  CCE_FILTER_TAIL_TILT = 2
+  CCE_FILTER_TAIL_DROP = 1 /* nothing: they count as zero */
 } cce_filter_tail;
 
 /* What to compute. Fill with cce_problem_init, then set tokens, hidden, vocab and
