@@ -9,7 +9,7 @@ import re
 import torch
 
 from cce_ctypes import Plan
-from gradient_cases import allow_sums, edge_cases, graph, judge, little_workspace, make, many_steps, relative_error, synchronize
+from gradient_cases import allow_sums, edge_cases, expect, graph, judge, little_workspace, make, many_steps, relative_error, synchronize
 from gradient_reference import BOUNDS, UNIT, reference
 
 
@@ -206,3 +206,6 @@ def one_call_cases(library, context, failures, results, generator, dtypes, a):
             check_not_finite(library, context, f"{dtype} {value} in C", e, spoiled, y, failures, results)
             check_not_finite(library, context, f"{dtype} {value} as a bias", e, c, y, failures, results,
                              bias=torch.where(torch.arange(v, device=a.device) == int(y[3]), value, bias))
+    if a.device == "cuda" and not a.sanitize:
+        in_dc = sum(re.search(r"[1-9]\d* classes in dC", result["name"]) is not None for result in results)
+        expect(f"{in_dc} cases with logits in dC are at least 20", in_dc >= 20, failures, results)

@@ -119,7 +119,6 @@ gpu.module @kernels {
   // The slot of the lane's class in the list of a group, whose words lane `from` has, and which of the group's tokens have an entry there. Classes of
   // neighbouring lanes have neighbouring slots.
   llvm.func internal @entries_of(%own: i32, %rank: i32, %from: i32, %lane: i32, %wanted: i1, %first_group: i32, %slots: i32, %entry_bits: !llvm.ptr<1>) -> !llvm.struct<(i32, vector<4xi32>)> attributes {always_inline} {
-    %c0 = arith.constant 0 : i32
     %c1 = arith.constant 1 : i32
     %c31 = arith.constant 31 : i32
     %all = arith.constant -1 : i32

@@ -602,7 +602,7 @@ def run_tests(tests):
         run("heavy classes", 1000, 700, 512, heavy_share=4, **few)
         run("heavy classes, misaligned", 8960, 333, 72, offset=1, dc_stride=75, heavy_share=10, common=5, own=20, above=0.05)
         run("200 blocks", 25540, 300, 72, common=5, own=9, above=0.05)
-        # More entries than the list has room for in 32 classes, and in one, whose columns take two passes.
+        # More entries than the list has room for in 32 classes, and in one, whose columns take three passes.
         run("several lists", 1300, 60, 520, common=20, own=9, above=0.4)
         run("several lists a class", 4500, 40, 4168, common=2, own=2, above=1.0)
         if not quick:

@@ -429,6 +429,17 @@ TEST_F(FilterTest, aTiltedTailKnowsTheMeanOfTheRows) {
   EXPECT_THAT(runBackward(), Not(testing::Contains("tail_tilt_bf16")));
 }
 
+TEST_F(FilterTest, withoutReductionTokensHaveWeightsOfTheirOwn) {
+  problem.reduction = CCE_REDUCTION_NONE;
+  ASSERT_NO_FATAL_FAILURE(makePlan());
+  std::vector<float> dloss(300);
+  backward.dloss = dloss.data();
+  runBackward();
+  EXPECT_EQ(launch("weighted_rows_bf16", 1).pointers.at("weights"), inWorkspace(filter().backward.left));
+  EXPECT_EQ(launch("tail_tilt_bf16").pointers.at("mean_row"), inWorkspace(filter().backward.meanRow));
+  EXPECT_EQ(launch("tail_tilt_bf16").pointers.at("total_or_null"), nullptr);
+}
+
 TEST_F(FilterTest, droppingTheTailTakesNoSample) {
   problem.filter_tail = CCE_FILTER_TAIL_DROP;
   ASSERT_NO_FATAL_FAILURE(makePlan());
